@@ -1,0 +1,165 @@
+//! Engines with the vLLM base set, and steps to record into them.
+
+use fastrand::Rng;
+use tachometer::{
+    Engine, Histogram, ObservationValue, Recorder, Registry, Schema, Snapshot, Step,
+    vllm::{
+        CacheStats, Config, Families, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats,
+        StepStats,
+    },
+};
+
+use super::{Latencies, Rotation, random, spread, spread_integer};
+
+/// Steps that [`Fleet::run`] records into each engine at a time: enough for numbers of the lengths that a page has.
+const STEPS: usize = 100;
+
+/// Larger than a number, so fewer of them stay in the cache.
+const STATS: usize = 1_024;
+
+/// Engines that share a registry.
+pub(crate) struct Fleet {
+    pub(crate) schema: Schema,
+    pub(crate) families: Families,
+    pub(crate) registry: Registry,
+    pub(crate) recorders: Vec<Recorder>,
+    /// Dropping an engine would remove its series.
+    _engines: Vec<Engine>,
+}
+
+impl Fleet {
+    pub(crate) fn new(engines: usize) -> Self {
+        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let families = Families::declare(&mut schema, &Config::new()).expect("vLLM's families are valid");
+        let schema = schema.build().expect("the engine labels are valid");
+        let registry = Registry::new(schema.clone());
+        let attach = |engine: usize| registry.attach([engine.to_string(), "meta-llama/Llama-3.1-8B".to_owned()]);
+        let engines: Vec<_> = (0..engines).map(|engine| attach(engine).expect("each label is new")).collect();
+        let recorders = engines.iter().map(|engine| engine.recorder().expect("nobody has it")).collect();
+        Self { schema, families, registry, recorders, _engines: engines }
+    }
+
+    /// Records steps into each engine.
+    pub(crate) fn run(&mut self) {
+        let mut steps = Steps::new(self, 64, Latencies::Clustered);
+        for recorder in &mut self.recorders {
+            (0..STEPS).for_each(|_| recorder.record(|step| steps.record(step)));
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        snapshot
+    }
+
+    /// The upper bounds of one of the set's histograms.
+    pub(crate) fn bounds<T: ObservationValue>(&self, histogram: Histogram<T>) -> Vec<f64> {
+        let snapshot = self.snapshot();
+        let engine = snapshot.engines().next().expect("a fleet has an engine");
+        let bounds = engine.histogram(histogram).cumulative_buckets().map(|(bound, _)| bound);
+        bounds.filter(|bound| bound.is_finite()).collect()
+    }
+}
+
+/// Steps of a batch of requests, as an engine reports them.
+///
+/// Without perf and connector statistics these are 12 additions to counters, 5 gauges, one observation of
+/// iteration tokens, an inter-token latency a request, and for each of max(1, batch / 64) finished requests
+/// 11 observations, one time to first token and one addition.
+pub(crate) struct Steps {
+    families: Families,
+    batch: usize,
+    schedulers: Rotation<SchedulerStats>,
+    prompts: Rotation<PromptTokens>,
+    latencies: Rotation<f64>,
+    first_tokens: Rotation<f64>,
+    finished: Rotation<FinishedRequest>,
+}
+
+impl Steps {
+    pub(crate) fn new(fleet: &Fleet, batch: usize, latencies: Latencies) -> Self {
+        let families = fleet.families;
+        let first_token_bounds = fleet.bounds(families.time_to_first_token);
+        let draw_finished = finished_requests(fleet);
+        let mut random = random();
+        Self {
+            families,
+            batch,
+            schedulers: Rotation::of(STATS, || scheduler(&mut random)),
+            prompts: Rotation::of(STATS, || prompt(&mut random)),
+            latencies: latencies.rotation(&fleet.bounds(families.inter_token_latency)),
+            first_tokens: Rotation::new(|| spread(&first_token_bounds, &mut random)),
+            finished: Rotation::of(STATS, || draw_finished(&mut random)),
+        }
+    }
+
+    /// Records the next step.
+    #[inline]
+    pub(crate) fn record(&mut self, step: &mut Step<'_>) {
+        let scheduler = self.schedulers.next();
+        let ended = finished_in(self.batch);
+        let iteration = IterationStats {
+            prompt_tokens: self.prompts.next(),
+            generation_tokens: self.batch as u64,
+            preemptions: 1,
+            time_to_first_token: self.first_tokens.window(ended),
+            inter_token_latency: self.latencies.window(self.batch),
+            finished: self.finished.window(ended),
+            ..IterationStats::default()
+        };
+        let mm_cache = Some(CacheStats { queries: scheduler.running, hits: scheduler.waiting });
+        self.families.record(step, &StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), mm_cache });
+    }
+}
+
+/// Requests that end in a step of a batch.
+pub(crate) fn finished_in(batch: usize) -> usize {
+    (batch / 64).max(1)
+}
+
+fn scheduler(random: &mut Rng) -> SchedulerStats {
+    let queries = random.u64(1..100_000);
+    SchedulerStats {
+        running: random.u64(1..1_024),
+        waiting: random.u64(..100),
+        deferred: random.u64(..10),
+        kv_cache_usage: random.f64(),
+        prefix_cache: CacheStats { queries, hits: random.u64(..=queries) },
+        ..SchedulerStats::default()
+    }
+}
+
+fn prompt(random: &mut Rng) -> PromptTokens {
+    PromptTokens {
+        computed: random.u64(1..10_000),
+        local_cache_hit: random.u64(..10_000),
+        external_kv_transfer: random.u64(..10_000),
+    }
+}
+
+/// Draws requests whose numbers fall in all buckets alike.
+fn finished_requests(fleet: &Fleet) -> impl Fn(&mut Rng) -> FinishedRequest {
+    const REASONS: [FinishReason; 3] = [FinishReason::Stop, FinishReason::Length, FinishReason::Abort];
+    let tokens = fleet.bounds(fleet.families.request_prompt_tokens);
+    let phases = fleet.bounds(fleet.families.e2e_request_latency);
+    let per_token = fleet.bounds(fleet.families.request_time_per_output_token);
+    let preemptions = fleet.bounds(fleet.families.request_preemptions);
+    move |random| {
+        let [one, other] = [(); 2].map(|()| spread_integer(&tokens, random));
+        FinishedRequest {
+            reason: REASONS[random.usize(..REASONS.len())],
+            prompt_tokens: one.max(other),
+            cached_tokens: one.abs_diff(other) as i64,
+            generation_tokens: spread_integer(&tokens, random),
+            max_tokens: Some(spread_integer(&tokens, random).max(1)),
+            preemptions: spread_integer(&preemptions, random),
+            e2e_latency: spread(&phases, random),
+            queue_time: spread(&phases, random),
+            prefill_time: spread(&phases, random),
+            inference_time: spread(&phases, random),
+            decode_time: spread(&phases, random),
+            time_per_output_token: spread(&per_token, random),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What one operation inside an open step costs.
+//!
+//! A step holds [`OPERATIONS`] of them (batches: [`BATCHES`]) and the time is divided by their number. So opening and committing,
+//! some ten nanoseconds, hardly show; but what an operation makes the next step do for it, the copying of the words that it
+//! touched, does, since that belongs to its price. Both numbers are small enough that a step's log doesn't overflow.
+//!
+//! Histograms of f64 have 19 bounds (inter-token latency), those of u64 have 13 (iteration tokens). "spread" values fall in all
+//! buckets alike, "clustered" ones are 12 to 40 ms. The price includes fetching the value, about half a nanosecond.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, Step};
+
+use crate::common::{Latencies, Rotation, random, spread_integer, vllm::Fleet};
+
+/// Operations in a step.
+const OPERATIONS: u64 = 64;
+/// Batches in a step: a spread one touches 20 buckets.
+const BATCHES: u64 = 8;
+/// Values in a batch.
+const BATCH: usize = 256;
+
+fn main() {
+    let mut criterion = common::criterion();
+    scalars(&mut criterion);
+    observations(&mut criterion);
+    batches(&mut criterion);
+    criterion.final_summary();
+}
+
+/// One engine with a family of each kind.
+struct Fixture {
+    recorder: Recorder,
+    /// Eight of a kind: work on different words needn't wait for the store before.
+    counters: [Counter<u64>; 8],
+    amount: Counter<f64>,
+    gauge: Gauge<f64>,
+    seconds: Histogram<f64>,
+    tokens: Histogram<u64>,
+    second_bounds: Vec<f64>,
+    token_bounds: Vec<f64>,
+    _engine: Engine,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let vllm = Fleet::new(1);
+        let second_bounds = vllm.bounds(vllm.families.inter_token_latency);
+        let token_bounds = vllm.bounds(vllm.families.iteration_tokens);
+        let mut schema = Schema::builder();
+        let labels = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let valid = "the families are valid";
+        let counters = schema.counter("counters", "Counters.").label("counter", labels).declare().expect(valid);
+        let amount = schema.counter("amount", "A counter of floats.").declare().expect(valid);
+        let gauge = schema.gauge("gauge", "A gauge.").declare().expect(valid);
+        let seconds = schema.histogram("seconds", "A histogram of floats.", &second_bounds).declare().expect(valid);
+        let tokens = schema.histogram("tokens", "A histogram of integers.", &token_bounds).declare().expect(valid);
+        let engine = Registry::new(schema.build().expect(valid)).attach::<&str>([]).expect("the first engine");
+        let recorder = engine.recorder().expect("nobody has it");
+        Self { recorder, counters, amount, gauge, seconds, tokens, second_bounds, token_bounds, _engine: engine }
+    }
+}
+
+/// Measures `operation` in steps of `a_step` operations, given the operation's number in its step.
+fn bench(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    recorder: &mut Recorder,
+    a_step: u64,
+    mut operation: impl FnMut(&mut Step<'_>, usize),
+) {
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|operations| time(recorder, operations, a_step, &mut operation));
+    });
+}
+
+fn time(
+    recorder: &mut Recorder,
+    operations: u64,
+    a_step: u64,
+    operation: &mut impl FnMut(&mut Step<'_>, usize),
+) -> Duration {
+    let start = Instant::now();
+    let mut left = operations;
+    while left > 0 {
+        let now = left.min(a_step);
+        let mut step = recorder.step();
+        (0..now as usize).for_each(|index| operation(&mut step, index));
+        step.commit();
+        left -= now;
+    }
+    start.elapsed()
+}
+
+fn scalars(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("record");
+    let Fixture { recorder, counters, amount, gauge, .. } = &mut Fixture::new();
+    let mut random = random();
+    let mut integers = Rotation::new(|| random.u64(..1_000));
+    let mut floats = Rotation::new(|| f64::from(random.u32(..1_000)) / 8.0);
+    let first = counters[0];
+    bench(&mut group, "add_u64", recorder, OPERATIONS, |step, _| step.add(first, integers.next()));
+    bench(&mut group, "add_u64_8_in_turn", recorder, OPERATIONS, |step, index| {
+        step.add(counters[index % 8], integers.next());
+    });
+    bench(&mut group, "inc_u64", recorder, OPERATIONS, |step, _| step.inc(first));
+    bench(&mut group, "add_f64", recorder, OPERATIONS, |step, _| step.add(*amount, floats.next()));
+    bench(&mut group, "set_f64", recorder, OPERATIONS, |step, _| step.set(*gauge, floats.next()));
+}
+
+fn observations(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("record");
+    let Fixture { recorder, seconds, tokens, second_bounds, token_bounds, .. } = &mut Fixture::new();
+    let mut random = random();
+    for (name, latencies) in Latencies::ALL {
+        let mut values = latencies.rotation(second_bounds);
+        bench(&mut group, &format!("observe_f64_{name}"), recorder, OPERATIONS, |step, _| {
+            step.observe(*seconds, values.next());
+        });
+    }
+    let mut integers = Rotation::new(|| spread_integer(token_bounds, &mut random));
+    bench(&mut group, "observe_u64_spread", recorder, OPERATIONS, |step, _| step.observe(*tokens, integers.next()));
+    let mut values = Latencies::Spread.rotation(second_bounds);
+    let mut times = Rotation::new(|| random.u64(1..=64));
+    bench(&mut group, "observe_n_f64_spread", recorder, OPERATIONS, |step, _| {
+        step.observe_n(*seconds, values.next(), times.next());
+    });
+}
+
+fn batches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("record");
+    let Fixture { recorder, seconds, second_bounds, .. } = &mut Fixture::new();
+    for (name, latencies) in Latencies::ALL {
+        let mut values = latencies.rotation(second_bounds);
+        bench(&mut group, &format!("observe_all_{BATCH}_{name}"), recorder, BATCHES, |step, _| {
+            step.observe_all(*seconds, values.window(BATCH));
+        });
+    }
+}

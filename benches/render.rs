@@ -1,0 +1,64 @@
+//! What a page costs: the vLLM base set of 1, 16 and 256 engines, rendered into a warm buffer.
+//!
+//! * `text`: a snapshot into a page. The throughput counts lines (`HELP` and `TYPE` too), so that nanoseconds a line can be
+//!   read. Few engines have several snapshots in turn, so that the branch predictor can't learn the page by heart.
+//! * `copy`: the same bytes copied, the floor.
+//! * `registry`: `Registry::render`, a snapshot and its page.
+
+mod common;
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use tachometer::TextRenderer;
+
+use crate::common::vllm::Fleet;
+
+fn main() {
+    let mut criterion = common::criterion();
+    for engines in [1, 16, 256] {
+        pages(&mut criterion, engines);
+    }
+    criterion.final_summary();
+}
+
+fn pages(criterion: &mut Criterion, engines: usize) {
+    let mut fleet = Fleet::new(engines);
+    let snapshots: Vec<_> = (0..16_usize.div_ceil(engines))
+        .map(|_| {
+            fleet.run();
+            fleet.snapshot()
+        })
+        .collect();
+    let renderer = TextRenderer::new(&fleet.schema);
+    let mut page = Vec::new();
+    renderer.render(&snapshots[0], &mut page);
+    let lines = page.iter().filter(|byte| **byte == b'\n').count();
+
+    let mut group = criterion.benchmark_group("render");
+    group.throughput(Throughput::Elements(lines as u64));
+    let bytes = page.clone();
+    group.bench_function(BenchmarkId::new("copy", engines), |bencher| {
+        bencher.iter(|| {
+            page.clear();
+            page.extend_from_slice(black_box(&bytes));
+            black_box(page.len())
+        });
+    });
+    let mut turn = (0..snapshots.len()).cycle();
+    group.bench_function(BenchmarkId::new("text", engines), |bencher| {
+        bencher.iter(|| {
+            page.clear();
+            let snapshot = &snapshots[turn.next().unwrap_or(0)];
+            renderer.render(black_box(snapshot), &mut page);
+            black_box(page.len())
+        });
+    });
+    group.bench_function(BenchmarkId::new("registry", engines), |bencher| {
+        bencher.iter(|| {
+            page.clear();
+            fleet.registry.render(&mut page);
+            black_box(page.len())
+        });
+    });
+}

@@ -1,0 +1,132 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, ValueEnum};
+use tachometer::vllm::IterationTokensDefinition;
+
+use crate::layout::Layout;
+
+/// More engines than this are more threads than a laptop likes.
+const MAX_ENGINES: i64 = 256;
+
+/// Replays a workload through several simulated LLM engines and serves their /metrics meanwhile.
+#[derive(Debug, Parser)]
+#[command(name = "fleet", after_help = "Exit codes: 0 all well, 1 a check failed, 2 bad input or arguments.")]
+pub(crate) struct Args {
+    /// Engines that only prefill (P/D disaggregation)
+    #[arg(long, value_name = "P", default_value_t = 2, value_parser = engine_count())]
+    prefill: usize,
+
+    /// Engines that only decode (P/D disaggregation)
+    #[arg(long, value_name = "D", default_value_t = 2, value_parser = engine_count())]
+    decode: usize,
+
+    /// N engines that both prefill and decode, instead of --prefill and --decode
+    #[arg(long, value_name = "N", conflicts_with_all = ["prefill", "decode"], value_parser = engine_count())]
+    mixed: Option<usize>,
+
+    /// Mooncake JSONL or Azure CSV, plain or gzipped (default: a built-in, seeded workload)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+
+    /// Only the first N requests, in the order of the file
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    /// Virtual seconds a second, or `max` for as fast as the machine goes
+    #[arg(long, value_name = "X|max", default_value = "10", allow_hyphen_values = true)]
+    pub(crate) speed: Speed,
+
+    /// Where to serve /metrics; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464", conflicts_with = "no_listen")]
+    listen: String,
+
+    /// Don't serve /metrics
+    #[arg(long)]
+    no_listen: bool,
+
+    /// Go on serving after the replay, until Ctrl-C
+    #[arg(long, conflicts_with = "no_listen")]
+    pub(crate) hold: bool,
+
+    /// What vllm:iteration_tokens_total counts
+    #[arg(long, value_enum, default_value_t = Definition::Computed)]
+    pub(crate) definition: Definition,
+
+    /// Print one JSON object on stdout instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Count one generation token too many, to see checks fail
+    #[arg(long, hide = true)]
+    pub(crate) miscount: bool,
+}
+
+impl Args {
+    pub(crate) fn layout(&self) -> Layout {
+        match self.mixed {
+            Some(engines) => Layout::Mixed { engines },
+            None => Layout::Disaggregated { prefill: self.prefill, decode: self.decode },
+        }
+    }
+
+    pub(crate) fn listen_address(&self) -> Option<&str> {
+        (!self.no_listen).then_some(self.listen.as_str())
+    }
+
+    /// How many requests to replay at most.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+}
+
+fn engine_count() -> impl clap::builder::TypedValueParser<Value = usize> {
+    use clap::builder::TypedValueParser as _;
+    clap::value_parser!(u16).range(1..=MAX_ENGINES).map(usize::from)
+}
+
+/// How fast virtual time runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Speed {
+    /// Virtual seconds a second of wall time.
+    Times(f64),
+    /// Without any waiting.
+    Max,
+}
+
+impl FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Self::Max);
+        }
+        match text.parse::<f64>() {
+            Ok(times) if times > 0.0 && times.is_finite() => Ok(Self::Times(times)),
+            _ => Err("expected a number above 0, or `max`".to_owned()),
+        }
+    }
+}
+
+/// The names of [`IterationTokensDefinition`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Definition {
+    /// Prompt tokens computed here, and generated tokens
+    Computed,
+    /// All prompt tokens whatever their source, and generated tokens
+    AllSources,
+    /// Tokens of each model execution: prompt chunks and generated tokens
+    Scheduled,
+}
+
+impl From<Definition> for IterationTokensDefinition {
+    fn from(definition: Definition) -> Self {
+        match definition {
+            Definition::Computed => Self::Computed,
+            Definition::AllSources => Self::AllSources,
+            Definition::Scheduled => Self::Scheduled,
+        }
+    }
+}

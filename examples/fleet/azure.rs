@@ -1,0 +1,65 @@
+//! A line of an Azure LLM inference trace (Splitwise, ISCA'24): `TIMESTAMP,ContextTokens,GeneratedTokens`.
+//!
+//! Columns are found by name, so others may stand between them. A timestamp has up to nine digits of fraction and may
+//! end in an offset from UTC; without one it is taken for UTC. A record is one line.
+
+use anyhow::{Context, Result, bail};
+use csv::{ReaderBuilder, StringRecord, Trim};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+
+use crate::trace::Row;
+
+pub(crate) const COLUMN_NAMES: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
+
+/// Where the columns are.
+pub(crate) struct Columns {
+    time: usize,
+    prompt_tokens: usize,
+    output_tokens: usize,
+    all: usize,
+}
+
+impl Columns {
+    /// Reads the header; `None` if it isn't one of this format.
+    pub(crate) fn find(header: &str) -> Option<Self> {
+        let names = split(header).ok()?;
+        let position = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
+        let [time, prompt_tokens, output_tokens] = COLUMN_NAMES.map(position);
+        Some(Self { time: time?, prompt_tokens: prompt_tokens?, output_tokens: output_tokens?, all: names.len() })
+    }
+
+    pub(crate) fn parse(&self, line: &str) -> Result<Row> {
+        let fields = split(line)?;
+        if fields.len() != self.all {
+            bail!("{} columns, but the header has {}", fields.len(), self.all);
+        }
+        Ok(Row {
+            time: nanoseconds(&fields[self.time])?,
+            prompt_tokens: tokens(&fields[self.prompt_tokens]).context(COLUMN_NAMES[1])?,
+            output_tokens: tokens(&fields[self.output_tokens]).context(COLUMN_NAMES[2])?,
+            hashes: Vec::new(),
+        })
+    }
+}
+
+fn split(line: &str) -> Result<StringRecord> {
+    let mut record = StringRecord::new();
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).trim(Trim::All).buffer_capacity(256).from_reader(line.as_bytes());
+    reader.read_record(&mut record)?;
+    Ok(record)
+}
+
+fn tokens(field: &str) -> Result<u64> {
+    field.parse().with_context(|| format!("`{field}` is not a whole number from 0 on"))
+}
+
+/// Since 1970, in nanoseconds.
+fn nanoseconds(field: &str) -> Result<i128> {
+    let with_offset = field.parse::<Timestamp>();
+    let timestamp = with_offset.or_else(|_| Offset::UTC.to_timestamp(field.parse::<DateTime>()?));
+    let timestamp = timestamp.with_context(|| format!("{}: `{field}` is not a time", COLUMN_NAMES[0]))?;
+    Ok(timestamp.as_nanosecond())
+}

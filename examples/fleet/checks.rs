@@ -1,0 +1,144 @@
+//! What must hold when everything is done: the identities of the metric set, and the workload's own totals.
+//!
+//! One side of each check is read from the registry. The other is either read there too (identities) or known without it.
+
+use crate::args::Definition;
+use crate::engine::Executed;
+use crate::expected::{Expected, Totals};
+use crate::layout::Role;
+use crate::numbers::EngineNumbers;
+
+/// Two numbers that must be equal.
+#[derive(Clone, Debug)]
+pub(crate) struct Check {
+    pub(crate) name: String,
+    found: i128,
+    expected: i128,
+}
+
+impl Check {
+    fn new(name: impl Into<String>, found: impl Into<i128>, expected: impl Into<i128>) -> Self {
+        Self { name: name.into(), found: found.into(), expected: expected.into() }
+    }
+
+    pub(crate) const fn ok(&self) -> bool {
+        self.found == self.expected
+    }
+
+    /// What to tell the user when it isn't.
+    pub(crate) fn failure(&self) -> String {
+        format!("check failed: {}: {} is not {}", self.name, self.found, self.expected)
+    }
+}
+
+/// All checks; `executed` is what the engines themselves counted, in the order of the engines.
+pub(crate) fn evaluate(
+    engines: &[EngineNumbers],
+    expected: &Expected,
+    executed: &[Executed],
+    definition: Definition,
+) -> Vec<Check> {
+    let mut checks = vec![Check::new("engines", engines.len() as u64, expected.engines.len() as u64)];
+    for ((numbers, totals), executed) in engines.iter().zip(&expected.engines).zip(executed) {
+        let of_engine = [
+            identities(numbers),
+            iteration_tokens(numbers, *executed, definition),
+            sources(numbers),
+            totals_of_engine(numbers, *totals),
+        ];
+        checks.extend(of_engine.into_iter().flatten().map(|check| Check {
+            name: format!("engine {} ({}): {}", numbers.engine, numbers.role.name(), check.name),
+            ..check
+        }));
+    }
+    checks.extend(totals_of_fleet(engines, expected.workload));
+    checks
+}
+
+fn identities(numbers: &EngineNumbers) -> Vec<Check> {
+    let by_source = numbers.local_compute + numbers.local_cache_hit + numbers.external_kv_transfer;
+    let cached = numbers.local_cache_hit + numbers.external_kv_transfer;
+    vec![
+        Check::new("prompt_tokens = sum of prompt_tokens_by_source", numbers.prompt_tokens, by_source),
+        Check::new("prompt_tokens_cached = cache hits + KV transfers", numbers.prompt_tokens_cached, cached),
+        Check::new("request_success = e2e_request_latency count", numbers.requests, numbers.e2e_latencies),
+        Check::new(
+            "inter_token_latency count = generation_tokens - time_to_first_token count",
+            numbers.inter_token_gaps,
+            i128::from(numbers.generation_tokens) - i128::from(numbers.first_tokens),
+        ),
+    ]
+}
+
+fn iteration_tokens(numbers: &EngineNumbers, executed: Executed, definition: Definition) -> Vec<Check> {
+    let (sum, count) = (numbers.iteration_tokens_sum, numbers.iteration_tokens_count);
+    let (name, expected, observations) = match definition {
+        Definition::Computed => (
+            "iteration_tokens sum = computed prompt tokens + generation_tokens",
+            numbers.local_compute + numbers.generation_tokens,
+            executed.steps_with_output,
+        ),
+        Definition::AllSources => (
+            "iteration_tokens sum = prompt_tokens + generation_tokens",
+            numbers.prompt_tokens + numbers.generation_tokens,
+            executed.steps_with_output,
+        ),
+        Definition::Scheduled => {
+            ("iteration_tokens sum = tokens that were scheduled", executed.scheduled_tokens, executed.steps)
+        }
+    };
+    vec![
+        Check::new(name, sum, expected),
+        Check::new("iteration_tokens count = steps that are observed", count, observations),
+        Check::new("steps committed = steps executed", numbers.steps, executed.steps),
+    ]
+}
+
+/// What an engine's role doesn't allow, and what is left over at the end.
+fn sources(numbers: &EngineNumbers) -> Vec<Check> {
+    let foreign = match numbers.role {
+        Role::Decode => {
+            Check::new("no prompt token is computed or found here", numbers.local_compute + numbers.local_cache_hit, 0)
+        }
+        Role::Prefill | Role::Mixed => Check::new("no prompt token is received", numbers.external_kv_transfer, 0),
+    };
+    vec![
+        foreign,
+        Check::new("no request is left running", numbers.running, 0),
+        Check::new("no request is left waiting", numbers.waiting, 0),
+    ]
+}
+
+fn totals_of_engine(numbers: &EngineNumbers, totals: Totals) -> Vec<Check> {
+    vec![
+        Check::new("requests = requests routed here", numbers.requests, totals.requests),
+        Check::new("prompt_tokens = tokens routed here", numbers.prompt_tokens, totals.prompt_tokens),
+        Check::new("generation_tokens = tokens asked for", numbers.generation_tokens, totals.generation_tokens),
+    ]
+}
+
+fn totals_of_fleet(engines: &[EngineNumbers], workload: Totals) -> Vec<Check> {
+    let of = |wanted: fn(Role) -> bool, number: fn(&EngineNumbers) -> u64| -> u64 {
+        engines.iter().filter(|engine| wanted(engine.role)).map(number).sum()
+    };
+    let received = of(|_| true, |engine| engine.external_kv_transfer);
+    vec![
+        Check::new("requests = the trace's", of(Role::ends_requests, |engine| engine.requests), workload.requests),
+        Check::new(
+            "prompt tokens where they are computed = the trace's",
+            of(Role::computes_prompts, |engine| engine.prompt_tokens),
+            workload.prompt_tokens,
+        ),
+        Check::new(
+            "prompt tokens where requests end = the trace's",
+            of(Role::ends_requests, |engine| engine.prompt_tokens),
+            workload.prompt_tokens,
+        ),
+        Check::new(
+            "generation tokens = the trace's",
+            of(Role::ends_requests, |engine| engine.generation_tokens),
+            workload.generation_tokens,
+        ),
+        Check::new("KV tokens sent = KV tokens received", of(|_| true, |engine| engine.transferred_tokens), received),
+    ]
+}

@@ -1,0 +1,148 @@
+//! One engine: a thread with a virtual clock, a batch and the exclusive recorder of its metrics.
+//!
+//! The engine opens a metrics step, runs its iteration (at a finite speed that means sleeping: scrapes go on meanwhile and
+//! see the step before), fills in what the iteration brought, and commits.
+
+use tachometer::vllm::{self, IterationStats, SchedulerStats, StepStats};
+use tachometer::{Recorder, Step};
+
+use crate::batch::{Arrived, Batch, Output};
+use crate::meters::Meters;
+use crate::pace::Pace;
+use crate::timing::{Nanos, step_time};
+use crate::transfer::{Inbox, Outlet};
+use crate::workload::Workload;
+
+/// Where an engine's requests come from.
+#[derive(Debug)]
+pub(crate) enum Feed {
+    /// The trace's own arrivals.
+    Arrivals { workload: Workload, requests: std::iter::Peekable<std::vec::IntoIter<usize>> },
+    /// Prefill engines.
+    Transfers(Inbox),
+}
+
+impl Feed {
+    pub(crate) fn arrivals(workload: Workload, requests: Vec<usize>) -> Self {
+        Self::Arrivals { workload, requests: requests.into_iter().peekable() }
+    }
+
+    /// When the next request is ready to be admitted; `None` if none will come.
+    fn next_ready(&mut self) -> Option<Nanos> {
+        match self {
+            Self::Arrivals { workload, requests } => requests.peek().map(|request| workload[*request].arrival),
+            Self::Transfers(inbox) => inbox.next_ready(),
+        }
+    }
+
+    /// Moves the requests that are ready at `now` into the batch; returns how many are here but not ready.
+    fn collect(&mut self, now: Nanos, batch: &mut Batch) -> u64 {
+        match self {
+            Self::Arrivals { workload, requests } => {
+                while let Some(request) = requests.next_if(|request| workload[*request].arrival <= now) {
+                    batch.waiting.push_back(Arrived { request, at: workload[request].arrival });
+                }
+                0
+            }
+            Self::Transfers(inbox) => inbox.collect(now, &mut batch.waiting),
+        }
+    }
+}
+
+/// What an engine counted itself, for the checks: not read from its metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Executed {
+    pub(crate) steps: u64,
+    pub(crate) steps_with_output: u64,
+    /// Prompt chunks and generated tokens.
+    pub(crate) scheduled_tokens: u64,
+}
+
+impl Executed {
+    fn count(&mut self, scheduled_tokens: u64, has_output: bool) {
+        self.steps += 1;
+        self.steps_with_output += u64::from(has_output);
+        self.scheduled_tokens += scheduled_tokens;
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) workload: Workload,
+    pub(crate) batch: Batch,
+    pub(crate) feed: Feed,
+    /// Where the KV of finished prompts goes; only a prefill engine has one.
+    pub(crate) outlet: Option<Outlet>,
+    pub(crate) meters: Meters,
+    pub(crate) pace: Pace,
+}
+
+impl Engine {
+    /// Runs until all requests are done.
+    pub(crate) fn run(mut self, mut recorder: Recorder) -> Executed {
+        let mut now = 0;
+        let mut output = Output::default();
+        let mut executed = Executed::default();
+        while let Some(begin) = self.next_step(now) {
+            self.pace.wait_until(begin);
+            let mut stats =
+                SchedulerStats { deferred: self.feed.collect(begin, &mut self.batch), ..SchedulerStats::default() };
+
+            let mut step = recorder.step();
+            let work = self.batch.schedule(begin, &mut stats);
+            let end = begin.saturating_add(step_time(work));
+            self.promise(end);
+            self.pace.wait_until(end);
+            self.batch.finish_step(end, &mut output);
+
+            self.batch.describe(&mut stats);
+            stats.scheduled_tokens = work.prompt_tokens + output.generation_tokens;
+            executed.count(stats.scheduled_tokens, !output.is_empty());
+            record(&self.meters.vllm, &mut step, &stats, &output);
+            step.add(self.meters.transferred, self.send_kv(end, &output.finished_requests));
+            step.commit();
+            now = end;
+        }
+        executed
+    }
+
+    /// When the next step begins: now, or with the next request if there is nothing to do; `None` when all is done.
+    fn next_step(&mut self, now: Nanos) -> Option<Nanos> {
+        let begin = if self.batch.is_idle() { self.feed.next_ready()?.max(now) } else { now };
+        self.promise(begin);
+        Some(begin)
+    }
+
+    fn promise(&mut self, moment: Nanos) {
+        if let Some(outlet) = &mut self.outlet {
+            outlet.promise(moment);
+        }
+    }
+
+    /// Sends the KV of finished prompts to the decode engines; returns how many tokens that were.
+    fn send_kv(&self, now: Nanos, finished: &[usize]) -> u64 {
+        let Some(outlet) = &self.outlet else { return 0 };
+        let send = |request: &usize| {
+            let tokens = self.workload[*request].prompt_tokens;
+            outlet.send(*request, tokens, now);
+            tokens
+        };
+        finished.iter().map(send).sum()
+    }
+}
+
+/// As in vLLM, a step without output has scheduler statistics only.
+fn record(families: &vllm::Families, step: &mut Step<'_>, scheduler: &SchedulerStats, output: &Output) {
+    let iteration = IterationStats {
+        prompt_tokens: output.prompt_tokens,
+        generation_tokens: output.generation_tokens,
+        preemptions: 0,
+        time_to_first_token: &output.time_to_first_token,
+        inter_token_latency: &output.inter_token_latency,
+        finished: &output.finished,
+        max_generation_tokens: &output.max_generation_tokens,
+        n: &output.n,
+    };
+    let iteration = (!output.is_empty()).then_some(&iteration);
+    families.record(step, &StepStats { scheduler: Some(scheduler), iteration, mm_cache: None });
+}

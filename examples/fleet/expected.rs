@@ -1,0 +1,44 @@
+//! What must come out: computed from the workload and its routing alone, without looking at any engine.
+
+use crate::layout::{Layout, Role};
+use crate::workload::{Request, Workload};
+
+/// What an engine, or the whole workload, amounts to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) requests: u64,
+    pub(crate) prompt_tokens: u64,
+    pub(crate) generation_tokens: u64,
+}
+
+impl Totals {
+    fn count(&mut self, request: &Request, generation_tokens: u64) {
+        self.requests += 1;
+        self.prompt_tokens += request.prompt_tokens;
+        self.generation_tokens += generation_tokens;
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    /// Each request once.
+    pub(crate) workload: Totals,
+    /// By engine: in P/D each request passes through two.
+    pub(crate) engines: Vec<Totals>,
+}
+
+impl Expected {
+    pub(crate) fn of(workload: &Workload, layout: Layout) -> Self {
+        let mut all = Totals::default();
+        let mut engines = vec![Totals::default(); layout.engines()];
+        for (index, request) in workload.iter().enumerate() {
+            all.count(request, request.output_tokens);
+            for (engine, totals) in engines.iter_mut().enumerate().filter(|(engine, _)| layout.routes(index, *engine)) {
+                // A prefill engine generates one token for each request, whatever its output.
+                let generates = if layout.role(engine) == Role::Prefill { 1 } else { request.output_tokens };
+                totals.count(request, generates);
+            }
+        }
+        Self { workload: all, engines }
+    }
+}

@@ -1,0 +1,94 @@
+//! The engines' threads: composes each engine and waits for all of them.
+
+use std::panic;
+use std::thread::{self, JoinHandle};
+
+use anyhow::Result;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tachometer::Registry;
+
+use crate::batch::Batch;
+use crate::engine::{Engine, Executed, Feed};
+use crate::layout::{Layout, Role};
+use crate::meters::{MODEL, Meters};
+use crate::pace::Pace;
+use crate::transfer;
+use crate::workload::Workload;
+
+/// Nothing is ever sent: that all senders are gone is the message.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Never {}
+
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    threads: Vec<JoinHandle<Executed>>,
+    done: Receiver<Never>,
+    /// While these live, the engines' series are exposed, also after their threads have ended.
+    attached: Vec<tachometer::Engine>,
+}
+
+impl Fleet {
+    pub(crate) fn start(
+        registry: &Registry,
+        meters: Meters,
+        layout: Layout,
+        workload: &Workload,
+        pace: Pace,
+    ) -> Result<Self> {
+        let (alive, done) = bounded(0);
+        let mut fleet = Self { threads: Vec::new(), done, attached: Vec::new() };
+        for engine in compose(meters, layout, workload, pace) {
+            let name = fleet.attached.len().to_string();
+            let handle = registry.attach([name.as_str(), MODEL])?;
+            let recorder = handle.recorder()?;
+            fleet.attached.push(handle);
+            let alive: Sender<Never> = alive.clone();
+            fleet.threads.push(thread::Builder::new().name(format!("engine {name}")).spawn(move || {
+                let _alive = alive;
+                engine.run(recorder)
+            })?);
+        }
+        Ok(fleet)
+    }
+
+    /// Disconnected when all engines are done.
+    pub(crate) const fn done(&self) -> &Receiver<Never> {
+        &self.done
+    }
+
+    /// Waits for all engines; what each of them counted.
+    pub(crate) fn join(&mut self) -> Vec<Executed> {
+        let join = |thread: JoinHandle<_>| thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked));
+        self.threads.drain(..).map(join).collect()
+    }
+
+    /// Counts a generation token that nobody generated, after the engines are done: the checks must notice.
+    pub(crate) fn miscount(&self, meters: Meters) -> Result<()> {
+        self.attached[0].recorder()?.inc(meters.vllm.generation_tokens);
+        Ok(())
+    }
+}
+
+/// The engines in the order of the layout, connected with each other.
+fn compose(meters: Meters, layout: Layout, workload: &Workload, pace: Pace) -> Vec<Engine> {
+    let engine = |role, feed, outlet| {
+        let batch = Batch::new(role, workload.clone());
+        Engine { workload: workload.clone(), batch, feed, outlet, meters, pace }
+    };
+    let arrivals = |engine| Feed::arrivals(workload.clone(), routed(workload, layout, engine));
+    match layout {
+        Layout::Mixed { engines } => (0..engines).map(|index| engine(Role::Mixed, arrivals(index), None)).collect(),
+        Layout::Disaggregated { prefill, decode } => {
+            let (outlets, inboxes) = transfer::connect(prefill, decode);
+            let outlets = outlets.into_iter().enumerate();
+            let prefill = outlets.map(|(index, outlet)| engine(Role::Prefill, arrivals(index), Some(outlet)));
+            let decode = inboxes.into_iter().map(|inbox| engine(Role::Decode, Feed::Transfers(inbox), None));
+            prefill.chain(decode).collect()
+        }
+    }
+}
+
+/// The requests that go to one engine, in order of arrival.
+fn routed(workload: &Workload, layout: Layout, engine: usize) -> Vec<usize> {
+    (0..workload.len()).filter(|request| layout.routes(*request, engine)).collect()
+}

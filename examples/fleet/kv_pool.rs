@@ -1,0 +1,42 @@
+//! An engine's KV memory, in blocks.
+//!
+//! A request reserves all that it will ever need when it is admitted, so nothing is ever preempted. A request that is
+//! larger than the whole pool makes the pool grow once nothing else runs: no request is dropped.
+
+/// Tokens a block.
+const BLOCK_TOKENS: u64 = 16;
+/// Room for 1,048,576 tokens.
+const INITIAL_BLOCKS: u64 = 65_536;
+
+#[derive(Debug)]
+pub(crate) struct KvPool {
+    capacity: u64,
+    used: u64,
+}
+
+impl KvPool {
+    pub(crate) const fn new() -> Self {
+        Self { capacity: INITIAL_BLOCKS, used: 0 }
+    }
+
+    /// The blocks reserved for `tokens` tokens; `None` if they don't fit now.
+    pub(crate) fn reserve(&mut self, tokens: u64) -> Option<u64> {
+        let blocks = tokens.div_ceil(BLOCK_TOKENS);
+        if self.used == 0 {
+            self.capacity = self.capacity.max(blocks);
+        }
+        (blocks <= self.capacity - self.used).then(|| {
+            self.used += blocks;
+            blocks
+        })
+    }
+
+    pub(crate) fn release(&mut self, blocks: u64) {
+        self.used -= blocks;
+    }
+
+    /// The used share, in 0..=1.
+    pub(crate) fn usage(&self) -> f64 {
+        self.used as f64 / self.capacity as f64
+    }
+}

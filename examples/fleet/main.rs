@@ -1,0 +1,106 @@
+//! A fleet of simulated LLM engines that replays a workload while `/metrics` is served.
+//!
+//! `cargo run --release --example fleet` needs no arguments. This file only composes: arguments, workload, fleet,
+//! server, progress, closing report, exit code (0 all well, 1 a check failed, 2 bad input or arguments).
+
+mod args;
+mod azure;
+mod batch;
+mod checks;
+mod engine;
+mod expected;
+mod fleet;
+mod kv_pool;
+mod layout;
+mod meters;
+mod mooncake;
+mod numbers;
+mod pace;
+mod prefix_cache;
+mod progress;
+mod report;
+mod serve;
+mod timing;
+mod trace;
+mod transfer;
+mod workload;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use args::Args;
+use checks::Check;
+use clap::Parser;
+use expected::Expected;
+use fleet::Fleet;
+use meters::Meters;
+use pace::Pace;
+use report::Report;
+use serve::Server;
+use workload::Workload;
+
+const CHECK_FAILED: u8 = 1;
+const BAD_INPUT: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    let workload = read_workload(args)?;
+    let layout = args.layout();
+    let (meters, registry) = Meters::declare(args.definition.into())?;
+    let server = args.listen_address().map(|address| Server::start(address, registry.clone())).transpose()?;
+
+    let started = Instant::now();
+    let mut fleet = Fleet::start(&registry, meters, layout, &workload, Pace::new(started, args.speed))?;
+    progress::show_until_done(&fleet, &registry, meters, layout, workload.len() as u64);
+    let executed = fleet.join();
+    if args.miscount {
+        fleet.miscount(meters)?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+
+    let engines = numbers::read(&registry, meters, layout);
+    let expected = Expected::of(&workload, layout);
+    let checks = checks::evaluate(&engines, &expected, &executed, args.definition);
+    let report = Report { engines: &engines, checks: &checks, seconds };
+    if args.json {
+        report.print_json()?;
+    } else {
+        report.print_table()?;
+    }
+    let code = exit_code(&checks);
+
+    if let (true, Some(server)) = (args.hold, server) {
+        server.hold_until_interrupted()?;
+    }
+    Ok(code)
+}
+
+fn read_workload(args: &Args) -> Result<Workload> {
+    let limit = args.limit();
+    let mut requests = match &args.trace {
+        Some(path) => trace::read(path, limit)?,
+        None => workload::built_in(),
+    };
+    requests.truncate(limit);
+    Ok(requests.into())
+}
+
+/// Says which checks failed, with both numbers.
+fn exit_code(checks: &[Check]) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for check in checks.iter().filter(|check| !check.ok()) {
+        eprintln!("{}", check.failure());
+        code = ExitCode::from(CHECK_FAILED);
+    }
+    code
+}

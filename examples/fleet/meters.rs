@@ -1,0 +1,28 @@
+//! What is measured: vLLM's metric set, and a family of the fleet's own that shares its steps.
+
+use anyhow::Result;
+use tachometer::{Counter, Registry, Schema, vllm};
+
+/// The longest prompt that vLLM's length buckets are made for; longer ones count in the overflow bucket.
+const MAX_MODEL_LEN: u64 = 262_144;
+
+pub(crate) const MODEL: &str = "simulated";
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meters {
+    pub(crate) vllm: vllm::Families,
+    /// Prompt tokens whose KV this engine sent to another.
+    pub(crate) transferred: Counter<u64>,
+}
+
+impl Meters {
+    pub(crate) fn declare(definition: vllm::IterationTokensDefinition) -> Result<(Self, Registry)> {
+        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let config = vllm::Config::new().max_model_len(MAX_MODEL_LEN).iteration_tokens(definition);
+        let vllm = vllm::Families::declare(&mut schema, &config)?;
+        let transferred = schema
+            .counter("fleet:kv_transferred_tokens", "Prompt tokens whose KV this engine sent to another.")
+            .declare()?;
+        Ok((Self { vllm, transferred }, Registry::new(schema.build()?)))
+    }
+}

@@ -1,0 +1,87 @@
+//! What the registry says of each engine: plain numbers, read from one snapshot.
+
+use tachometer::{Registry, Snapshot};
+
+use crate::layout::{Layout, Role};
+use crate::meters::Meters;
+
+#[derive(Clone, Debug)]
+pub(crate) struct EngineNumbers {
+    pub(crate) engine: usize,
+    pub(crate) role: Role,
+    /// Steps that the engine committed.
+    pub(crate) steps: u64,
+    /// Requests that ended here, whatever the reason.
+    pub(crate) requests: u64,
+    pub(crate) e2e_latencies: u64,
+    pub(crate) prompt_tokens: u64,
+    pub(crate) local_compute: u64,
+    pub(crate) local_cache_hit: u64,
+    pub(crate) external_kv_transfer: u64,
+    pub(crate) prompt_tokens_cached: u64,
+    pub(crate) generation_tokens: u64,
+    pub(crate) transferred_tokens: u64,
+    pub(crate) iteration_tokens_sum: u64,
+    pub(crate) iteration_tokens_count: u64,
+    pub(crate) first_tokens: u64,
+    pub(crate) inter_token_gaps: u64,
+    pub(crate) running: i64,
+    pub(crate) waiting: i64,
+    pub(crate) kv_cache_usage: f64,
+    pub(crate) iteration_tokens: Quantiles,
+    pub(crate) time_to_first_token: Quantiles,
+    pub(crate) inter_token_latency: Quantiles,
+}
+
+/// Of one histogram, as PromQL would estimate them; NaN without observations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quantiles {
+    pub(crate) median: f64,
+    pub(crate) p99: f64,
+}
+
+/// All engines' numbers, in the order of the engines.
+pub(crate) fn read(registry: &Registry, meters: Meters, layout: Layout) -> Vec<EngineNumbers> {
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    // Engines attach in the order of the layout.
+    snapshot.engines().enumerate().map(|(engine, view)| read_engine(engine, layout, meters, view)).collect()
+}
+
+fn read_engine(
+    engine: usize,
+    layout: Layout,
+    Meters { vllm, transferred }: Meters,
+    view: tachometer::EngineView<'_>,
+) -> EngineNumbers {
+    let [local_compute, local_cache_hit, external_kv_transfer] =
+        vllm.prompt_tokens_by_source.map(|source| view.counter(source));
+    let iteration_tokens = view.histogram(vllm.iteration_tokens);
+    let time_to_first_token = view.histogram(vllm.time_to_first_token);
+    let inter_token_latency = view.histogram(vllm.inter_token_latency);
+    let quantiles = |quantile: &dyn Fn(f64) -> f64| Quantiles { median: quantile(0.5), p99: quantile(0.99) };
+    EngineNumbers {
+        engine,
+        role: layout.role(engine),
+        steps: view.step(),
+        requests: vllm.request_success.iter().map(|reason| view.counter(*reason)).sum(),
+        e2e_latencies: view.histogram(vllm.e2e_request_latency).count(),
+        prompt_tokens: view.counter(vllm.prompt_tokens),
+        local_compute,
+        local_cache_hit,
+        external_kv_transfer,
+        prompt_tokens_cached: view.counter(vllm.prompt_tokens_cached),
+        generation_tokens: view.counter(vllm.generation_tokens),
+        transferred_tokens: view.counter(transferred),
+        iteration_tokens_sum: iteration_tokens.sum(),
+        iteration_tokens_count: iteration_tokens.count(),
+        first_tokens: time_to_first_token.count(),
+        inter_token_gaps: inter_token_latency.count(),
+        running: view.gauge(vllm.requests_running),
+        waiting: view.gauge(vllm.requests_waiting),
+        kv_cache_usage: view.gauge(vllm.kv_cache_usage),
+        iteration_tokens: quantiles(&|q| iteration_tokens.quantile(q)),
+        time_to_first_token: quantiles(&|q| time_to_first_token.quantile(q)),
+        inter_token_latency: quantiles(&|q| inter_token_latency.quantile(q)),
+    }
+}

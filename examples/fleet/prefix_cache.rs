@@ -1,0 +1,46 @@
+//! An engine's prefix cache: which blocks of 512 prompt tokens it has computed before, least recently used out first.
+//!
+//! A simplification: the cached blocks lie beside the KV pool (in host memory, say), not in it, and using them is free.
+
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
+/// Tokens that a block hash of a trace stands for.
+pub(crate) const HASHED_TOKENS: u64 = 512;
+
+/// Room for 2,097,152 tokens.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+
+#[derive(Debug)]
+pub(crate) struct PrefixCache {
+    blocks: LruCache<u64, ()>,
+}
+
+impl PrefixCache {
+    pub(crate) fn new() -> Self {
+        Self { blocks: LruCache::new(CAPACITY) }
+    }
+
+    /// How many of a prompt's tokens are found: whole blocks from its start on, up to the first that is missing.
+    ///
+    /// At least one token is left to compute, as the engine needs its output.
+    pub(crate) fn hit_tokens(&mut self, hashes: &[u64], prompt_tokens: u64) -> u64 {
+        let found = whole_blocks(hashes, prompt_tokens).iter().take_while(|hash| self.blocks.get(hash).is_some());
+        (found.count() as u64 * HASHED_TOKENS).min(prompt_tokens.saturating_sub(1))
+    }
+
+    /// Keeps a prompt's whole blocks.
+    pub(crate) fn store(&mut self, hashes: &[u64], prompt_tokens: u64) {
+        // The last block first: a prefix is of use without its end but not the other way round, so it leaves later.
+        for hash in whole_blocks(hashes, prompt_tokens).iter().rev() {
+            self.blocks.put(*hash, ());
+        }
+    }
+}
+
+/// The hashes of those blocks that the prompt fills. A trace may give more hashes (its last, partial block) or fewer.
+fn whole_blocks(hashes: &[u64], prompt_tokens: u64) -> &[u64] {
+    let filled = usize::try_from(prompt_tokens / HASHED_TOKENS).unwrap_or(usize::MAX);
+    &hashes[..hashes.len().min(filled)]
+}

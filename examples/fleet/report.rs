@@ -1,0 +1,172 @@
+//! The closing report: a table for people, or one JSON object for programs.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::checks::Check;
+use crate::numbers::{EngineNumbers, Quantiles};
+
+pub(crate) struct Report<'a> {
+    pub(crate) engines: &'a [EngineNumbers],
+    pub(crate) checks: &'a [Check],
+    /// Wall time of the replay.
+    pub(crate) seconds: f64,
+}
+
+impl Report<'_> {
+    /// A number of the requests, each counted once: by the engine at which it ends.
+    fn once(&self, number: fn(&EngineNumbers) -> u64) -> u64 {
+        self.engines.iter().filter(|engine| engine.role.ends_requests()).map(number).sum()
+    }
+
+    fn steps(&self) -> u64 {
+        self.engines.iter().map(|engine| engine.steps).sum()
+    }
+
+    pub(crate) fn print_json(&self) -> Result<()> {
+        let object = JsonReport {
+            requests: self.once(|engine| engine.requests),
+            prompt_tokens: self.once(|engine| engine.prompt_tokens),
+            generation_tokens: self.once(|engine| engine.generation_tokens),
+            steps: self.steps(),
+            seconds: self.seconds,
+            engines: self.engines.iter().map(JsonEngine::from).collect(),
+            checks: self.checks.iter().map(|check| JsonCheck { name: &check.name, ok: check.ok() }).collect(),
+        };
+        let mut out = io::stdout().lock();
+        serde_json::to_writer(&mut out, &object)?;
+        writeln!(out)?;
+        Ok(out.flush()?)
+    }
+
+    pub(crate) fn print_table(&self) -> Result<()> {
+        let mut table = Table::new();
+        table.load_preset(presets::ASCII_MARKDOWN).set_header([
+            "engine",
+            "requests",
+            "computed",
+            "cache hits",
+            "KV transfer",
+            "generated",
+            "steps",
+            "tokens/iteration p50 / p99",
+            "TTFT p50 / p99",
+            "ITL p50 / p99",
+        ]);
+        table.add_rows(self.engines.iter().map(row));
+        table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+
+        let mut out = io::stdout().lock();
+        writeln!(out, "{table}")?;
+        writeln!(
+            out,
+            "{} requests with {} prompt tokens and {} generation tokens, each counted once; {} steps in {:.2} s",
+            grouped(self.once(|engine| engine.requests)),
+            grouped(self.once(|engine| engine.prompt_tokens)),
+            grouped(self.once(|engine| engine.generation_tokens)),
+            grouped(self.steps()),
+            self.seconds,
+        )?;
+        let passed = self.checks.iter().filter(|check| check.ok()).count();
+        writeln!(out, "{passed} of {} checks passed", self.checks.len())?;
+        Ok(out.flush()?)
+    }
+}
+
+fn row(engine: &EngineNumbers) -> Vec<String> {
+    vec![
+        format!("{} {}", engine.engine, engine.role.name()),
+        grouped(engine.requests),
+        grouped(engine.local_compute),
+        grouped(engine.local_cache_hit),
+        grouped(engine.external_kv_transfer),
+        grouped(engine.generation_tokens),
+        grouped(engine.steps),
+        pair(engine.iteration_tokens, |tokens| format!("{tokens:.0}")),
+        pair(engine.time_to_first_token, milliseconds),
+        pair(engine.inter_token_latency, milliseconds),
+    ]
+}
+
+fn pair(quantiles: Quantiles, show: fn(f64) -> String) -> String {
+    // Quantiles are NaN where nothing was observed.
+    if quantiles.median.is_nan() {
+        return "-".to_owned();
+    }
+    format!("{} / {}", show(quantiles.median), show(quantiles.p99))
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.0} ms", seconds * 1e3)
+}
+
+/// With a comma between thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    requests: u64,
+    prompt_tokens: u64,
+    generation_tokens: u64,
+    steps: u64,
+    seconds: f64,
+    engines: Vec<JsonEngine>,
+    checks: Vec<JsonCheck<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonEngine {
+    engine: usize,
+    role: &'static str,
+    prompt_tokens: u64,
+    prompt_tokens_by_source: JsonSources,
+    generation_tokens: u64,
+    iteration_tokens_sum: u64,
+    iteration_tokens_count: u64,
+    steps: u64,
+}
+
+#[derive(Serialize)]
+struct JsonSources {
+    local_compute: u64,
+    local_cache_hit: u64,
+    external_kv_transfer: u64,
+}
+
+#[derive(Serialize)]
+struct JsonCheck<'a> {
+    name: &'a str,
+    ok: bool,
+}
+
+impl From<&EngineNumbers> for JsonEngine {
+    fn from(numbers: &EngineNumbers) -> Self {
+        Self {
+            engine: numbers.engine,
+            role: numbers.role.name(),
+            prompt_tokens: numbers.prompt_tokens,
+            prompt_tokens_by_source: JsonSources {
+                local_compute: numbers.local_compute,
+                local_cache_hit: numbers.local_cache_hit,
+                external_kv_transfer: numbers.external_kv_transfer,
+            },
+            generation_tokens: numbers.generation_tokens,
+            iteration_tokens_sum: numbers.iteration_tokens_sum,
+            iteration_tokens_count: numbers.iteration_tokens_count,
+            steps: numbers.steps,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! KV transfer from prefill engines to decode engines, and the order in which a decode engine sees it.
+//!
+//! Each engine's thread has a virtual clock of its own, and they run apart. So that a decode engine's steps don't depend
+//! on how the threads are scheduled (a conservative simulation, after Chandy and Misra), each prefill engine sends, beside
+//! its transfers, promises: nothing will be sent before this moment. A decode engine goes on to time t only when every
+//! promise is beyond t. Prefill engines never wait for decode engines, so nobody waits forever.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::batch::Arrived;
+use crate::layout::pick;
+use crate::timing::{Nanos, transfer_time};
+
+/// The promise of an engine that is done.
+const NEVER: Nanos = Nanos::MAX;
+
+#[derive(Debug)]
+struct Message {
+    source: usize,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// Nothing more will be sent before this moment.
+    Promise(Nanos),
+    Transfer {
+        request: usize,
+        sent_at: Nanos,
+        ready_at: Nanos,
+    },
+}
+
+/// Connects every prefill engine with every decode engine.
+pub(crate) fn connect(prefill: usize, decode: usize) -> (Vec<Outlet>, Vec<Inbox>) {
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..decode).map(|_| unbounded()).unzip();
+    let outlets = (0..prefill).map(|source| Outlet { source, senders: senders.clone(), promised: 0 }).collect();
+    let inboxes = receivers.into_iter().map(|receiver| Inbox::new(receiver, prefill)).collect();
+    (outlets, inboxes)
+}
+
+/// A prefill engine's end.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    source: usize,
+    senders: Vec<Sender<Message>>,
+    promised: Nanos,
+}
+
+impl Outlet {
+    /// Starts the transfer of a prompt's KV to the decode engine that the request goes to.
+    pub(crate) fn send(&self, request: usize, prompt_tokens: u64, now: Nanos) {
+        let ready_at = now.saturating_add(transfer_time(prompt_tokens)).min(NEVER - 1);
+        let content = Content::Transfer { request, sent_at: now, ready_at };
+        self.post(pick(request, self.senders.len()), content);
+    }
+
+    /// Promises to send nothing before `moment`.
+    pub(crate) fn promise(&mut self, moment: Nanos) {
+        if moment > self.promised {
+            self.promised = moment;
+            for decode in 0..self.senders.len() {
+                self.post(decode, Content::Promise(moment));
+            }
+        }
+    }
+
+    fn post(&self, decode: usize, content: Content) {
+        // A decode engine leaves only when all prefill engines are done, or in a panic, which is shown at its join.
+        let _ = self.senders[decode].send(Message { source: self.source, content });
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.promise(NEVER);
+    }
+}
+
+/// A decode engine's end.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    receiver: Receiver<Message>,
+    /// The last promise of each prefill engine.
+    promises: Vec<Nanos>,
+    /// Transfers by the moment at which they are ready; prefill engine and request decide ties.
+    pending: BinaryHeap<Reverse<Pending>>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Pending {
+    ready_at: Nanos,
+    source: usize,
+    request: usize,
+    sent_at: Nanos,
+}
+
+impl Inbox {
+    fn new(receiver: Receiver<Message>, prefill: usize) -> Self {
+        Self { receiver, promises: vec![0; prefill], pending: BinaryHeap::new() }
+    }
+
+    /// Moves all requests whose KV is here at `now` to `waiting`; returns how many are still on their way.
+    pub(crate) fn collect(&mut self, now: Nanos, waiting: &mut VecDeque<Arrived>) -> u64 {
+        while self.promised() <= now && self.receive() {}
+        while let Some(Reverse(pending)) = self.pending.peek() {
+            if pending.ready_at > now {
+                break;
+            }
+            waiting.push_back(Arrived { request: pending.request, at: pending.sent_at });
+            self.pending.pop();
+        }
+        // What was sent later than `now` may be here already, or not: it doesn't count.
+        self.pending.iter().filter(|Reverse(pending)| pending.sent_at <= now).count() as u64
+    }
+
+    /// When the next request's KV is here; `None` if none will come.
+    pub(crate) fn next_ready(&mut self) -> Option<Nanos> {
+        loop {
+            let ready_at = self.pending.peek().map(|Reverse(pending)| pending.ready_at);
+            let settled = ready_at.is_some_and(|moment| self.promised() > moment);
+            if settled || !self.receive() {
+                return ready_at;
+            }
+        }
+    }
+
+    /// No transfer will be sent before this moment.
+    fn promised(&self) -> Nanos {
+        self.promises.iter().copied().min().unwrap_or(NEVER)
+    }
+
+    /// Waits for a message; false if none will come.
+    fn receive(&mut self) -> bool {
+        let Ok(message) = self.receiver.recv() else { return false };
+        let source = message.source;
+        match message.content {
+            Content::Promise(moment) => self.promises[source] = moment,
+            Content::Transfer { request, sent_at, ready_at } => {
+                self.pending.push(Reverse(Pending { ready_at, source, request, sent_at }));
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,48 @@
+//! Escapes of the Prometheus text format. Everything else goes through as UTF-8.
+
+/// Appends a label value: backslash, line feed and quote are escaped.
+pub(crate) fn label_value(value: &str, out: &mut Vec<u8>) {
+    escape(value, true, out);
+}
+
+/// Appends a help text: backslash and line feed are escaped, quotes aren't.
+pub(crate) fn help(text: &str, out: &mut Vec<u8>) {
+    escape(text, false, out);
+}
+
+fn escape(text: &str, quotes: bool, out: &mut Vec<u8>) {
+    for byte in text.bytes() {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'"' if quotes => out.extend_from_slice(b"\\\""),
+            byte => out.push(byte),
+        }
+    }
+}
+
+/// Appends `name="value"`.
+pub(crate) fn label_pair(name: &str, value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"=\"");
+    label_value(value, out);
+    out.push(b'"');
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn escaped(f: fn(&str, &mut Vec<u8>), text: &str) -> String {
+        let mut out = Vec::new();
+        f(text, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_help_keeps_quotes() {
+        let text = "a\\b\nc\"d\te\u{e9}";
+        assert_eq!(escaped(label_value, text), "a\\\\b\\nc\\\"d\te\u{e9}");
+        assert_eq!(escaped(help, text), "a\\\\b\\nc\"d\te\u{e9}");
+    }
+}

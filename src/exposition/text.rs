@@ -1,0 +1,244 @@
+//! The Prometheus text format, version 0.0.4.
+//!
+//! All that doesn't change is laid out once, when the renderer is built: a line is a name, the engine's labels (escaped when
+//! it attached), the series' own labels, and a number.
+
+use std::ops::Range;
+
+use super::{escape, number};
+use crate::{
+    schema::{
+        Schema,
+        family::{Family, Kind, Number, Place},
+        layout::Layout,
+    },
+    snapshot::{EngineView, Snapshot},
+};
+
+/// The value of the `Content-Type` header for a page in this format.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Turns snapshots of one schema into pages.
+///
+/// Families stand in declared order, each with one `HELP` and one `TYPE` line; inside a family, series in the order of their
+/// label values; inside a series, engines in the order in which they attached. A histogram with negative bounds is printed
+/// without `_sum` and `_count`, as OpenMetrics asks: such a sum can fall.
+///
+/// ```
+/// use tachometer::{Registry, Schema, Snapshot, TextRenderer};
+///
+/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let tokens = schema.counter::<u64>("generation_tokens", "Tokens generated.").declare()?;
+/// let schema = schema.build()?;
+/// let renderer = TextRenderer::new(&schema);
+/// let registry = Registry::new(schema);
+/// let engine = registry.attach(["0"])?;
+/// engine.recorder()?.add(tokens, 3);
+///
+/// let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
+/// registry.snapshot(&mut snapshot);
+/// renderer.render(&snapshot, &mut page);
+/// let page = String::from_utf8(page)?;
+/// let mut lines = page.lines();
+/// assert_eq!(lines.next(), Some("# HELP generation_tokens_total Tokens generated."));
+/// assert_eq!(lines.next(), Some("# TYPE generation_tokens_total counter"));
+/// assert_eq!(lines.next(), Some("generation_tokens_total{engine=\"0\"} 3"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct TextRenderer {
+    schema: u32,
+    /// The text that all spans point into.
+    text: Vec<u8>,
+    families: Vec<Block>,
+}
+
+/// A piece of [`TextRenderer::text`].
+type Span = Range<u32>;
+
+/// A family's page.
+#[derive(Debug)]
+struct Block {
+    /// `HELP` and `TYPE`.
+    header: Span,
+    number: Number,
+    series: Vec<SeriesText>,
+}
+
+/// A series' lines.
+#[derive(Debug)]
+enum SeriesText {
+    Scalar {
+        line: LineText,
+        word: usize,
+    },
+    /// Lines of the buckets; then sum and count, unless there are negative bounds.
+    Histogram {
+        buckets: Vec<LineText>,
+        first: usize,
+        sum_and_count: Option<[LineText; 2]>,
+    },
+}
+
+/// A line without the engine's labels and the number: `name{` and `,label="value"} `.
+#[derive(Clone, Debug)]
+struct LineText {
+    name: Span,
+    labels: Span,
+}
+
+impl TextRenderer {
+    /// Lays out the text of a schema's families.
+    #[must_use]
+    pub fn new(schema: &Schema) -> Self {
+        let mut renderer = Self { schema: schema.layout().schema, text: Vec::new(), families: Vec::new() };
+        for family in schema.families() {
+            let block = renderer.block(family, schema);
+            renderer.families.push(block);
+        }
+        renderer
+    }
+
+    /// Appends a page to `page`, which is never cleared: it may already hold another crate's page. Allocates nothing once
+    /// `page` is large enough.
+    ///
+    /// # Panics
+    /// If the snapshot was taken of a registry with another schema.
+    pub fn render(&self, snapshot: &Snapshot, page: &mut Vec<u8>) {
+        let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout().schema);
+        assert!(schema == self.schema, "the snapshot was taken of a registry with another schema");
+        for family in &self.families {
+            page.extend_from_slice(self.piece(&family.header));
+            for series in &family.series {
+                for engine in snapshot.engines() {
+                    self.series(series, family.number, engine, page);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn series(&self, series: &SeriesText, number: Number, engine: EngineView<'_>, page: &mut Vec<u8>) {
+        let words = engine.words();
+        match series {
+            SeriesText::Scalar { line, word } => self.line(line, engine, number, words[*word], page),
+            SeriesText::Histogram { buckets, first, sum_and_count } => {
+                let mut cumulative = 0_u64;
+                for (line, bucket) in buckets.iter().zip(&words[*first..]) {
+                    cumulative = cumulative.saturating_add(*bucket);
+                    self.line(line, engine, Number::U64, cumulative, page);
+                }
+                if let Some([sum, count]) = sum_and_count {
+                    self.line(sum, engine, number, words[*first + buckets.len()], page);
+                    self.line(count, engine, Number::U64, cumulative, page);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn line(&self, line: &LineText, engine: EngineView<'_>, number: Number, word: u64, page: &mut Vec<u8>) {
+        page.extend_from_slice(self.piece(&line.name));
+        page.extend_from_slice(engine.label_text());
+        page.extend_from_slice(self.piece(&line.labels));
+        match number {
+            Number::U64 => number::write_u64(word, page),
+            Number::I64 => number::write_i64(word as i64, page),
+            Number::F64 => number::write_f64(f64::from_bits(word), page),
+        }
+        page.push(b'\n');
+    }
+
+    #[inline]
+    fn piece(&self, span: &Span) -> &[u8] {
+        &self.text[span.start as usize..span.end as usize]
+    }
+
+    fn block(&mut self, family: &Family, schema: &Schema) -> Block {
+        let name = family.exposed_name();
+        let kind = match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let header = self.add(|text| {
+            text.extend_from_slice(format!("# HELP {name} ").as_bytes());
+            escape::help(&family.help, text);
+            text.extend_from_slice(format!("\n# TYPE {name} {kind}\n").as_bytes());
+        });
+        let any_engine_labels = !schema.engine_labels().is_empty();
+        let series = family.series.iter().enumerate().map(|(index, place)| {
+            let mut lines = Lines { renderer: self, family, index, any_engine_labels };
+            lines.series(&name, *place, schema.layout())
+        });
+        Block { header, number: family.number, series: series.collect() }
+    }
+
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        let start = self.text.len() as u32;
+        write(&mut self.text);
+        start..self.text.len() as u32
+    }
+}
+
+/// Lays out the lines of one series.
+struct Lines<'a> {
+    renderer: &'a mut TextRenderer,
+    family: &'a Family,
+    index: usize,
+    any_engine_labels: bool,
+}
+
+impl Lines<'_> {
+    fn series(&mut self, name: &str, place: Place, layout: &Layout) -> SeriesText {
+        match place {
+            Place::Scalar(word) => SeriesText::Scalar { line: self.line(name, None), word: usize::from(word) },
+            Place::Aside(aside) => {
+                SeriesText::Scalar { line: self.line(name, None), word: layout.words + aside as usize }
+            }
+            Place::Histogram(histogram) => {
+                let place = &layout.histograms[usize::from(histogram.0)];
+                let upper_bounds = place.bounds.upper().iter().copied().chain([f64::INFINITY]);
+                let bucket = format!("{name}_bucket");
+                let buckets = upper_bounds.map(|bound| self.line(&bucket, Some(bound))).collect();
+                let sum_can_fall = place.bounds.upper()[0] < 0.0;
+                let mut total = |suffix| self.line(&format!("{name}_{suffix}"), None);
+                let sum_and_count = (!sum_can_fall).then(|| ["sum", "count"].map(&mut total));
+                SeriesText::Histogram { buckets, first: usize::from(place.first), sum_and_count }
+            }
+        }
+    }
+
+    fn line(&mut self, name: &str, upper_bound: Option<f64>) -> LineText {
+        let own_labels = self.own_labels(upper_bound);
+        let (braces, comma) =
+            (self.any_engine_labels || !own_labels.is_empty(), self.any_engine_labels && !own_labels.is_empty());
+        let name = self.renderer.add(|text| {
+            text.extend_from_slice(name.as_bytes());
+            text.extend_from_slice(if braces { b"{" } else { b"" });
+        });
+        let labels = self.renderer.add(|text| {
+            text.extend_from_slice(if comma { b"," } else { b"" });
+            text.extend_from_slice(&own_labels);
+            text.extend_from_slice(if braces { b"} " } else { b" " });
+        });
+        LineText { name, labels }
+    }
+
+    /// `source="local_compute",le="1.0"`.
+    fn own_labels(&self, upper_bound: Option<f64>) -> Vec<u8> {
+        let mut labels = Vec::new();
+        for (dimension, value) in self.family.dimensions.iter().zip(self.family.label_values(self.index)) {
+            escape::label_pair(&dimension.name, value, &mut labels);
+            labels.push(b',');
+        }
+        if let Some(bound) = upper_bound {
+            labels.extend_from_slice(b"le=\"");
+            number::write_f64(bound, &mut labels);
+            labels.push(b'"');
+        } else {
+            labels.pop();
+        }
+        labels
+    }
+}

@@ -1,0 +1,60 @@
+//! A lock-free, high-throughput metrics core for the hot path of multi-engine LLM schedulers.
+//!
+//! # The tour, in the order of the flow
+//!
+//! 1. **Declare**: a [`SchemaBuilder`] takes families and returns handles ([`Counter`], [`Gauge`], [`Histogram`]); what is
+//!    wrong with a name, a bound or a label is refused here, with an error that says so.
+//! 2. **Record**: an engine [attaches](Registry::attach) to the [`Registry`]; its [`Recorder`] moves into the engine's
+//!    thread and opens a [`Step`] an iteration. Wait-free: no lock, no read-modify-write, no allocation.
+//! 3. **Publish**: [`Step::commit`]. Readers see whole steps only; a dropped step leaves no trace.
+//! 4. **Snapshot**: [`Registry::snapshot`] copies the newest step of each engine into plain numbers, for a router or a log
+//!    line, without ever waiting for a recorder.
+//! 5. **Render**: [`Registry::render`] turns that into Prometheus text, for any HTTP layer.
+//!
+//! [`vllm`] is a ready-made metric set, compatible with vLLM's.
+//!
+//! ```
+//! use tachometer::{Registry, Schema, vllm};
+//!
+//! let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+//! let families = vllm::Families::declare(&mut schema, &vllm::Config::new().max_model_len(8192))?;
+//! let swapped = schema.counter::<u64>("myserver:swapped_blocks", "Blocks swapped out.").declare()?;
+//! let registry = Registry::new(schema.build()?);
+//!
+//! let engine = registry.attach(["0", "llama"])?; // dropping it removes the series
+//! let mut recorder = engine.recorder()?; // moves into the engine's thread
+//! let mut step = recorder.step(); // may stay open for the whole iteration; scrapes go on meanwhile
+//! families.record(&mut step, &vllm::StepStats::default());
+//! step.add(swapped, 2); // your own, in the same step
+//! step.commit();
+//!
+//! let mut page = Vec::new();
+//! registry.render(&mut page); // in any HTTP handler
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod exposition;
+mod record;
+mod registry;
+mod schema;
+mod slab;
+mod snapshot;
+mod sync;
+#[cfg(all(test, loom))]
+mod tests;
+pub mod vllm;
+
+pub use crate::{
+    exposition::text::TextRenderer,
+    record::{Recorder, Step},
+    registry::{AttachError, Engine, RecorderTaken, Registry},
+    schema::{
+        Schema, SchemaBuilder, SchemaError,
+        declaration::{Declaration, Handle},
+        handle::{Counter, Gauge, Histogram},
+        shape::{By, One, Shape},
+        value::{CounterValue, GaugeValue, ObservationValue, Value},
+    },
+    snapshot::{EngineView, HistogramView, Snapshot},
+};

@@ -1,0 +1,154 @@
+//! The exclusive writer of an engine: [`Recorder`] and its [`Step`]s.
+
+mod step;
+
+use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc};
+
+pub use self::step::Step;
+use crate::{
+    schema::{
+        handle::{Counter, Gauge, Histogram},
+        layout::Layout,
+        value::{CounterValue, GaugeValue, ObservationValue},
+    },
+    slab::Writer,
+};
+
+/// The exclusive recorder of an engine: moves into the thread that runs the engine's loop.
+///
+/// Everything is recorded in steps. [`step`](Self::step) opens one that may stay open for a whole engine iteration;
+/// [`record`](Self::record) runs a closure as one; each of the other calls is a step of its own. Dropping the recorder keeps
+/// the engine's totals exposed, and lets [`Engine::recorder`](crate::Engine::recorder) hand out a recorder that goes on from them.
+///
+/// # Progress
+/// Wait-free: plain loads and stores, no lock, no read-modify-write, no allocation, no system call. A step costs what is
+/// recorded, plus copying the words that the previous step touched (at most a slab), plus now and then a copy of the
+/// slab for readers that can't keep up.
+///
+/// ```
+/// # use tachometer::{Registry, Schema};
+/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let tokens = schema.counter::<u64>("generated_tokens", "Tokens generated.").declare()?;
+/// let running = schema.gauge::<i64>("requests_running", "Requests in the batch.").declare()?;
+/// let registry = Registry::new(schema.build()?);
+/// let engine = registry.attach(["0"])?;
+///
+/// let mut recorder = engine.recorder()?;
+/// let mut step = recorder.step();
+/// step.add(tokens, 64);
+/// step.set(running, 64);
+/// step.commit();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// There is one writer at a time, checked by the compiler:
+///
+/// ```compile_fail
+/// # fn not_clone(recorder: tachometer::Recorder) {
+/// let another = recorder.clone();
+/// # }
+/// ```
+///
+/// ```compile_fail
+/// fn shared_by_reference<T: Sync>() {}
+/// shared_by_reference::<tachometer::Recorder>();
+/// ```
+///
+/// ```
+/// fn moved_to_a_thread<T: Send + 'static>() {}
+/// moved_to_a_thread::<tachometer::Recorder>();
+/// ```
+///
+/// ```compile_fail
+/// # fn not_while_a_step_is_open(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+/// let step = recorder.step();
+/// recorder.inc(tokens);
+/// step.commit();
+/// # }
+/// ```
+///
+/// ```
+/// # fn after_the_step(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+/// let step = recorder.step();
+/// step.commit();
+/// recorder.inc(tokens);
+/// # }
+/// ```
+pub struct Recorder {
+    writer: Writer,
+    layout: Arc<Layout>,
+    /// A recorder has one owner: not `Sync`.
+    owned: PhantomData<Cell<()>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(writer: Writer, layout: Arc<Layout>) -> Self {
+        Self { writer, layout, owned: PhantomData }
+    }
+
+    /// Opens a step. [`Step::commit`] publishes it whole; dropping it discards it.
+    #[inline]
+    pub fn step(&mut self) -> Step<'_> {
+        Step::new(self.writer.open(), &self.layout)
+    }
+
+    /// Runs `f` as one step, which is committed when `f` returns, whatever it returns. If `f` panics, the step is discarded.
+    ///
+    /// ```
+    /// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+    /// let generated = recorder.record(|step| {
+    ///     step.add(tokens, 3);
+    ///     3
+    /// });
+    /// # }
+    /// ```
+    #[inline]
+    pub fn record<R>(&mut self, f: impl FnOnce(&mut Step<'_>) -> R) -> R {
+        let mut step = self.step();
+        let result = f(&mut step);
+        step.commit();
+        result
+    }
+
+    /// [`Step::add`] as a step of its own.
+    #[inline]
+    pub fn add<T: CounterValue>(&mut self, counter: Counter<T>, n: T) {
+        self.record(|step| step.add(counter, n));
+    }
+
+    /// [`Step::inc`] as a step of its own.
+    #[inline]
+    pub fn inc<T: CounterValue>(&mut self, counter: Counter<T>) {
+        self.record(|step| step.inc(counter));
+    }
+
+    /// [`Step::set`] as a step of its own.
+    #[inline]
+    pub fn set<T: GaugeValue>(&mut self, gauge: Gauge<T>, value: T) {
+        self.record(|step| step.set(gauge, value));
+    }
+
+    /// [`Step::observe`] as a step of its own.
+    #[inline]
+    pub fn observe<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T) {
+        self.record(|step| step.observe(histogram, value));
+    }
+
+    /// [`Step::observe_n`] as a step of its own.
+    #[inline]
+    pub fn observe_n<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T, n: u64) {
+        self.record(|step| step.observe_n(histogram, value, n));
+    }
+
+    /// [`Step::observe_all`] as a step of its own.
+    #[inline]
+    pub fn observe_all<T: ObservationValue>(&mut self, histogram: Histogram<T>, values: &[T]) {
+        self.record(|step| step.observe_all(histogram, values));
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("schema", &self.layout.schema).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+//! A step that is being recorded.
+
+use std::fmt;
+
+use crate::{
+    schema::{
+        handle::{Counter, Gauge, Histogram},
+        layout::{Aside, HistogramIndex, HistogramLayout, Layout},
+        value::{CounterValue, GaugeValue, ObservationValue, Summary},
+    },
+    slab::OpenStep,
+};
+
+/// One bucket takes no more than this from [`Step::observe_n`], so that adding a batch's length can't overflow it.
+const MAX_BUCKET_COUNT: u64 = 1 << 62;
+
+/// A batch that spreads over more buckets than this is observed value by value: counting it bound by bound would read
+/// it too often.
+const MAX_BUCKETS_A_BATCH: u16 = 32;
+
+/// One step of an engine, open until [`commit`](Self::commit). Readers see all of it or nothing.
+///
+/// Like a database transaction: dropping a step without a commit (an early `?` or `return`, a panic, a cancelled future)
+/// discards it, leaves no trace in any series, and counts in `tachometer_discarded_steps_total`. The same holds for a step that
+/// was leaked with `mem::forget`, as soon as the next one opens.
+///
+/// What can't be counted honestly is rejected, and counted in `tachometer_rejected_observations_total`: NaN, infinities,
+/// negative observations where no bound is negative, negative additions to counters, and whatever would
+/// overflow a counter, a sum (beyond `u64::MAX`, or to an infinity) or a bucket. A rejected value changes nothing else.
+///
+/// With a handle of another schema every call panics under debug assertions; otherwise it is ignored, and counted in
+/// `tachometer_foreign_handles_total`.
+///
+/// # Progress
+/// Every call is wait-free and allocates nothing. A step may be sent to another thread, and held across an `await`.
+///
+/// ```
+/// # fn iteration(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) -> Result<(), std::io::Error> {
+/// # fn run_iteration() -> Result<u64, std::io::Error> { Ok(1) }
+/// let mut step = recorder.step();
+/// step.add(tokens, run_iteration()?); // on an error the step is discarded
+/// step.commit();
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a step that isn't committed is discarded"]
+pub struct Step<'a> {
+    slab: OpenStep<'a>,
+    layout: &'a Layout,
+}
+
+impl<'a> Step<'a> {
+    #[inline(always)]
+    pub(super) fn new(slab: OpenStep<'a>, layout: &'a Layout) -> Self {
+        Self { slab, layout }
+    }
+
+    /// Publishes the step: from now on readers see all that it recorded. Wait-free: one store, and now and then a copy
+    /// of the slab.
+    #[inline]
+    pub fn commit(self) {
+        self.slab.commit();
+    }
+
+    /// Adds `n` to a counter.
+    #[inline]
+    pub fn add<T: CounterValue>(&mut self, counter: Counter<T>, n: T) {
+        if !self.owns(counter.schema) {
+            return;
+        }
+        let total = T::from_word(self.slab.load(counter.word));
+        match T::sum(total, n) {
+            Some(total) if n.can_grow_by() => self.slab.store(counter.word, total.to_word()),
+            _ => self.reject(1),
+        }
+    }
+
+    /// Adds one to a counter.
+    #[inline]
+    pub fn inc<T: CounterValue>(&mut self, counter: Counter<T>) {
+        self.add(counter, T::ONE);
+    }
+
+    /// Sets a gauge. A float gauge takes any value, NaN and infinities too: they are what it shows.
+    #[inline]
+    pub fn set<T: GaugeValue>(&mut self, gauge: Gauge<T>, value: T) {
+        if self.owns(gauge.schema) {
+            self.slab.store(gauge.word, value.to_word());
+        }
+    }
+
+    /// Observes one value.
+    #[inline]
+    pub fn observe<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T) {
+        self.observe_n(histogram, value, 1);
+    }
+
+    /// Observes one value `n` times, at the cost of once. A float's sum grows by `value * n`, rounded once.
+    #[inline]
+    pub fn observe_n<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T, n: u64) {
+        let layout = self.layout;
+        let Some(place) = self.histogram(layout, histogram.schema, histogram.index) else { return };
+        if self.count(place, value, n).is_none() {
+            self.reject(n);
+        }
+    }
+
+    /// Observes a batch, such as the inter-token latencies of a decode step: faster than value by value, most of all when
+    /// the values are close to each other. A float's sum may differ from a sequential one in its last digits.
+    #[inline]
+    pub fn observe_all<T: ObservationValue>(&mut self, histogram: Histogram<T>, values: &[T]) {
+        let layout = self.layout;
+        let Some(place) = self.histogram(layout, histogram.schema, histogram.index) else { return };
+        let whole = T::summarize(values).and_then(|summary| self.count_batch(place, values, summary));
+        if whole.is_none() {
+            values.iter().for_each(|value| self.observe(histogram, *value));
+        }
+    }
+
+    /// Counts `n` observations that the caller couldn't express as a value of a histogram (for example a negative number of
+    /// tokens) as rejected. Not part of the step: stays when the step is discarded.
+    #[cold]
+    pub fn reject(&self, n: u64) {
+        self.slab.count_aside(Aside::RejectedObservations, n);
+    }
+
+    /// `None` if it can't be counted: then nothing has changed.
+    #[inline(always)]
+    fn count<T: ObservationValue>(&mut self, place: &HistogramLayout, value: T, n: u64) -> Option<()> {
+        let bucket = place.first + value.bucket(&place.bounds)?;
+        let sum = T::sum(T::from_word(self.slab.load(place.sum)), value.times(n)?)?;
+        let count = self.slab.load(bucket).checked_add(n).filter(|count| n == 1 || *count <= MAX_BUCKET_COUNT)?;
+        self.slab.store_pair([bucket, place.sum], [count, sum.to_word()]);
+        Some(())
+    }
+
+    /// Counts bound by bound, from the least value's bucket to the greatest's. `None` if it must be done value by value: then
+    /// nothing has changed.
+    #[inline]
+    fn count_batch<T: ObservationValue>(
+        &mut self,
+        place: &HistogramLayout,
+        values: &[T],
+        batch: Summary<T>,
+    ) -> Option<()> {
+        let (first, last) = (batch.least.bucket(&place.bounds)?, batch.greatest.bucket(&place.bounds)?);
+        let sum = T::sum(T::from_word(self.slab.load(place.sum)), batch.sum)?.to_word();
+        if last - first > MAX_BUCKETS_A_BATCH {
+            return None;
+        }
+        let mut counted = 0;
+        for bucket in first..=last {
+            let up_to =
+                if bucket == last { values.len() as u64 } else { T::count_up_to(values, &place.bounds, bucket) };
+            let word = place.first + bucket;
+            let count = self.slab.load(word) + (up_to - counted);
+            self.slab.store_pair([word, place.sum], [count, sum]);
+            counted = up_to;
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn histogram(&self, layout: &'a Layout, schema: u32, index: HistogramIndex) -> Option<&'a HistogramLayout> {
+        if self.owns(schema) { layout.histograms.get(usize::from(index.0)) } else { None }
+    }
+
+    /// Whether a handle belongs to this recorder's schema.
+    #[inline(always)]
+    fn owns(&self, schema: u32) -> bool {
+        let own = schema == self.layout.schema;
+        if !own {
+            self.refuse_foreign(schema);
+        }
+        own
+    }
+
+    #[cold]
+    fn refuse_foreign(&self, schema: u32) {
+        debug_assert!(
+            schema == self.layout.schema,
+            "a handle of schema {schema} was used with a recorder of schema {}: use the handles that the builder of the \
+             recorder's own schema returned",
+            self.layout.schema
+        );
+        self.slab.count_aside(Aside::ForeignHandles, 1);
+    }
+}
+
+impl fmt::Debug for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("schema", &self.layout.schema).finish_non_exhaustive()
+    }
+}

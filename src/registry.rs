@@ -1,0 +1,250 @@
+//! The composition root: engines attach and detach, recorders and snapshots are handed out.
+//!
+//! The engines stand in an immutable list behind one pointer. Attach and detach publish a new list (a loop that only repeats
+//! when another attach or detach won); a snapshot takes the list that it finds. Nobody waits for anybody.
+
+use std::{error, fmt, sync::Arc as StdArc};
+
+use arc_swap::ArcSwap;
+use crossbeam_queue::ArrayQueue;
+
+use crate::{
+    exposition::{escape, text::TextRenderer},
+    record::Recorder,
+    schema::Schema,
+    slab::Slab,
+    snapshot::{EngineLabels, Snapshot},
+    sync::Arc,
+};
+
+/// Snapshots kept for [`Registry::render`]: enough for as many renderings at a time without allocation.
+const POOLED_SNAPSHOTS: usize = 8;
+
+/// All engines of a schema. Cheap to clone: clones are the same registry.
+///
+/// ```
+/// use tachometer::{Registry, Schema};
+///
+/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let tokens = schema.counter::<u64>("generation_tokens", "Tokens generated.").declare()?;
+/// let registry = Registry::new(schema.build()?);
+///
+/// let engine = registry.attach(["0"])?;
+/// let mut recorder = engine.recorder()?;
+/// std::thread::spawn(move || recorder.add(tokens, 3)).join().unwrap();
+///
+/// let mut page = Vec::new();
+/// registry.render(&mut page);
+/// assert!(String::from_utf8(page)?.contains("generation_tokens_total{engine=\"0\"} 3\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Registry(StdArc<Shared>);
+
+struct Shared {
+    schema: Schema,
+    engines: ArcSwap<Vec<StdArc<Attached>>>,
+    renderer: TextRenderer,
+    snapshots: ArrayQueue<Snapshot>,
+}
+
+/// An engine's part of the registry.
+struct Attached {
+    labels: StdArc<EngineLabels>,
+    slab: Arc<Slab>,
+}
+
+impl Registry {
+    /// A registry without engines.
+    #[must_use]
+    pub fn new(schema: Schema) -> Self {
+        let renderer = TextRenderer::new(&schema);
+        let (engines, snapshots) = (ArcSwap::default(), ArrayQueue::new(POOLED_SNAPSHOTS));
+        Self(StdArc::new(Shared { schema, engines, renderer, snapshots }))
+    }
+
+    /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of the schema's engine labels,
+    /// in their order; any UTF-8.
+    ///
+    /// Allocates the engine's slab. Lock-free: never waits for a scrape or a recorder.
+    ///
+    /// # Errors
+    /// [`AttachError`]: not one value a label, an engine with the same values is attached, or too many engines.
+    pub fn attach<V: Into<String>>(&self, values: impl IntoIterator<Item = V>) -> Result<Engine, AttachError> {
+        let values: Vec<String> = values.into_iter().map(Into::into).collect();
+        let shared = &self.0;
+        let names = shared.schema.engine_labels();
+        if values.len() != names.len() {
+            return Err(AttachError::LabelCount { labels: names.to_vec(), values });
+        }
+        let text = label_text(names, &values);
+        let labels = StdArc::new(EngineLabels { values, text });
+        let attached = StdArc::new(Attached { labels, slab: Slab::new(shared.schema.layout().words) });
+        shared.change_engines(|engines| {
+            if engines.len() >= shared.schema.max_engines() {
+                return Err(AttachError::TooManyEngines { limit: shared.schema.max_engines() });
+            }
+            if engines.iter().any(|other| other.labels.values == attached.labels.values) {
+                return Err(AttachError::AlreadyAttached { values: attached.labels.values.clone() });
+            }
+            Ok(engines.iter().chain([&attached]).cloned().collect())
+        })?;
+        Ok(Engine { registry: self.clone(), attached })
+    }
+
+    /// Overwrites `snapshot` with the newest finished step of each engine.
+    ///
+    /// Lock-free: a try to read an engine fails only if a step was committed meanwhile, so neither a stopped engine nor an open
+    /// step holds it up. Doesn't allocate unless there are more engines than `snapshot` ever held.
+    pub fn snapshot(&self, snapshot: &mut Snapshot) {
+        let engines = self.0.engines.load();
+        snapshot.fill(&self.0.schema, engines.iter().map(|engine| (&engine.labels, &*engine.slab)));
+    }
+
+    /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](crate::exposition::text::CONTENT_TYPE)) to `page`, which is never
+    /// cleared: takes a snapshot and renders it.
+    ///
+    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, and up to 8 threads
+    /// render at a time.
+    pub fn render(&self, page: &mut Vec<u8>) {
+        let mut snapshot = self.0.snapshots.pop().unwrap_or_default();
+        self.snapshot(&mut snapshot);
+        self.0.renderer.render(&snapshot, page);
+        // A full pool drops the snapshot: more threads rendered at a time than it has places.
+        let _ = self.0.snapshots.push(snapshot);
+    }
+}
+
+impl Shared {
+    /// Publishes what `change` makes of the list of engines.
+    fn change_engines<E>(
+        &self,
+        change: impl Fn(&[StdArc<Attached>]) -> Result<Vec<StdArc<Attached>>, E>,
+    ) -> Result<(), E> {
+        let mut current = self.engines.load();
+        loop {
+            let changed = StdArc::new(change(&current)?);
+            let found = self.engines.compare_and_swap(&*current, changed);
+            if StdArc::ptr_eq(&found, &current) {
+                return Ok(());
+            }
+            current = found;
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let engines = self.0.engines.load();
+        f.debug_list().entries(engines.iter().map(|engine| &engine.labels.values)).finish()
+    }
+}
+
+/// `engine="0",model_name="m"`.
+fn label_text(names: &[String], values: &[String]) -> Box<[u8]> {
+    let mut text = Vec::new();
+    for (name, value) in names.iter().zip(values) {
+        if !text.is_empty() {
+            text.push(b',');
+        }
+        escape::label_pair(name, value, &mut text);
+    }
+    text.into()
+}
+
+/// An attached engine. Dropping it removes the engine's series; a recorder that outlives it writes on, unseen.
+#[must_use = "dropping an engine detaches it"]
+pub struct Engine {
+    registry: Registry,
+    attached: StdArc<Attached>,
+}
+
+impl Engine {
+    /// The engine's exclusive recorder. When it is dropped, the next one goes on from its totals.
+    ///
+    /// # Errors
+    /// [`RecorderTaken`] while there is one.
+    pub fn recorder(&self) -> Result<Recorder, RecorderTaken> {
+        match Slab::writer(&self.attached.slab) {
+            Some(writer) => Ok(Recorder::new(writer, StdArc::clone(self.registry.0.schema.layout()))),
+            None => Err(RecorderTaken { values: self.attached.labels.values.clone() }),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let others = |engines: &[StdArc<Attached>]| {
+            let others = engines.iter().filter(|other| !StdArc::ptr_eq(other, &self.attached)).cloned();
+            Ok::<_, std::convert::Infallible>(others.collect())
+        };
+        let Ok(()) = self.registry.0.change_engines(others);
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Engine").field(&self.attached.labels.values).finish()
+    }
+}
+
+/// Why an engine wasn't attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// Not one value for each engine label.
+    LabelCount {
+        /// The schema's engine labels.
+        labels: Vec<String>,
+        /// The values as given.
+        values: Vec<String>,
+    },
+    /// An engine with these label values is attached.
+    AlreadyAttached {
+        /// The values as given.
+        values: Vec<String>,
+    },
+    /// As many engines are attached as the schema allows.
+    TooManyEngines {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LabelCount { labels, values } => {
+                write!(
+                    f,
+                    "engine labels {values:?} don't fit the schema's {labels:?}: give one value for each, in order"
+                )
+            }
+            Self::AlreadyAttached { values } => {
+                write!(
+                    f,
+                    "an engine with labels {values:?} is attached already: drop its Engine first, or name this one apart"
+                )
+            }
+            Self::TooManyEngines { limit } => {
+                write!(f, "{limit} engines are attached, the limit: drop one, or raise SchemaBuilder::max_engines")
+            }
+        }
+    }
+}
+
+impl error::Error for AttachError {}
+
+/// The engine's exclusive recorder is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecorderTaken {
+    values: Vec<String>,
+}
+
+impl fmt::Display for RecorderTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the recorder of engine {:?} is in use: an engine has one at a time; drop it first", self.values)
+    }
+}
+
+impl error::Error for RecorderTaken {}

@@ -1,0 +1,65 @@
+//! A family as declared: what exposition prints about it, and where its series live.
+
+use super::layout::{Aside, HistogramIndex};
+
+/// What a family is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// How the words of a family are read: a counter's or gauge's value, a histogram's sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    U64,
+    I64,
+    F64,
+}
+
+/// Where a series lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Scalar(u16),
+    Histogram(HistogramIndex),
+    Aside(Aside),
+}
+
+/// A label with its closed list of values.
+#[derive(Clone, Debug)]
+pub(crate) struct Dimension {
+    pub(crate) name: String,
+    pub(crate) values: Vec<String>,
+}
+
+/// A family.
+#[derive(Clone, Debug)]
+pub(crate) struct Family {
+    pub(crate) name: String,
+    pub(crate) help: String,
+    pub(crate) kind: Kind,
+    pub(crate) number: Number,
+    pub(crate) dimensions: Vec<Dimension>,
+    /// One a combination of label values; the last label varies fastest.
+    pub(crate) series: Vec<Place>,
+}
+
+impl Family {
+    /// The name that samples of counters and gauges have, and to which histograms add suffixes.
+    pub(crate) fn exposed_name(&self) -> String {
+        let suffix = if self.kind == Kind::Counter { "_total" } else { "" };
+        format!("{}{suffix}", self.name)
+    }
+
+    /// The label values of series `index`, in the order of the dimensions.
+    pub(crate) fn label_values(&self, mut index: usize) -> Vec<&str> {
+        let mut values = Vec::with_capacity(self.dimensions.len());
+        for dimension in self.dimensions.iter().rev() {
+            values.push(dimension.values[index % dimension.values.len()].as_str());
+            index /= dimension.values.len();
+        }
+        values.reverse();
+        values
+    }
+}

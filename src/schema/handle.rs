@@ -1,0 +1,81 @@
+//! Handles: typed, copyable names of series, resolved once.
+//!
+//! A handle belongs to the schema that declared it. A recorder of another schema refuses it: it panics under debug
+//! assertions, and otherwise ignores the call and counts it in `tachometer_foreign_handles_total`. It never writes to a
+//! word that isn't the handle's own.
+
+use std::{fmt, marker::PhantomData};
+
+use super::layout::HistogramIndex;
+
+/// A counter: grows, never falls. `T` is `u64` or `f64`.
+pub struct Counter<T> {
+    pub(crate) schema: u32,
+    pub(crate) word: u16,
+    value: PhantomData<fn() -> T>,
+}
+
+/// A gauge: goes up and down. `T` is `i64` or `f64`.
+///
+/// ```compile_fail
+/// # fn gauges_cannot_observe(step: &mut tachometer::Step<'_>, gauge: tachometer::Gauge<f64>) {
+/// step.observe(gauge, 1.0);
+/// # }
+/// ```
+///
+/// ```
+/// # fn gauges_can_be_set(step: &mut tachometer::Step<'_>, gauge: tachometer::Gauge<f64>) {
+/// step.set(gauge, 1.0);
+/// # }
+/// ```
+pub struct Gauge<T> {
+    pub(crate) schema: u32,
+    pub(crate) word: u16,
+    value: PhantomData<fn() -> T>,
+}
+
+/// A fixed-bucket histogram. `T` is the type of observations and of the sum: `u64` or `f64`.
+pub struct Histogram<T> {
+    pub(crate) schema: u32,
+    pub(crate) index: HistogramIndex,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Counter<T> {
+    pub(super) const fn new(schema: u32, word: u16) -> Self {
+        Self { schema, word, value: PhantomData }
+    }
+}
+
+impl<T> Gauge<T> {
+    pub(super) const fn new(schema: u32, word: u16) -> Self {
+        Self { schema, word, value: PhantomData }
+    }
+}
+
+impl<T> Histogram<T> {
+    pub(super) const fn new(schema: u32, index: HistogramIndex) -> Self {
+        Self { schema, index, value: PhantomData }
+    }
+}
+
+// By hand, since a derive would ask the same of `T`.
+macro_rules! copy_and_debug {
+    ($($handle:ident { $place:ident }),*) => {$(
+        impl<T> Clone for $handle<T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<T> Copy for $handle<T> {}
+
+        impl<T> fmt::Debug for $handle<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($handle)).field("schema", &self.schema).field(stringify!($place), &self.$place).finish()
+            }
+        }
+    )*};
+}
+
+copy_and_debug!(Counter { word }, Gauge { word }, Histogram { index });

@@ -1,0 +1,48 @@
+//! The rules for names: which ones Prometheus accepts, which are reserved, and what a family exposes.
+
+use super::{error::SchemaError, family::Kind};
+
+/// Prefix of this crate's own families.
+pub(super) const SELF_PREFIX: &str = "tachometer_";
+
+/// Checks a family's name.
+pub(super) fn check_family(name: &str, kind: Kind) -> Result<(), SchemaError> {
+    let family = || name.to_owned();
+    if !is_name(name, |c| c == '_' || c == ':') {
+        return Err(SchemaError::InvalidFamilyName { family: family() });
+    }
+    if name.starts_with("__") || name.starts_with(SELF_PREFIX) {
+        return Err(SchemaError::ReservedFamilyName { family: family() });
+    }
+    if kind == Kind::Counter && name.ends_with("_total") {
+        return Err(SchemaError::CounterSuffix { family: family() });
+    }
+    Ok(())
+}
+
+/// Checks a label's name. `owner` says whose label it is.
+pub(super) fn check_label(label: &str, owner: &str) -> Result<(), SchemaError> {
+    let (owner, label_name) = (owner.to_owned(), label.to_owned());
+    if !is_name(label, |c| c == '_') {
+        return Err(SchemaError::InvalidLabelName { owner, label: label_name });
+    }
+    if label == "le" || label == "quantile" || label.starts_with("__") {
+        return Err(SchemaError::ReservedLabelName { owner, label: label_name });
+    }
+    Ok(())
+}
+
+/// Letters, digits and `extra`, not beginning with a digit.
+fn is_name(name: &str, extra: impl Fn(char) -> bool) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || extra(c);
+    name.starts_with(|c: char| legal(c) && !c.is_ascii_digit()) && name.chars().all(legal)
+}
+
+/// The suffixes that a kind's exposed names have, in text or in OpenMetrics; the bare name is the family's in OpenMetrics.
+pub(super) const fn exposed_suffixes(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Counter => &["", "_total", "_created"],
+        Kind::Gauge => &[""],
+        Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+    }
+}

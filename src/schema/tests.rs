@@ -1,0 +1,160 @@
+//! Every refusal names its culprit; what is accepted gets the words that it should.
+
+use super::*;
+
+type Declare = fn(&mut SchemaBuilder) -> Result<(), SchemaError>;
+
+/// Declares in turn; the last one must be refused, all before must not.
+fn refused(declare: &[Declare]) -> String {
+    let mut builder = Schema::builder();
+    let (last, before) = declare.split_last().unwrap();
+    before.iter().for_each(|declare| declare(&mut builder).unwrap());
+    last(&mut builder).unwrap_err().to_string()
+}
+
+macro_rules! declare {
+    ($kind:ident::<$t:ty>($($arg:expr),*) $($rest:tt)*) => {
+        (|b: &mut SchemaBuilder| b.$kind::<$t>($($arg),*)$($rest)*.declare().map(drop)) as Declare
+    };
+}
+
+#[track_caller]
+fn assert_mentions(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{message:?} doesn't mention {part:?}");
+    }
+}
+
+#[test]
+fn invalid_and_reserved_names_are_refused() {
+    for name in ["", "9x", "a-b", "a b", "é", "a\"b", "{"] {
+        let mut builder = Schema::builder();
+        let error = builder.counter::<u64>(name, "").declare().unwrap_err();
+        assert_eq!(error, SchemaError::InvalidFamilyName { family: name.to_owned() });
+    }
+    assert_mentions(&refused(&[declare!(gauge::<i64>("__x", ""))]), &["__x", "reserved"]);
+    assert_mentions(&refused(&[declare!(gauge::<i64>("tachometer_x", ""))]), &["tachometer_x", "reserved"]);
+    assert_mentions(
+        &refused(&[declare!(counter::<u64>("x_total", ""))]),
+        &["x_total", "declared as \"x\"", "adds _total"],
+    );
+}
+
+#[test]
+fn a_histogram_may_end_in_total_as_vllm_has_one() {
+    Schema::builder().histogram::<u64>("vllm:iteration_tokens_total", "", &[1.0]).declare().unwrap();
+}
+
+#[test]
+fn labels_are_checked() {
+    let label = |name: &'static str| {
+        Schema::builder().counter::<u64>("x", "").label(name, ["a"]).declare().unwrap_err().to_string()
+    };
+    assert_mentions(&label("a:b"), &["a:b", "family \"x\"", "invalid"]);
+    assert_mentions(&label(""), &["invalid"]);
+    assert_mentions(&label("le"), &["le", "reserved"]);
+    assert_mentions(&label("__x"), &["__x", "reserved"]);
+    assert_mentions(&refused(&[declare!(counter::<u64>("x", "").label("s", []))]), &["\"s\"", "no values"]);
+    assert_mentions(
+        &refused(&[declare!(counter::<u64>("x", "").label("s", ["v", "v"]))]),
+        &["\"s\"", "\"v\"", "twice"],
+    );
+    assert_mentions(
+        &refused(&[declare!(counter::<u64>("x", "").label("s", ["v"]).label("s", ["w"]))]),
+        &["\"s\"", "twice"],
+    );
+}
+
+#[test]
+fn engine_labels_are_checked_when_the_schema_is_built() {
+    let build =
+        |labels: &[&str]| Schema::builder().engine_labels(labels.iter().copied()).build().unwrap_err().to_string();
+    assert_mentions(&build(&["a-b"]), &["a-b", "engine labels"]);
+    assert_mentions(&build(&["le"]), &["le", "reserved"]);
+    assert_mentions(&build(&["a", "a"]), &["\"a\"", "twice"]);
+    let mut builder = Schema::builder().engine_labels(["engine"]);
+    builder.counter::<u64>("x", "").label("engine", ["0"]).declare().unwrap();
+    assert_mentions(&builder.build().unwrap_err().to_string(), &["\"engine\"", "family \"x\""]);
+    let twice = Schema::builder().engine_labels(["a"]).engine_labels(["b"]).build();
+    assert_eq!(twice.unwrap_err(), SchemaError::EngineLabelsTwice);
+}
+
+#[test]
+fn names_that_would_be_exposed_twice_are_refused() {
+    let x = declare!(counter::<u64>("x", ""));
+    assert_mentions(&refused(&[x, declare!(gauge::<i64>("x", ""))]), &["\"x\"", "declared already"]);
+    let histogram_x = declare!(histogram::<f64>("x", "", &[1.0]));
+    assert_mentions(&refused(&[histogram_x, declare!(counter::<u64>("x_count", ""))]), &["x_count", "family \"x\""]);
+    assert_mentions(&refused(&[histogram_x, declare!(gauge::<i64>("x_bucket", ""))]), &["x_bucket"]);
+    assert_mentions(&refused(&[x, declare!(histogram::<f64>("x_total", "", &[1.0]))]), &["x_total", "family \"x\""]);
+    assert_mentions(&refused(&[declare!(gauge::<i64>("x_sum", "")), histogram_x]), &["x_sum"]);
+    assert_mentions(&refused(&[x, declare!(gauge::<i64>("x_created", ""))]), &["x_created"]);
+}
+
+#[test]
+fn a_refused_family_leaves_the_builder_as_it_was() {
+    let mut builder = Schema::builder();
+    builder.gauge::<i64>("x_sum", "").declare().unwrap();
+    builder.histogram::<f64>("x", "", &[1.0]).declare().unwrap_err();
+    builder.gauge::<i64>("x_count", "").declare().unwrap();
+    assert_eq!(builder.build().unwrap().layout().words, 2);
+}
+
+#[test]
+fn a_unit_is_a_suffix_or_refused() {
+    declare!(counter::<f64>("x_seconds", "").unit("seconds"))(&mut Schema::builder()).unwrap();
+    for unit in ["seconds", ""] {
+        let error = Schema::builder().counter::<f64>("x", "").unit(unit).declare().unwrap_err();
+        assert_eq!(error, SchemaError::UnitNotSuffix { family: "x".into(), unit: unit.into() });
+    }
+    assert_mentions(&refused(&[declare!(gauge::<f64>("xseconds", "").unit("seconds"))]), &["_seconds"]);
+}
+
+#[test]
+fn limits_are_declared_and_kept() {
+    let mut builder = Schema::builder().max_samples(6);
+    builder.counter::<u64>("a", "").label("s", ["1", "2"]).declare().unwrap();
+    builder.histogram::<f64>("b", "", &[1.0]).declare().unwrap();
+    let error = builder.counter::<u64>("c", "").declare().unwrap_err();
+    assert_eq!(error, SchemaError::TooManySamples { family: "c".into(), limit: 6 });
+
+    let bounds: Vec<f64> = (0..40_000).map(f64::from).collect();
+    let mut builder = Schema::builder().max_samples(usize::MAX);
+    builder.histogram::<f64>("a", "", &bounds).declare().unwrap();
+    let error = builder.histogram::<f64>("b", "", &bounds).declare().unwrap_err();
+    assert_eq!(error, SchemaError::SlabTooLarge { words: 80_004, limit: 65_536 });
+}
+
+#[test]
+fn a_slab_may_be_filled_to_the_last_word() {
+    let bounds: Vec<f64> = (0..65_533).map(f64::from).collect();
+    let mut builder = Schema::builder().max_samples(usize::MAX);
+    builder.counter::<u64>("a", "").declare().unwrap();
+    builder.histogram::<f64>("b", "", &bounds).declare().unwrap();
+    let layout = builder.build().unwrap().layout().clone();
+    assert_eq!((layout.words, layout.histograms[0].sum), (65_536, 65_535));
+}
+
+#[test]
+fn handles_come_in_the_order_of_labels_and_values() {
+    let mut builder = Schema::builder();
+    let first = builder.counter::<u64>("a", "").declare().unwrap();
+    let grid = builder.gauge::<i64>("b", "").label("x", ["1", "2"]).label("y", ["1", "2", "3"]).declare().unwrap();
+    assert_eq!(first.word, 0);
+    assert_eq!(grid.map(|row| row.map(|gauge| gauge.word)), [[1, 2, 3], [4, 5, 6]]);
+    let schema = builder.build().unwrap();
+    assert_eq!(schema.families()[1].label_values(5), ["2", "3"]);
+    assert_eq!(schema.families()[1].label_values(1), ["1", "2"]);
+}
+
+#[test]
+fn scalars_stand_before_histograms() {
+    let mut builder = Schema::builder();
+    builder.histogram::<f64>("h", "", &[1.0, 2.0]).label("s", ["1", "2"]).declare().unwrap();
+    let late = builder.counter::<u64>("c", "").declare().unwrap();
+    let layout = builder.build().unwrap().layout().clone();
+    assert_eq!(late.word, 0);
+    let places: Vec<_> = layout.histograms.iter().map(|place| (place.first, place.sum)).collect();
+    assert_eq!(places, [(1, 4), (5, 8)]);
+    assert_eq!(layout.words, 9);
+}

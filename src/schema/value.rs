@@ -1,0 +1,200 @@
+//! The numbers that families hold, and what can be counted honestly.
+
+use super::{bounds::Bounds, family::Number};
+
+/// A number that fits a word of a slab: `u64`, `i64` or `f64`. Sealed.
+pub trait Value: Copy + PartialOrd + sealed::Value {}
+
+/// A number that counters hold: `u64`, or `f64`. Sealed.
+pub trait CounterValue: Value + sealed::CounterValue {}
+
+/// A number that gauges hold: `i64`, or `f64`. Sealed.
+pub trait GaugeValue: Value {}
+
+/// A number that histograms observe and sum: `u64` (exact sum), or `f64`. Sealed.
+pub trait ObservationValue: CounterValue + sealed::ObservationValue {}
+
+impl Value for u64 {}
+impl Value for i64 {}
+impl Value for f64 {}
+impl CounterValue for u64 {}
+impl CounterValue for f64 {}
+impl GaugeValue for i64 {}
+impl GaugeValue for f64 {}
+impl ObservationValue for u64 {}
+impl ObservationValue for f64 {}
+
+/// Least value, greatest value and sum of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary<T> {
+    pub(crate) least: T,
+    pub(crate) greatest: T,
+    pub(crate) sum: T,
+}
+
+/// The parts of the traits that nobody else calls.
+pub(crate) mod sealed {
+    use super::{Bounds, Number, Summary};
+
+    pub trait Value: Sized {
+        const NUMBER: Number;
+        fn to_word(self) -> u64;
+        fn from_word(word: u64) -> Self;
+    }
+
+    pub trait CounterValue: Sized {
+        const ONE: Self;
+        /// The sum, if it can be counted: neither NaN nor infinite nor beyond the type's range. `total` is such a sum.
+        fn sum(total: Self, n: Self) -> Option<Self>;
+        /// Whether a counter can grow by it.
+        fn can_grow_by(self) -> bool;
+    }
+
+    pub trait ObservationValue: Sized {
+        /// `self` observed `n` times, as a sum.
+        fn times(self, n: u64) -> Option<Self>;
+        /// The bucket that counts it: the number of upper bounds below it. `None`: it can't be counted.
+        fn bucket(self, bounds: &Bounds) -> Option<u16>;
+        /// `None` if the batch is empty or its sum can't be counted.
+        fn summarize(values: &[Self]) -> Option<Summary<Self>>;
+        /// How many of the values are at or below upper bound `index`.
+        fn count_up_to(values: &[Self], bounds: &Bounds, index: u16) -> u64;
+    }
+}
+
+impl sealed::Value for u64 {
+    const NUMBER: Number = Number::U64;
+
+    #[inline(always)]
+    fn to_word(self) -> u64 {
+        self
+    }
+
+    #[inline(always)]
+    fn from_word(word: u64) -> Self {
+        word
+    }
+}
+
+impl sealed::Value for i64 {
+    const NUMBER: Number = Number::I64;
+
+    #[inline(always)]
+    fn to_word(self) -> u64 {
+        self as u64
+    }
+
+    #[inline(always)]
+    fn from_word(word: u64) -> Self {
+        word as i64
+    }
+}
+
+impl sealed::Value for f64 {
+    const NUMBER: Number = Number::F64;
+
+    #[inline(always)]
+    fn to_word(self) -> u64 {
+        self.to_bits()
+    }
+
+    #[inline(always)]
+    fn from_word(word: u64) -> Self {
+        Self::from_bits(word)
+    }
+}
+
+impl sealed::CounterValue for u64 {
+    const ONE: Self = 1;
+
+    #[inline(always)]
+    fn sum(total: Self, n: Self) -> Option<Self> {
+        total.checked_add(n)
+    }
+
+    #[inline(always)]
+    fn can_grow_by(self) -> bool {
+        true
+    }
+}
+
+impl sealed::CounterValue for f64 {
+    const ONE: Self = 1.0;
+
+    #[inline(always)]
+    fn sum(total: Self, n: Self) -> Option<Self> {
+        let sum = total + n;
+        sum.is_finite().then_some(sum)
+    }
+
+    #[inline(always)]
+    fn can_grow_by(self) -> bool {
+        self >= 0.0
+    }
+}
+
+impl sealed::ObservationValue for u64 {
+    #[inline(always)]
+    fn times(self, n: u64) -> Option<Self> {
+        self.checked_mul(n)
+    }
+
+    #[inline(always)]
+    fn bucket(self, bounds: &Bounds) -> Option<u16> {
+        Some(bounds.bucket_u64(self))
+    }
+
+    #[inline]
+    fn summarize(values: &[Self]) -> Option<Summary<Self>> {
+        let greatest = *values.iter().max()?;
+        let least = *values.iter().min()?;
+        greatest.checked_mul(values.len() as u64)?; // then the sum can't overflow either
+        Some(Summary { least, greatest, sum: values.iter().sum() })
+    }
+
+    #[inline]
+    fn count_up_to(values: &[Self], bounds: &Bounds, index: u16) -> u64 {
+        bounds.last_integer(index).map_or(0, |last| values.iter().map(|v| u64::from(*v <= last)).sum())
+    }
+}
+
+impl sealed::ObservationValue for f64 {
+    #[inline(always)]
+    fn times(self, n: u64) -> Option<Self> {
+        Some(self * n as Self)
+    }
+
+    #[inline(always)]
+    fn bucket(self, bounds: &Bounds) -> Option<u16> {
+        bounds.bucket_f64(self)
+    }
+
+    /// Eight running sums, so that additions needn't wait for each other: the sum may differ from a sequential one in its
+    /// last digits.
+    #[inline]
+    fn summarize(values: &[Self]) -> Option<Summary<Self>> {
+        const LANES: usize = 8;
+        let (mut least, mut greatest, mut sum) = ([Self::INFINITY; LANES], [Self::NEG_INFINITY; LANES], [0.0; LANES]);
+        let mut lane = |k: usize, v: Self| {
+            least[k] = if v < least[k] { v } else { least[k] };
+            greatest[k] = if v > greatest[k] { v } else { greatest[k] };
+            sum[k] += v;
+        };
+        let chunks = values.chunks_exact(LANES);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            (0..LANES).for_each(|k| lane(k, chunk[k]));
+        }
+        rest.iter().enumerate().for_each(|(k, v)| lane(k, *v));
+        let sum: Self = sum.iter().sum();
+        let least = least.into_iter().fold(Self::INFINITY, Self::min);
+        let greatest = greatest.into_iter().fold(Self::NEG_INFINITY, Self::max);
+        (sum.is_finite() && !values.is_empty()).then_some(Summary { least, greatest, sum })
+    }
+
+    #[inline]
+    fn count_up_to(values: &[Self], bounds: &Bounds, index: u16) -> u64 {
+        let bound = bounds.upper()[usize::from(index)];
+        values.iter().map(|v| u64::from(*v <= bound)).sum()
+    }
+}

@@ -1,0 +1,120 @@
+//! A histogram's numbers, and quantiles estimated from them.
+
+use std::{fmt, marker::PhantomData};
+
+use crate::schema::{layout::HistogramLayout, value::ObservationValue};
+
+/// A histogram in a snapshot. Count, sum and buckets come from the same step and agree with each other.
+#[derive(Clone, Copy)]
+pub struct HistogramView<'s, T> {
+    upper_bounds: &'s [f64],
+    /// Observations in each bucket, not cumulative; the overflow bucket last.
+    buckets: &'s [u64],
+    sum: u64,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<'s, T: ObservationValue> HistogramView<'s, T> {
+    pub(crate) fn new(layout: &'s HistogramLayout, words: &'s [u64]) -> Self {
+        let (first, sum) = (usize::from(layout.first), usize::from(layout.sum));
+        Self { upper_bounds: layout.bounds.upper(), buckets: &words[first..sum], sum: words[sum], value: PhantomData }
+    }
+
+    /// Observations in all: the sum of the buckets, not a number of its own. Saturates at `u64::MAX`.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().fold(0, |count, bucket| count.saturating_add(*bucket))
+    }
+
+    /// The sum of all observed values.
+    #[must_use]
+    pub fn sum(&self) -> T {
+        T::from_word(self.sum)
+    }
+
+    /// Each upper bound (inclusive; the last is `+Inf`) with the number of observations at or below it.
+    pub fn cumulative_buckets(&self) -> impl Iterator<Item = (f64, u64)> + 's {
+        let upper_bounds = self.upper_bounds.iter().copied().chain([f64::INFINITY]);
+        let cumulative = self.buckets.iter().scan(0_u64, |count, bucket| {
+            *count = count.saturating_add(*bucket);
+            Some(*count)
+        });
+        upper_bounds.zip(cumulative)
+    }
+
+    /// The value below which a share `q` of the observations lies, estimated as PromQL's `histogram_quantile` does for
+    /// classic histograms: linear within the bucket; the lowest bucket begins at 0 unless its bound is negative or 0
+    /// (then the bound itself is the answer); in the overflow bucket the greatest bound is the answer.
+    ///
+    /// NaN without observations, and for q = NaN; minus infinity for q < 0; infinity for q > 1.
+    ///
+    /// Source: <https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile>.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> f64 {
+        let count = self.count();
+        if count == 0 || q.is_nan() {
+            return f64::NAN;
+        }
+        if !(0.0..=1.0).contains(&q) {
+            return if q < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
+        }
+        let rank = q * count as f64;
+        let (mut lower, mut below) = (0.0_f64.min(self.upper_bounds[0]), 0.0);
+        for (upper, cumulative) in self.cumulative_buckets() {
+            let cumulative = cumulative as f64;
+            if cumulative >= rank {
+                let no_width = upper.is_infinite() || upper <= lower;
+                return if no_width {
+                    lower
+                } else {
+                    lower + (upper - lower) * ((rank - below) / (cumulative - below))
+                };
+            }
+            (lower, below) = (upper, cumulative);
+        }
+        lower
+    }
+}
+
+impl<T: ObservationValue + fmt::Debug> fmt::Debug for HistogramView<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let buckets: Vec<_> = self.cumulative_buckets().collect();
+        f.debug_struct("HistogramView").field("cumulative_buckets", &buckets).field("sum", &self.sum()).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn quantiles<const N: usize>(upper_bounds: &[f64], buckets: &[u64], q: [f64; N]) -> [f64; N] {
+        let view = HistogramView::<f64> { upper_bounds, buckets, sum: 0, value: PhantomData };
+        q.map(|q| view.quantile(q))
+    }
+
+    #[test]
+    fn quantiles_are_those_of_promql() {
+        let upper = [0.1, 0.5, 2.0];
+        // 2 observations at or below 0.1, 6 at or below 0.5, 8 at or below 2, 10 in all.
+        let found = quantiles(&upper, &[2, 4, 2, 2], [0.1, 0.2, 0.4, 0.7, 0.8, 0.9, 1.0]);
+        for (found, expected) in found.into_iter().zip([0.05, 0.1, 0.3, 1.25, 2.0, 2.0, 2.0]) {
+            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn the_edges_of_quantiles_are_those_of_promql() {
+        let [below, above, nan] = quantiles(&[1.0], &[1, 0], [-0.1, 1.1, f64::NAN]);
+        assert_eq!((below, above), (f64::NEG_INFINITY, f64::INFINITY));
+        assert!(nan.is_nan());
+        assert!(quantiles(&[1.0], &[0, 0], [0.5])[0].is_nan(), "no observations");
+        assert_eq!(quantiles(&[1.0], &[0, 3], [0.5]), [1.0], "all in the overflow bucket");
+        assert_eq!(
+            quantiles(&[-1.0, 1.0], &[3, 0, 0], [0.0, 0.5]),
+            [-1.0, -1.0],
+            "a lowest bucket without a lower end"
+        );
+        assert_eq!(quantiles(&[1.0, 2.0], &[0, 4, 0], [0.5]), [1.5], "empty buckets are passed over");
+        assert!(quantiles(&[1.0, 2.0], &[0, 4, 0], [0.0])[0].is_nan(), "0/0 in an empty lowest bucket, as in PromQL");
+    }
+}

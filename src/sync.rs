@@ -1,0 +1,28 @@
+//! The only file that names an atomic type: the standard library's, or loom's when the unit tests run as models.
+//!
+//! A primitive that isn't listed here can't be used by the crate. The switch is `all(test, loom)`, so a build of a
+//! dependent crate with `--cfg loom` gets the real atomics.
+
+#[cfg(all(test, loom))]
+pub(crate) use loom::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering, fence},
+};
+#[cfg(not(all(test, loom)))]
+pub(crate) use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering, fence},
+};
+
+/// A number that no other call in this process got: 1, 2, 3, …
+///
+/// Never modelled (it orders nothing), so it stays a standard atomic under loom.
+///
+/// # Panics
+/// After 2³² − 1 calls, rather than hand out a number twice.
+pub(crate) fn unique_id() -> u32 {
+    use std::sync::atomic::AtomicU32;
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let taken = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1));
+    taken.expect("more than 2^32 schemas in one process") + 1
+}

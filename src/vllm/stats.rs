@@ -1,0 +1,183 @@
+//! What a scheduler reports of one step: plain, borrowed data in vLLM's own division.
+//!
+//! Nothing here records anything. The three parts are independent, as in vLLM's `record`: a step may come with
+//! scheduler statistics only, with iteration statistics only, or with all of them.
+
+/// The prompt tokens of requests that reached their first output, by where the tokens came from.
+///
+/// No sum is stored: totals are derived, so no field can contradict another.
+///
+/// ```
+/// use tachometer::vllm::PromptTokens;
+///
+/// let prompt = PromptTokens { computed: 16, local_cache_hit: 48, external_kv_transfer: 936 };
+/// assert_eq!(prompt.total(), 1_000);
+/// assert_eq!(prompt.cached(), 984);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PromptTokens {
+    /// Computed by this engine.
+    pub computed: u64,
+    /// Found in this engine's own prefix cache.
+    pub local_cache_hit: u64,
+    /// Received from another engine by KV transfer.
+    pub external_kv_transfer: u64,
+}
+
+impl PromptTokens {
+    /// All prompt tokens, whatever their source. Saturates at `u64::MAX`.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.computed.saturating_add(self.cached())
+    }
+
+    /// Tokens that this engine didn't have to compute: local cache hits and KV transfer. Saturates at `u64::MAX`.
+    #[must_use]
+    pub const fn cached(&self) -> u64 {
+        self.local_cache_hit.saturating_add(self.external_kv_transfer)
+    }
+
+    /// Adds another prompt's tokens, source by source. Each source saturates at `u64::MAX`.
+    pub const fn merge(&mut self, other: Self) {
+        self.computed = self.computed.saturating_add(other.computed);
+        self.local_cache_hit = self.local_cache_hit.saturating_add(other.local_cache_hit);
+        self.external_kv_transfer = self.external_kv_transfer.saturating_add(other.external_kv_transfer);
+    }
+}
+
+/// Lookups in a cache, counted in the cache's own unit: tokens for prefix caches, items for the multi-modal cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Tokens or items looked up.
+    pub queries: u64,
+    /// Tokens or items found.
+    pub hits: u64,
+}
+
+/// Lookups in the prefix cache behind a KV connector, in tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectorCacheStats {
+    /// Tokens looked up.
+    pub queries: u64,
+    /// Tokens found.
+    pub hits: u64,
+    /// The tokens found in the memory of this machine's host.
+    pub host_hits: u64,
+    /// The tokens found at another engine.
+    pub p2p_hits: u64,
+    /// The tokens found on disk.
+    pub disk_hits: u64,
+    /// The tokens found at a place that the connector doesn't tell.
+    pub unspecified_hits: u64,
+    /// The tokens found on the accelerator itself (beside the local prefix cache's own hits).
+    pub device_hits: u64,
+}
+
+/// Estimated work of one step on one accelerator.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PerfStats {
+    /// Floating-point operations.
+    pub flops: f64,
+    /// Bytes read from device memory.
+    pub read_bytes: f64,
+    /// Bytes written to device memory.
+    pub write_bytes: f64,
+}
+
+/// The scheduler's state after a step, and what it looked up while scheduling.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SchedulerStats {
+    /// Requests in the running batch.
+    pub running: u64,
+    /// Requests that wait for capacity.
+    pub waiting: u64,
+    /// Requests that wait for something else (for example for their KV transfer) and were passed over.
+    pub deferred: u64,
+    /// Used share of the KV cache, a ratio in 0..=1.
+    pub kv_cache_usage: f64,
+    /// Lookups in the engine's own prefix cache, in tokens.
+    pub prefix_cache: CacheStats,
+    /// Lookups behind the KV connector, if the engine has one and asked it in this step.
+    pub connector_prefix_cache: Option<ConnectorCacheStats>,
+    /// Estimated work, if it is measured.
+    pub perf: Option<PerfStats>,
+    /// Tokens of this model execution: prompt chunks and generation. Only read under
+    /// [`IterationTokensDefinition::Scheduled`](super::IterationTokensDefinition::Scheduled).
+    pub scheduled_tokens: u64,
+}
+
+/// Why a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// A stop token or stop string.
+    Stop,
+    /// The token limit.
+    Length,
+    /// Cancelled.
+    Abort,
+    /// An internal error.
+    Error,
+    /// Repetition was detected.
+    Repetition,
+}
+
+/// One request that ended in this step. All durations are seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FinishedRequest {
+    /// Why it ended.
+    pub reason: FinishReason,
+    /// Length of its prompt, in tokens.
+    pub prompt_tokens: u64,
+    /// Prompt tokens that weren't computed here. May be negative where the engine doesn't know; counts as 0 then.
+    pub cached_tokens: i64,
+    /// Tokens generated.
+    pub generation_tokens: u64,
+    /// The request's own limit of generated tokens; `None` and 0 aren't observed.
+    pub max_tokens: Option<u64>,
+    /// How often it was preempted.
+    pub preemptions: u64,
+    /// From arrival to end.
+    pub e2e_latency: f64,
+    /// From arrival in the queue to first scheduling.
+    pub queue_time: f64,
+    /// From first scheduling to first token.
+    pub prefill_time: f64,
+    /// From first scheduling to last token.
+    pub inference_time: f64,
+    /// From first token to last token.
+    pub decode_time: f64,
+    /// Mean time per output token after the first (0 with fewer than two).
+    pub time_per_output_token: f64,
+}
+
+/// What a step put out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct IterationStats<'a> {
+    /// Prompt tokens of the requests whose first output this is.
+    pub prompt_tokens: PromptTokens,
+    /// Tokens generated.
+    pub generation_tokens: u64,
+    /// Requests preempted.
+    pub preemptions: u64,
+    /// Time to first token (TTFT) of each request whose first output this is, seconds.
+    pub time_to_first_token: &'a [f64],
+    /// Inter-token latency (ITL) of each request that had an output before, seconds.
+    pub inter_token_latency: &'a [f64],
+    /// Requests that ended.
+    pub finished: &'a [FinishedRequest],
+    /// For each parent request whose last child ended: the most tokens that a child generated.
+    pub max_generation_tokens: &'a [u64],
+    /// For each parent request whose last child ended: its number of children (the `n` parameter).
+    pub n: &'a [u64],
+}
+
+/// All that one step reports; each part may be missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StepStats<'a> {
+    /// Absent when the scheduler didn't report.
+    pub scheduler: Option<&'a SchedulerStats>,
+    /// Absent when the step had no output.
+    pub iteration: Option<&'a IterationStats<'a>>,
+    /// Lookups in the multi-modal cache, in items.
+    pub mm_cache: Option<CacheStats>,
+}

@@ -1,0 +1,159 @@
+//! Engines attach, hand out recorders, and detach.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use tachometer::{AttachError, Counter, Registry, Schema, Snapshot};
+
+fn registry(labels: &[&str], max_engines: usize) -> (Registry, Counter<u64>) {
+    let mut schema = Schema::builder().engine_labels(labels.iter().copied()).max_engines(max_engines);
+    let count = schema.counter("count", "").declare().unwrap();
+    (Registry::new(schema.build().unwrap()), count)
+}
+
+/// The page's lines of `count_total`.
+fn lines(registry: &Registry) -> Vec<String> {
+    let mut page = Vec::new();
+    registry.render(&mut page);
+    let page = String::from_utf8(page).unwrap();
+    page.lines().filter(|line| line.starts_with("count_total")).map(str::to_owned).collect()
+}
+
+#[test]
+fn engines_stand_in_attach_order_and_vanish_when_dropped() {
+    let (registry, count) = registry(&["engine"], 10);
+    let [b, a] = ["b", "a"].map(|name| registry.attach([name]).unwrap());
+    a.recorder().unwrap().inc(count);
+    assert_eq!(lines(&registry), ["count_total{engine=\"b\"} 0", "count_total{engine=\"a\"} 1"]);
+    drop(b);
+    assert_eq!(lines(&registry), ["count_total{engine=\"a\"} 1"]);
+    let _b = registry.attach(["b"]).unwrap();
+    assert_eq!(lines(&registry), ["count_total{engine=\"a\"} 1", "count_total{engine=\"b\"} 0"]);
+}
+
+#[test]
+fn totals_outlive_the_recorder_and_the_next_one_goes_on() {
+    let (registry, count) = registry(&["engine"], 10);
+    let engine = registry.attach(["0"]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    recorder.add(count, 5);
+    let taken = engine.recorder().unwrap_err();
+    assert!(taken.to_string().contains("\"0\""), "{taken}");
+    drop(recorder);
+    assert_eq!(lines(&registry), ["count_total{engine=\"0\"} 5"]);
+    engine.recorder().unwrap().add(count, 2);
+    engine.recorder().unwrap().add(count, 1);
+    assert_eq!(lines(&registry), ["count_total{engine=\"0\"} 8"]);
+}
+
+#[test]
+fn a_recorder_that_outlives_its_engine_writes_on_unseen() {
+    let (registry, count) = registry(&["engine"], 10);
+    let engine = registry.attach(["0"]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    recorder.inc(count);
+    drop(engine);
+    recorder.inc(count);
+    assert!(lines(&registry).is_empty());
+    let _again = registry.attach(["0"]).unwrap();
+    recorder.inc(count);
+    assert_eq!(lines(&registry), ["count_total{engine=\"0\"} 0"], "a new engine begins at zero");
+}
+
+#[test]
+fn what_cannot_be_attached_is_refused_by_name() {
+    let (registry, _) = registry(&["engine", "model_name"], 2);
+    let error = registry.attach(["0"]).unwrap_err();
+    assert!(error.to_string().contains("[\"0\"]") && error.to_string().contains("\"model_name\""), "{error}");
+    let _first = registry.attach(["0", "m"]).unwrap();
+    let error = registry.attach(["0", "m"]).unwrap_err();
+    assert_eq!(error, AttachError::AlreadyAttached { values: vec!["0".into(), "m".into()] });
+    let second = registry.attach(["1", "m"]).unwrap();
+    assert_eq!(registry.attach(["2", "m"]).unwrap_err(), AttachError::TooManyEngines { limit: 2 });
+    drop(second);
+    let _third = registry.attach(["2", "m"]).unwrap();
+}
+
+#[test]
+fn a_snapshot_finds_engines_by_label() {
+    let (registry, count) = registry(&["engine", "model_name"], 10);
+    let engines = ["0", "1"].map(|engine| registry.attach([engine, "m"]).unwrap());
+    engines[1].recorder().unwrap().add(count, 4);
+    let mut snapshot = Snapshot::new();
+    assert_eq!(snapshot.engines().len(), 0);
+    registry.snapshot(&mut snapshot);
+    let found = snapshot.engine(&["1", "m"]).unwrap();
+    assert_eq!((found.label("engine"), found.label("model_name"), found.label("x")), (Some("1"), Some("m"), None));
+    assert_eq!(found.counter(count), 4);
+    assert!(snapshot.engine(&["1"]).is_none() && snapshot.engine(&["2", "m"]).is_none());
+    drop(engines);
+    assert_eq!(snapshot.engines().len(), 2, "a snapshot keeps what it took");
+    registry.snapshot(&mut snapshot);
+    assert_eq!(snapshot.engines().len(), 0);
+}
+
+#[test]
+fn a_snapshot_may_be_reused_for_another_registry() {
+    let [(first, count), (second, other)] = [registry(&["a"], 10), registry(&["b"], 10)];
+    let _engines = [first.attach(["1"]).unwrap(), second.attach(["2"]).unwrap()];
+    let mut snapshot = Snapshot::new();
+    first.snapshot(&mut snapshot);
+    assert_eq!(snapshot.engines().next().unwrap().counter(count), 0);
+    second.snapshot(&mut snapshot);
+    let engine = snapshot.engines().next().unwrap();
+    assert_eq!((engine.label("b"), engine.counter(other)), (Some("2"), 0));
+}
+
+#[test]
+fn attaching_and_detaching_goes_on_while_pages_are_rendered() {
+    let (registry, count) = registry(&["engine"], 100);
+    let stay = registry.attach(["stay"]).unwrap();
+    stay.recorder().unwrap().add(count, 7);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let attachers: Vec<_> = (0..2)
+            .map(|thread| {
+                let registry = &registry;
+                scope.spawn(move || {
+                    for k in 0..500 {
+                        let engine = registry.attach([format!("{thread}-{k}")]).unwrap();
+                        engine.recorder().unwrap().add(count, 1);
+                    }
+                })
+            })
+            .collect();
+        let scraper = scope.spawn(|| {
+            let mut scrapes = 0;
+            while !done.load(Ordering::Relaxed) {
+                let lines = lines(&registry);
+                assert_eq!(lines[0], "count_total{engine=\"stay\"} 7");
+                assert!(lines.len() <= 3, "{lines:?}");
+                scrapes += 1;
+            }
+            scrapes
+        });
+        attachers.into_iter().for_each(|attacher| attacher.join().unwrap());
+        done.store(true, Ordering::Relaxed);
+        assert!(scraper.join().unwrap() > 0);
+    });
+    assert_eq!(lines(&registry).len(), 1);
+}
+
+/// Who may cross threads, and who may not be shared.
+#[test]
+fn threads_may_own_recorders_and_share_registries() {
+    fn send<T: Send + 'static>() {}
+    fn send_and_sync<T: Send + Sync + 'static>() {}
+    send::<tachometer::Recorder>();
+    send_and_sync::<Registry>();
+    send_and_sync::<tachometer::Engine>();
+    send_and_sync::<Snapshot>();
+    send_and_sync::<Schema>();
+    send_and_sync::<Counter<u64>>();
+    fn step_is_send(step: tachometer::Step<'_>) -> impl Send + '_ {
+        step
+    }
+    let _ = step_is_send;
+}

@@ -1,0 +1,170 @@
+//! Pages to the byte, in `tests/golden`, and read back by a parser that isn't ours.
+//!
+//! `TACHOMETER_UPDATE_GOLDEN=1 cargo test --test golden` writes them anew. `scripts/test` also has Python's
+//! `prometheus_client` read them.
+
+mod common;
+
+use std::{fs, path::Path};
+
+use tachometer::{
+    Registry, Schema, Snapshot, TextRenderer,
+    vllm::{self, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats, StepStats},
+};
+
+/// Compares a registry's page with the golden file, and the parsed page with the snapshot.
+fn assert_golden(name: &str, registry: &Registry) -> common::Samples {
+    let mut page = b"# another crate's page stands before\n".to_vec();
+    registry.render(&mut page);
+    let page = String::from_utf8(page).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("TACHOMETER_UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    for (number, (line, golden)) in page.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(line, golden, "line {} of {name}", number + 1);
+    }
+    assert_eq!(page.len(), golden.len(), "{name} goes on");
+    common::parse(&page)
+}
+
+fn sample(samples: &common::Samples, name: &str, labels: &[(&str, &str)]) -> f64 {
+    let labels: Vec<_> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let key = (name.to_owned(), labels);
+    *samples.get(&key).unwrap_or_else(|| panic!("no {key:?}"))
+}
+
+#[test]
+fn every_kind_of_family_with_every_escape() {
+    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+    let integer =
+        schema.counter::<u64>("a_integer", "A help text with \\, a line\nfeed and \"quotes\".").declare().unwrap();
+    let float = schema.counter::<f64>("b_seconds", "").unit("seconds").declare().unwrap();
+    let [[xa, xb], [ya, yb]] = schema
+        .gauge::<i64>("c_level", "Two labels.")
+        .label("x", ["x", "y"])
+        .label("y", ["a", "b\\\"\n"])
+        .declare()
+        .unwrap();
+    let ratio = schema.gauge::<f64>("d_ratio", "Ünïcode.").unit("ratio").declare().unwrap();
+    let tokens = schema.histogram::<u64>("e_tokens_total", "Integers.", &[1.0, 2.5, 1e6, 1e16]).declare().unwrap();
+    let [first, second] = schema
+        .histogram::<f64>("f_seconds", "Floats.", &[-1.0, 0.0, 1e-5, 0.3, 123_456.0])
+        .label("phase", ["first", "second"])
+        .declare()
+        .unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engines = [
+        registry.attach(["0", "meta-llama/Llama-3.1-8B-Instruct"]).unwrap(),
+        registry.attach(["1", "back\\slash \"quotes\" line\nfeed\ttab é 🦀 {},="]).unwrap(),
+    ];
+    let mut recorder = engines[0].recorder().unwrap();
+    let mut step = recorder.step();
+    step.add(integer, u64::MAX);
+    step.add(float, 1_234_567.5);
+    step.set(xa, i64::MIN);
+    step.set(xb, -1);
+    step.set(ya, 0);
+    step.set(yb, i64::MAX);
+    step.set(ratio, f64::NAN);
+    step.observe_all(tokens, &[0, 1, 2, 3, 1_000_000, 1_000_001, 10_u64.pow(16) + 1]);
+    step.observe_all(first, &[-2.0, -0.5, 0.0, 1e-6, 0.3, 0.300_000_1, 1e9, f64::NAN]);
+    step.observe_n(second, 0.1, 3);
+    step.commit();
+    let mut recorder = engines[1].recorder().unwrap();
+    recorder.set(ratio, f64::NEG_INFINITY);
+    drop(recorder.step());
+
+    let samples = assert_golden("kinds.prom", &registry);
+    let llama = [("engine", "0"), ("model_name", "meta-llama/Llama-3.1-8B-Instruct")];
+    assert_eq!(sample(&samples, "a_integer_total", &llama), u64::MAX as f64);
+    assert_eq!(sample(&samples, "f_seconds_bucket", &[llama[0], ("le", "inf"), llama[1], ("phase", "first")]), 7.0);
+    assert_eq!(sample(&samples, "tachometer_rejected_observations_total", &llama), 1.0);
+    assert_eq!(samples.len(), 2 * (1 + 1 + 4 + 1 + 7 + 2 * 6 + 3));
+}
+
+#[test]
+fn without_engine_labels() {
+    let mut schema = Schema::builder();
+    let plain = schema.counter::<u64>("plain", "No label at all.").declare().unwrap();
+    let [a, _] = schema.gauge::<i64>("own", "Its own label.").label("x", ["a", "b"]).declare().unwrap();
+    schema.histogram::<f64>("bounds", "Only le.", &[1.0]).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    engine.recorder().unwrap().record(|step| {
+        step.add(plain, 7);
+        step.set(a, -7);
+    });
+    let samples = assert_golden("no_engine_labels.prom", &registry);
+    assert_eq!(sample(&samples, "plain_total", &[]), 7.0);
+    assert_eq!(sample(&samples, "own", &[("x", "a")]), -7.0);
+}
+
+#[test]
+fn without_engines() {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    schema.counter::<u64>("x", "Nobody counts.").declare().unwrap();
+    schema.histogram::<f64>("y", "Nobody observes.", &[1.0]).declare().unwrap();
+    assert!(assert_golden("no_engines.prom", &Registry::new(schema.build().unwrap())).is_empty());
+}
+
+#[test]
+fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
+    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+    let families = vllm::Families::declare(&mut schema, &vllm::Config::new().max_model_len(8192)).unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engines = ["0", "1"].map(|engine| registry.attach([engine, "llama"]).unwrap());
+    let [prefill, decode] = [
+        PromptTokens { computed: 512, local_cache_hit: 1_536, external_kv_transfer: 0 },
+        PromptTokens { external_kv_transfer: 2_048, ..Default::default() },
+    ];
+    for (engine, prompt_tokens) in engines.iter().zip([prefill, decode]) {
+        let finished = [FinishedRequest {
+            reason: FinishReason::Length,
+            prompt_tokens: prompt_tokens.total(),
+            cached_tokens: prompt_tokens.cached() as i64,
+            generation_tokens: 1,
+            max_tokens: Some(1),
+            preemptions: 0,
+            e2e_latency: 0.375,
+            queue_time: 0.125,
+            prefill_time: 0.25,
+            inference_time: 0.25,
+            decode_time: 0.0,
+            time_per_output_token: 0.0,
+        }];
+        let iteration = IterationStats {
+            prompt_tokens,
+            generation_tokens: 1,
+            time_to_first_token: &[0.375],
+            finished: &finished,
+            max_generation_tokens: &[1],
+            n: &[1],
+            ..Default::default()
+        };
+        let scheduler =
+            SchedulerStats { running: 1, waiting: 2, deferred: 3, kv_cache_usage: 0.25, ..Default::default() };
+        let stats = StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), mm_cache: None };
+        engine.recorder().unwrap().record(|step| families.record(step, &stats));
+    }
+    let samples = assert_golden("vllm_base.prom", &registry);
+    let decode = [("engine", "1"), ("model_name", "llama")];
+    assert_eq!(sample(&samples, "vllm:iteration_tokens_total_sum", &decode), 1.0);
+    assert_eq!(sample(&samples, "vllm:prompt_tokens_total", &decode), 2_048.0);
+}
+
+#[test]
+fn a_renderer_of_ones_own_prints_the_same_page() {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let x = schema.counter::<u64>("x", "X.").declare().unwrap();
+    let schema = schema.build().unwrap();
+    let (renderer, registry) = (TextRenderer::new(&schema), Registry::new(schema));
+    let engine = registry.attach(["0"]).unwrap();
+    engine.recorder().unwrap().inc(x);
+    let (mut snapshot, mut own, mut easy) = (Snapshot::new(), Vec::new(), Vec::new());
+    registry.snapshot(&mut snapshot);
+    renderer.render(&snapshot, &mut own);
+    registry.render(&mut easy);
+    assert_eq!(String::from_utf8(own), String::from_utf8(easy));
+}
