@@ -19,17 +19,21 @@
 //! let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
 //! let families = vllm::Families::declare(&mut schema, &vllm::Config::new().max_model_len(8192))?;
 //! let swapped = schema.counter::<u64>("myserver:swapped_blocks", "Blocks swapped out.").declare()?;
-//! let registry = Registry::new(schema.build()?);
+//! let registry = Registry::new(schema.build()?);            // cheap to clone
 //!
-//! let engine = registry.attach(["0", "llama"])?; // dropping it removes the series
-//! let mut recorder = engine.recorder()?; // moves into the engine's thread
-//! let mut step = recorder.step(); // may stay open for the whole iteration; scrapes go on meanwhile
-//! families.record(&mut step, &vllm::StepStats::default());
-//! step.add(swapped, 2); // your own, in the same step
-//! step.commit();
+//! let engine = registry.attach(["0", "llama"])?;            // dropping it removes the series
+//! let mut recorder = engine.recorder()?;                    // moves into the engine's thread
+//! std::thread::spawn(move || for _ in 0..3 {
+//!     let mut step = recorder.step();                       // may stay open for the whole iteration; scrapes go on
+//!     let (stats, blocks) = run_iteration();                // an early return or a panic here discards the step
+//!     families.record(&mut step, &stats);
+//!     step.add(swapped, blocks);                            // your own families, in the same step
+//!     step.commit();                                        // all of it shows, or nothing
+//! });
 //!
 //! let mut page = Vec::new();
-//! registry.render(&mut page); // in any HTTP handler
+//! registry.render(&mut page);                               // in any HTTP handler: text/plain; version=0.0.4
+//! # fn run_iteration() -> (vllm::StepStats<'static>, u64) { Default::default() }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
