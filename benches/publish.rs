@@ -9,7 +9,8 @@
 //! * The least steps: one addition, nothing, and a step that is discarded.
 //! * The vLLM step of 256 requests while another thread takes snapshots without pause.
 //!
-//! "spread" latencies fall in all buckets alike, "clustered" ones are 12 to 40 ms. Everything else is spread in both.
+//! "spread" latencies fall in all buckets alike, "clustered" ones are 12 to 40 ms. Everything else is spread in both, except
+//! that the vLLM set's iteration tokens are never fewer than the batch.
 
 mod common;
 

@@ -357,6 +357,7 @@ impl Log {
     #[inline]
     fn copy_words(&self, from: &[AtomicU64], to: &[AtomicU64]) {
         let Some(entries) = self.entries.get(..self.len) else { return copy_all(from, to) };
+        let to = &to[..from.len()]; // one bounds check serves both
         for &[first, second] in entries {
             copy_word(from, to, first);
             copy_word(from, to, second);

@@ -80,6 +80,7 @@ pub(crate) struct Steps {
 impl Steps {
     pub(crate) fn new(fleet: &Fleet, batch: usize, latencies: Latencies) -> Self {
         let families = fleet.families;
+        let iteration_bounds = fleet.bounds(families.iteration_tokens);
         let first_token_bounds = fleet.bounds(families.time_to_first_token);
         let draw_finished = finished_requests(fleet);
         let mut random = random();
@@ -87,7 +88,7 @@ impl Steps {
             families,
             batch,
             schedulers: Rotation::of(STATS, || scheduler(&mut random)),
-            prompts: Rotation::of(STATS, || prompt(&mut random)),
+            prompts: Rotation::of(STATS, || prompt(&iteration_bounds, &mut random)),
             latencies: latencies.rotation(&fleet.bounds(families.inter_token_latency)),
             first_tokens: Rotation::new(|| spread(&first_token_bounds, &mut random)),
             finished: Rotation::of(STATS, || draw_finished(&mut random)),
@@ -130,9 +131,10 @@ fn scheduler(random: &mut Rng) -> SchedulerStats {
     }
 }
 
-fn prompt(random: &mut Rng) -> PromptTokens {
+/// The computed tokens are most of what an iteration counts, so they fall in its buckets alike.
+fn prompt(iteration_bounds: &[f64], random: &mut Rng) -> PromptTokens {
     PromptTokens {
-        computed: random.u64(1..10_000),
+        computed: spread_integer(iteration_bounds, random),
         local_cache_hit: random.u64(..10_000),
         external_kv_transfer: random.u64(..10_000),
     }
