@@ -1,8 +1,8 @@
 //! What a step costs from opening to commit, and thereby what the next step pays for it.
 //!
 //! * `vllm`: a whole step of a batch through the vLLM set, its statistics built by the caller (`common/vllm.rs` counts the
-//!   work). It differs from the step that other crates were measured with (`by_hand`) in this: 5 gauges, not 3; one of a finished
-//!   request's observations has 7 bounds, not 16; times to first token are observed as a batch.
+//!   work). It differs from the step that other crates were measured with (`by_hand`) in this: 5 gauges, not 3; 13 observations for
+//!   a finished request, not 11, two of them with 7 and 5 bounds; times to first token are observed as a batch.
 //! * `by_hand`: the same step written out with plain handles: 3 gauges, 12 counters, one observation of iteration
 //!   tokens (13 bounds), the batch's inter-token latencies (19 bounds), and for each of max(1, batch / 64) finished requests
 //!   11 observations (16 to 21 bounds), one time to first token (22 bounds) and one counter.

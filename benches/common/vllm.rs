@@ -66,7 +66,7 @@ impl Fleet {
 ///
 /// Without perf and connector statistics these are 12 additions to counters, 5 gauges, one observation of
 /// iteration tokens, an inter-token latency a request, and for each of max(1, batch / 64) finished requests
-/// 11 observations, one time to first token and one addition.
+/// 13 observations, one time to first token and one addition.
 pub(crate) struct Steps {
     families: Families,
     batch: usize,
@@ -75,6 +75,9 @@ pub(crate) struct Steps {
     latencies: Rotation<f64>,
     first_tokens: Rotation<f64>,
     finished: Rotation<FinishedRequest>,
+    /// Of each finished request: the most tokens that one of its outputs has, and its number of outputs.
+    longest: Rotation<u64>,
+    outputs: Rotation<u64>,
 }
 
 impl Steps {
@@ -92,6 +95,8 @@ impl Steps {
             latencies: latencies.rotation(&fleet.bounds(families.inter_token_latency)),
             first_tokens: Rotation::new(|| spread(&first_token_bounds, &mut random)),
             finished: Rotation::of(STATS, || draw_finished(&mut random)),
+            longest: Rotation::new(|| spread_integer(&fleet.bounds(families.request_generation_tokens), &mut random)),
+            outputs: Rotation::new(|| spread_integer(&fleet.bounds(families.request_params_n), &mut random)),
         }
     }
 
@@ -107,7 +112,8 @@ impl Steps {
             time_to_first_token: self.first_tokens.window(ended),
             inter_token_latency: self.latencies.window(self.batch),
             finished: self.finished.window(ended),
-            ..IterationStats::default()
+            max_generation_tokens: self.longest.window(ended),
+            n: self.outputs.window(ended),
         };
         let mm_cache = Some(CacheStats { queries: scheduler.running, hits: scheduler.waiting });
         self.families.record(step, &StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), mm_cache });
