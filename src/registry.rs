@@ -6,7 +6,7 @@
 use std::{error, fmt, sync::Arc as StdArc};
 
 use arc_swap::ArcSwap;
-use crossbeam_queue::ArrayQueue;
+use crossbeam_utils::atomic::AtomicCell;
 
 use crate::{
     exposition::{escape, text::TextRenderer},
@@ -19,6 +19,8 @@ use crate::{
 
 /// Snapshots kept for [`Registry::render`]: enough for as many renderings at a time without allocation.
 const POOLED_SNAPSHOTS: usize = 8;
+const _: () =
+    assert!(AtomicCell::<Option<Box<Snapshot>>>::is_lock_free(), "a pointer can be swapped in one instruction");
 
 /// All engines of a schema. Cheap to clone: clones are the same registry.
 ///
@@ -45,7 +47,8 @@ struct Shared {
     schema: Schema,
     engines: ArcSwap<Vec<StdArc<Attached>>>,
     renderer: TextRenderer,
-    snapshots: ArrayQueue<Snapshot>,
+    /// Taken and put back by a swap each, so nobody waits for a thread that is descheduled in between.
+    snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
 }
 
 /// An engine's part of the registry.
@@ -59,7 +62,7 @@ impl Registry {
     #[must_use]
     pub fn new(schema: Schema) -> Self {
         let renderer = TextRenderer::new(&schema);
-        let (engines, snapshots) = (ArcSwap::default(), ArrayQueue::new(POOLED_SNAPSHOTS));
+        let (engines, snapshots) = (ArcSwap::default(), Default::default());
         Self(StdArc::new(Shared { schema, engines, renderer, snapshots }))
     }
 
@@ -104,18 +107,28 @@ impl Registry {
     /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](crate::exposition::text::CONTENT_TYPE)) to `page`, which is never
     /// cleared: takes a snapshot and renders it.
     ///
-    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, and up to 8 threads
-    /// render at a time.
+    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, up to 8 threads render at
+    /// a time, and each has rendered before (the list of engines keeps a note for each thread that reads it).
     pub fn render(&self, page: &mut Vec<u8>) {
-        let mut snapshot = self.0.snapshots.pop().unwrap_or_default();
+        let mut snapshot = self.0.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();
         self.snapshot(&mut snapshot);
         self.0.renderer.render(&snapshot, page);
-        // A full pool drops the snapshot: more threads rendered at a time than it has places.
-        let _ = self.0.snapshots.push(snapshot);
+        self.0.put_back(snapshot);
     }
 }
 
 impl Shared {
+    /// Puts a snapshot into the pool; where one stands already, that one moves on, and the last one is dropped.
+    fn put_back(&self, snapshot: Box<Snapshot>) {
+        let mut left = Some(snapshot);
+        for slot in &self.snapshots {
+            left = slot.swap(left);
+            if left.is_none() {
+                return;
+            }
+        }
+    }
+
     /// Publishes what `change` makes of the list of engines.
     fn change_engines<E>(
         &self,

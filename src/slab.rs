@@ -28,18 +28,20 @@
 //! # Rules of the owner
 //!
 //! 1. **Open**: store `sequence = 2s+1`, then a release fence, and only then touch the hidden copy. Catch up: copy the
-//!    words that step s changed (its log) from `copies[s&1]`; all words if that log overflowed.
+//!    words that step s changed (its log) from `copies[s&1]`; all words if that log overflowed, or names more than there are.
 //! 2. **Record**: log a word first, then change it in place in the hidden copy.
 //! 3. **Commit**: store `sequence = 2s+2`. When about four slabs' worth of words were stored since the last time, refresh
 //!    the resting copy, always after `sequence`.
 //! 4. **Discard**: copy the logged words back from `copies[s&1]`. `sequence` never goes back: a reader must not
 //!    take a later step for one that it has begun to read.
 //! 5. A step that was leaked (`mem::forget`) is found open at the next open: then all words are copied.
+//! 6. A new owner trusts no log, since the last one may have leaked a step: its first open copies all words.
 //!
 //! # Invariants
 //!
 //! * I1: `copies[s&1]` holds step s, whole, from the commit of s until step s+2 opens.
-//! * I2: the hidden copy differs from `copies[s&1]` in no other words than those logged for step s or for the open step.
+//! * I2: the hidden copy differs from `copies[s&1]` in no other words than those logged for step s or for the open step;
+//!   an overflowed log stands for all words (so rules 5 and 6 keep this).
 //! * I3: `rest_sequence / 2 <= s`: the resting copy never runs ahead of `sequence`.
 //!
 //! # Edges: why each ordering is what it is
@@ -58,8 +60,9 @@
 //! # Progress
 //!
 //! The owner is wait-free: open copies at most one slab, commit at most one more, and nothing that a reader does is seen
-//! by it. A reader is lock-free: each failed try proves that a step was committed after the try began (I1), so a
-//! stopped owner, or a step left open, never holds up a read. A read returns a step that isn't older than the newest when
+//! by it (but for the cache misses on lines that were read). A reader is lock-free: each failed try proves that a step was
+//! committed after the one that the try began with (I1), so a stopped owner, or a step left open, never holds up a read. How
+//! soon a stored `sequence` is seen is up to the machine: no ordering promises a time. A read returns a step that isn't older than the newest when
 //! the read began (the first try's step is the *floor* of what it takes from the resting copy).
 //!
 //! # Origin
@@ -148,6 +151,7 @@ impl Slab {
         if slab.leased.swap(true, Acquire) {
             return None;
         }
+        // Rule 6: both logs say that any word may have been touched.
         let sequence = slab.sequence.load(Relaxed); // no edge: only owners store it, and E5 orders owners
         let writer = Writer {
             committed: sequence >> 1,
@@ -356,7 +360,9 @@ impl Log {
 
     #[inline]
     fn copy_words(&self, from: &[AtomicU64], to: &[AtomicU64]) {
-        let Some(entries) = self.entries.get(..self.len) else { return copy_all(from, to) };
+        let Some(entries) = self.entries.get(..self.len).filter(|entries| 2 * entries.len() <= from.len()) else {
+            return copy_all(from, to);
+        };
         let to = &to[..from.len()]; // one bounds check serves both
         for &[first, second] in entries {
             copy_word(from, to, first);
@@ -381,5 +387,30 @@ fn copy_all(from: &[AtomicU64], to: &[AtomicU64]) {
 fn copy_out(from: &[AtomicU64], out: &mut [u64]) {
     for (out, word) in out.iter_mut().zip(from) {
         *out = word.load(Relaxed); // made whole by the caller's edges
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// After each step, which step the resting copy holds.
+    #[test]
+    fn the_resting_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
+        const WORDS: usize = 100;
+        let slab = Slab::new(WORDS);
+        let mut writer = Slab::writer(&slab).unwrap();
+        // One entry of two words, and one for the step itself.
+        let steps_a_refresh = (REFRESH_AFTER_SLABS * WORDS / 3 + 1) as u64;
+        for step in 1..=3 * steps_a_refresh {
+            let mut open = writer.open();
+            open.store(7, step);
+            open.commit();
+            let mut words = [0; WORDS];
+            let rests = step / steps_a_refresh * steps_a_refresh;
+            assert_eq!(slab.try_resting(0, &mut words), Some(rests), "after step {step}");
+            assert_eq!(words[7], rests);
+            assert_eq!(slab.try_resting(rests + 1, &mut words), None, "it isn't that new");
+        }
     }
 }

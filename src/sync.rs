@@ -1,6 +1,6 @@
 //! The only file that names an atomic type: the standard library's, or loom's when the unit tests run as models.
 //!
-//! A primitive that isn't listed here can't be used by the crate. The switch is `all(test, loom)`, so a build of a
+//! What isn't listed here, the protocol doesn't use. The switch is `all(test, loom)`, so a build of a
 //! dependent crate with `--cfg loom` gets the real atomics.
 
 #[cfg(all(test, loom))]

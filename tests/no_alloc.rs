@@ -125,4 +125,7 @@ fn nothing_is_allocated_once_warm() {
         registry.render(&mut page);
     });
     assert!(!page.is_empty());
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert_none("render in another thread, once that has rendered", || registry.render(&mut page)));
+    });
 }

@@ -218,6 +218,11 @@ fn a_leaked_step_leaves_no_trace() {
     std::mem::forget(record_much(&mut rig));
     assert_eq!(rig.seen(), Seen { step: 1, count: 1, ..NOTHING });
     rig.recorder.inc(rig.count);
+    assert_eq!(
+        rig.seen(),
+        Seen { step: 2, count: 2, discarded: 1, ..NOTHING },
+        "in the copy that the leaked step was in"
+    );
     rig.recorder.inc(rig.count);
     assert_eq!(rig.seen(), Seen { step: 3, count: 3, discarded: 1, ..NOTHING });
     // The next owner finds it too.

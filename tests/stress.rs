@@ -20,6 +20,21 @@ struct Reads {
     newest: u64,
 }
 
+/// How long to go on.
+fn budget() -> Duration {
+    let seconds = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
+    Duration::from_secs_f64(seconds)
+}
+
+/// Tells the writer to stop when it is dropped.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// `large`: the step touches many words, so that a read takes as long as a step.
 fn stress(name: &str, large: bool) -> Reads {
     let mut schema = Schema::builder();
@@ -32,9 +47,10 @@ fn stress(name: &str, large: bool) -> Reads {
     let engine = registry.attach::<&str>([]).unwrap();
     let mut recorder = engine.recorder().unwrap();
 
-    let budget = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
     let done = AtomicBool::new(false);
     let (reads, steps) = thread::scope(|scope| {
+        // Stops the writer also when an assertion of the reader fails; otherwise the scope would wait for it forever.
+        let stop = Stop(&done);
         let writer = scope.spawn(|| {
             let (mut steps, mut tries) = (0_u64, 0_u64);
             while !done.load(Ordering::Relaxed) {
@@ -59,7 +75,7 @@ fn stress(name: &str, large: bool) -> Reads {
         });
         let mut reads = Reads::default();
         let mut snapshot = Snapshot::new();
-        let end = Instant::now() + Duration::from_secs_f64(budget);
+        let end = Instant::now() + budget();
         while Instant::now() < end {
             registry.snapshot(&mut snapshot);
             let view = snapshot.engines().next().unwrap();
@@ -76,7 +92,7 @@ fn stress(name: &str, large: bool) -> Reads {
             reads.most_failed_tries = reads.most_failed_tries.max(view.failed_tries());
             reads.newest = step;
         }
-        done.store(true, Ordering::Relaxed);
+        drop(stop);
         (reads, writer.join().unwrap())
     });
     println!(
@@ -86,17 +102,18 @@ fn stress(name: &str, large: bool) -> Reads {
     reads
 }
 
-/// Both in turn, since they would take each other's cores.
+/// All in turn, since they would take each other's cores.
 #[test]
-fn a_snapshot_never_shows_a_torn_step() {
+fn a_snapshot_is_whole_and_recent_whatever_the_writer_does() {
     for (name, large) in [("small steps", false), ("large steps", true)] {
         let reads = stress(name, large);
         assert!(reads.snapshots > 100 && reads.different_steps > 100, "{name}: too few snapshots to say anything");
     }
+    a_reader_that_cannot_keep_up_is_served_from_the_resting_copy();
+    an_open_step_holds_up_nobody();
 }
 
 /// A step that stays open is no reason to wait: the reader gets the step before, at the first try.
-#[test]
 fn an_open_step_holds_up_nobody() {
     let mut schema = Schema::builder();
     let count = schema.counter::<u64>("count", "").declare().unwrap();
@@ -115,4 +132,48 @@ fn an_open_step_holds_up_nobody() {
     step.commit();
     registry.snapshot(&mut snapshot);
     assert_eq!(snapshot.engines().next().unwrap().counter(count), 101);
+}
+
+/// Reading 65,536 words takes as long as hundreds of one-word steps, so the newest copy is never had whole: only the resting copy
+/// serves this reader.
+fn a_reader_that_cannot_keep_up_is_served_from_the_resting_copy() {
+    let bounds: Vec<f64> = (0..65_533).map(f64::from).collect();
+    let mut schema = Schema::builder().max_samples(100_000);
+    let count = schema.counter::<u64>("count", "").declare().unwrap();
+    schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    let done = AtomicBool::new(false);
+    let (patience, reader) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        let _stop = Stop(&done);
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                recorder.inc(count);
+            }
+        });
+        scope.spawn(|| {
+            let mut snapshot = Snapshot::new();
+            let (mut snapshots, mut newest, mut failed_tries, mut most) = (0, 0, 0, 0);
+            let end = Instant::now() + budget();
+            while Instant::now() < end {
+                registry.snapshot(&mut snapshot);
+                let view = snapshot.engines().next().unwrap();
+                assert_eq!(view.counter(count), view.step());
+                assert!(view.step() >= newest);
+                newest = view.step();
+                snapshots += 1;
+                failed_tries += view.failed_tries();
+                most = most.max(view.failed_tries());
+            }
+            patience.send((snapshots, newest, failed_tries, most)).unwrap();
+        });
+        let read = reader.recv_timeout(budget() + Duration::from_secs(60));
+        let (snapshots, newest, failed_tries, most) = read.expect("a snapshot within a minute");
+        println!(
+            "huge slab: {newest} steps, {snapshots} snapshots, {failed_tries} failed tries, {most} at most for one snapshot"
+        );
+        assert!(snapshots > 10 && failed_tries > 0, "too few to say anything");
+    });
 }

@@ -1,8 +1,8 @@
-//! Numbers as Prometheus' own clients print them.
+//! Numbers as Prometheus' Python client prints them.
 //!
 //! Integers are printed as such. Floats take the shortest digits that read back to the same bits (from `zmij`), laid out
-//! as Prometheus' Python and Go clients do: `1.0`, `0.25`, `1e+06`, `1.5e-05`, `+Inf`. Dashboards select on the text of
-//! `le`, so the trailing `.0` matters.
+//! as that client does, and so vLLM: `1.0`, `0.25`, `1e+06`, `1.5e-05`, `+Inf`. Dashboards select on the text of `le`, so the
+//! trailing `.0` matters.
 
 /// Appends an unsigned integer.
 #[inline]
@@ -33,7 +33,7 @@ pub(crate) fn write_f64(value: f64, out: &mut Vec<u8>) {
     let (digits, count, exponent) = parse(unsigned);
     let digits = &digits[..count];
     match exponent {
-        // Only positive numbers switch to scientific notation at a million; all do at 1e16.
+        // That client's quirk: only positive numbers switch to scientific notation at a million; all do at 1e16.
         -4..=5 => write_fixed(digits, exponent, out),
         6..=15 if sign => write_fixed(digits, exponent, out),
         _ => write_scientific(digits, exponent, out),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_look_as_prometheus_clients_print_them() {
+    fn floats_look_as_prometheus_python_client_prints_them() {
         let cases: [(f64, &str); 24] = [
             (0.0, "0.0"),
             (-0.0, "-0.0"),

@@ -14,7 +14,7 @@ use crate::{
 /// One bucket takes no more than this from [`Step::observe_n`], so that adding a batch's length can't overflow it.
 const MAX_BUCKET_COUNT: u64 = 1 << 62;
 
-/// A batch that spreads over more buckets than this is observed value by value: counting it bound by bound would read
+/// A batch that spreads over more than this many buckets is observed value by value: counting it bound by bound would read
 /// it too often.
 const MAX_BUCKETS_A_BATCH: u16 = 32;
 
@@ -145,7 +145,7 @@ impl<'a> Step<'a> {
     ) -> Option<()> {
         let (first, last) = (batch.least.bucket(&place.bounds)?, batch.greatest.bucket(&place.bounds)?);
         let sum = T::sum(T::from_word(self.slab.load(place.sum)), batch.sum)?.to_word();
-        if last - first > MAX_BUCKETS_A_BATCH {
+        if last - first >= MAX_BUCKETS_A_BATCH {
             return None;
         }
         let mut counted = 0;

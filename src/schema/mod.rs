@@ -134,7 +134,7 @@ impl SchemaBuilder {
         self
     }
 
-    /// Limits how many samples (lines of a page) an engine has. 20,000 unless set.
+    /// Limits how many samples (lines of a page) an engine has, beside the three of the crate's own. 20,000 unless set.
     #[must_use]
     pub fn max_samples(mut self, limit: usize) -> Self {
         self.max_samples = limit;
@@ -153,6 +153,8 @@ impl SchemaBuilder {
 
     /// Begins to describe a fixed-bucket histogram of `u64` or `f64` observations. `bounds` are inclusive upper bounds,
     /// strictly increasing and finite, without the `+Inf` that exposition adds. The sum of a `u64` histogram is exact.
+    ///
+    /// With a negative bound the histogram is printed without `_sum` and `_count`, as OpenMetrics asks; a snapshot has both.
     pub fn histogram<T: ObservationValue>(
         &mut self,
         name: &str,

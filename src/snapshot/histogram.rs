@@ -46,17 +46,20 @@ impl<'s, T: ObservationValue> HistogramView<'s, T> {
     /// classic histograms: linear within the bucket; the lowest bucket begins at 0 unless its bound is negative or 0
     /// (then the bound itself is the answer); in the overflow bucket the greatest bound is the answer.
     ///
-    /// NaN without observations, and for q = NaN; minus infinity for q < 0; infinity for q > 1.
+    /// Minus infinity for q < 0; infinity for q > 1; otherwise NaN for q = NaN and without observations.
     ///
     /// Source: <https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile>.
     #[must_use]
     pub fn quantile(&self, q: f64) -> f64 {
+        if q < 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        if q > 1.0 {
+            return f64::INFINITY;
+        }
         let count = self.count();
         if count == 0 || q.is_nan() {
             return f64::NAN;
-        }
-        if !(0.0..=1.0).contains(&q) {
-            return if q < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
         }
         let rank = q * count as f64;
         let (mut lower, mut below) = (0.0_f64.min(self.upper_bounds[0]), 0.0);
@@ -107,7 +110,9 @@ mod tests {
         let [below, above, nan] = quantiles(&[1.0], &[1, 0], [-0.1, 1.1, f64::NAN]);
         assert_eq!((below, above), (f64::NEG_INFINITY, f64::INFINITY));
         assert!(nan.is_nan());
-        assert!(quantiles(&[1.0], &[0, 0], [0.5])[0].is_nan(), "no observations");
+        let [below, above, inside] = quantiles(&[1.0], &[0, 0], [-0.1, 1.1, 0.5]);
+        assert_eq!((below, above), (f64::NEG_INFINITY, f64::INFINITY), "also without observations");
+        assert!(inside.is_nan(), "no observations");
         assert_eq!(quantiles(&[1.0], &[0, 3], [0.5]), [1.0], "all in the overflow bucket");
         assert_eq!(
             quantiles(&[-1.0, 1.0], &[3, 0, 0], [0.0, 0.5]),

@@ -12,7 +12,7 @@ use crate::{
         layout::Layout,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    slab::Slab,
+    slab::{Reading, Slab},
 };
 
 /// An engine's label values, as given and as printed.
@@ -55,8 +55,7 @@ pub struct Snapshot {
 /// What a snapshot keeps of an engine beside its words.
 struct EngineRow {
     labels: Arc<EngineLabels>,
-    step: u64,
-    failed_tries: u32,
+    reading: Reading,
 }
 
 impl Snapshot {
@@ -105,8 +104,7 @@ impl Snapshot {
             let (words, aside) = row.split_at_mut(layout.words);
             let reading = slab.read(words);
             slab.read_aside(aside);
-            let (step, failed_tries) = (reading.step, reading.failed_tries);
-            self.engines.push(EngineRow { labels: Arc::clone(labels), step, failed_tries });
+            self.engines.push(EngineRow { labels: Arc::clone(labels), reading });
         }
     }
 }
@@ -140,13 +138,13 @@ impl<'s> EngineView<'s> {
     /// committed since.
     #[must_use]
     pub fn step(&self) -> u64 {
-        self.engine.step
+        self.engine.reading.step
     }
 
     /// How many tries of reading failed, each because a step was committed meanwhile.
     #[must_use]
     pub fn failed_tries(&self) -> u32 {
-        self.engine.failed_tries
+        self.engine.reading.failed_tries
     }
 
     /// A counter's value.

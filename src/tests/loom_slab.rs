@@ -191,6 +191,22 @@ fn a_read_at_rest_is_not_older_than_its_floor() {
     });
 }
 
+/// A read as readers call it: it ends, since the steps do, with a whole step and a count of failed tries that steps account for.
+#[test]
+fn a_read_ends_with_one_whole_step() {
+    model_bounded(2, || {
+        let (slab, mut writer) = slab(6);
+        let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
+        let newest = slab.try_newest(&mut [0; 6]).unwrap_or_else(|overwritten| overwritten);
+        let mut words = [0; 6];
+        let reading = slab.read(&mut words);
+        assert_eq!(words[..2], [reading.step; 2]);
+        assert!(reading.step >= newest, "read step {} although step {newest} was seen before", reading.step);
+        assert!(reading.failed_tries <= 3, "{} failed tries, but only three steps", reading.failed_tries);
+        thread.join().unwrap();
+    });
+}
+
 /// The resting copy by itself is whole too.
 #[test]
 fn the_resting_copy_is_one_whole_step() {

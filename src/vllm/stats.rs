@@ -1,6 +1,6 @@
 //! What a scheduler reports of one step: plain, borrowed data in vLLM's own division.
 //!
-//! Nothing here records anything. The three parts are independent, as in vLLM's `record`: a step may come with
+//! Fill in what you have and take `..Default::default()` for the rest: fields may be added. Nothing here records anything. The three parts are independent, as in vLLM's `record`: a step may come with
 //! scheduler statistics only, with iteration statistics only, or with all of them.
 
 /// The prompt tokens of requests that reached their first output, by where the tokens came from.
@@ -107,9 +107,11 @@ pub struct SchedulerStats {
 }
 
 /// Why a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FinishReason {
     /// A stop token or stop string.
+    #[default]
     Stop,
     /// The token limit.
     Length,
@@ -122,7 +124,7 @@ pub enum FinishReason {
 }
 
 /// One request that ended in this step. All durations are seconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FinishedRequest {
     /// Why it ended.
     pub reason: FinishReason,
