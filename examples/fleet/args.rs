@@ -11,9 +11,12 @@ use crate::layout::Layout;
 /// More engines than this are more threads than a laptop likes.
 const MAX_ENGINES: i64 = 256;
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 all well, 1 a check failed, 2 bad input or arguments, or a report that can't be written.";
+
 /// Replays a workload through several simulated LLM engines and serves their /metrics meanwhile.
 #[derive(Debug, Parser)]
-#[command(name = "fleet", after_help = "Exit codes: 0 all well, 1 a check failed, 2 bad input or arguments.")]
+#[command(name = "fleet", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     /// Engines that only prefill (P/D disaggregation)
     #[arg(long, value_name = "P", default_value_t = 2, value_parser = engine_count())]

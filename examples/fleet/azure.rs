@@ -23,11 +23,13 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// Reads the header; `None` if it isn't one of this format.
-    pub(crate) fn find(header: &str) -> Option<Self> {
-        let names = split(header).ok()?;
+    pub(crate) fn find(header: &str) -> Result<Option<Self>> {
+        let names = split(header)?;
         let position = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-        let [time, prompt_tokens, output_tokens] = COLUMN_NAMES.map(position);
-        Some(Self { time: time?, prompt_tokens: prompt_tokens?, output_tokens: output_tokens?, all: names.len() })
+        let [Some(time), Some(prompt_tokens), Some(output_tokens)] = COLUMN_NAMES.map(position) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { time, prompt_tokens, output_tokens, all: names.len() }))
     }
 
     pub(crate) fn parse(&self, line: &str) -> Result<Row> {
@@ -45,6 +47,10 @@ impl Columns {
 }
 
 fn split(line: &str) -> Result<StringRecord> {
+    // The reader would end the record there, and the rest would be lost.
+    if line.contains('\r') {
+        bail!("a carriage return within the line (lines end in LF or CRLF)");
+    }
     let mut record = StringRecord::new();
     let mut reader =
         ReaderBuilder::new().has_headers(false).trim(Trim::All).buffer_capacity(256).from_reader(line.as_bytes());

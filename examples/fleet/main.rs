@@ -1,12 +1,14 @@
 //! A fleet of simulated LLM engines that replays a workload while `/metrics` is served.
 //!
 //! `cargo run --release --example fleet` needs no arguments. This file only composes: arguments, workload, fleet,
-//! server, progress, closing report, exit code (0 all well, 1 a check failed, 2 bad input or arguments).
+//! server, progress, closing report, exit code (0 all well, 1 a check failed, 2 bad input or arguments, or a report that
+//! can't be written).
 
 mod args;
 mod azure;
 mod batch;
 mod checks;
+mod console;
 mod engine;
 mod expected;
 mod fleet;
@@ -28,10 +30,11 @@ mod workload;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use args::Args;
 use checks::Check;
 use clap::Parser;
+use console::say;
 use expected::Expected;
 use fleet::Fleet;
 use meters::Meters;
@@ -46,11 +49,13 @@ const BAD_INPUT: u8 = 2;
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(BAD_INPUT)
-        }
+        Err(error) => fail(&error),
     }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    say(format_args!("error: {error:#}"));
+    ExitCode::from(BAD_INPUT)
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
@@ -71,13 +76,12 @@ fn run(args: &Args) -> Result<ExitCode> {
     let engines = numbers::read(&registry, meters, layout);
     let expected = Expected::of(&workload, layout);
     let checks = checks::evaluate(&engines, &expected, &executed, args.definition);
+    // Failed checks are told, and the page is held, even if the report can't be written.
+    let mut code = exit_code(&checks);
     let report = Report { engines: &engines, checks: &checks, seconds };
-    if args.json {
-        report.print_json()?;
-    } else {
-        report.print_table()?;
+    if let Err(error) = report.print(args.json).context("can't write the report to stdout") {
+        code = fail(&error);
     }
-    let code = exit_code(&checks);
 
     if let (true, Some(server)) = (args.hold, server) {
         server.hold_until_interrupted()?;
@@ -99,7 +103,7 @@ fn read_workload(args: &Args) -> Result<Workload> {
 fn exit_code(checks: &[Check]) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for check in checks.iter().filter(|check| !check.ok()) {
-        eprintln!("{}", check.failure());
+        say(check.failure());
         code = ExitCode::from(CHECK_FAILED);
     }
     code

@@ -26,8 +26,13 @@ impl PrefixCache {
     ///
     /// At least one token is left to compute, as the engine needs its output.
     pub(crate) fn hit_tokens(&mut self, hashes: &[u64], prompt_tokens: u64) -> u64 {
-        let found = whole_blocks(hashes, prompt_tokens).iter().take_while(|hash| self.blocks.get(hash).is_some());
-        (found.count() as u64 * HASHED_TOKENS).min(prompt_tokens.saturating_sub(1))
+        let blocks = whole_blocks(hashes, prompt_tokens);
+        let found = blocks.iter().take_while(|hash| self.blocks.contains(hash)).count();
+        // Used just now; in the same order as in `store`, for the same reason.
+        for hash in blocks[..found].iter().rev() {
+            self.blocks.promote(hash);
+        }
+        (found as u64 * HASHED_TOKENS).min(prompt_tokens.saturating_sub(1))
     }
 
     /// Keeps a prompt's whole blocks.

@@ -6,6 +6,7 @@ use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressStyle};
 use tachometer::Registry;
 
+use crate::console::say;
 use crate::fleet::Fleet;
 use crate::layout::Layout;
 use crate::meters::Meters;
@@ -27,7 +28,7 @@ pub(crate) fn show_until_done(fleet: &Fleet, registry: &Registry, meters: Meters
         if Instant::now() >= lines_at {
             lines_at += LINES_EVERY;
             // Not `println` of the bar: that says nothing where stderr isn't a terminal.
-            bar.suspend(|| engines.iter().for_each(|engine| eprintln!("{}", line(engine))));
+            bar.suspend(|| engines.iter().for_each(|engine| say(line(engine))));
         }
     }
     bar.finish_and_clear();

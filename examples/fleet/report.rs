@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
@@ -26,7 +25,17 @@ impl Report<'_> {
         self.engines.iter().map(|engine| engine.steps).sum()
     }
 
-    pub(crate) fn print_json(&self) -> Result<()> {
+    /// On stdout. That nobody reads on (as behind `head`) is fine.
+    pub(crate) fn print(&self, json: bool) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let written = if json { self.write_json(&mut out) } else { self.write_table(&mut out) };
+        match written.and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
+    }
+
+    fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         let object = JsonReport {
             requests: self.once(|engine| engine.requests),
             prompt_tokens: self.once(|engine| engine.prompt_tokens),
@@ -36,13 +45,11 @@ impl Report<'_> {
             engines: self.engines.iter().map(JsonEngine::from).collect(),
             checks: self.checks.iter().map(|check| JsonCheck { name: &check.name, ok: check.ok() }).collect(),
         };
-        let mut out = io::stdout().lock();
-        serde_json::to_writer(&mut out, &object)?;
-        writeln!(out)?;
-        Ok(out.flush()?)
+        serde_json::to_writer(&mut *out, &object)?;
+        writeln!(out)
     }
 
-    pub(crate) fn print_table(&self) -> Result<()> {
+    fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
         let mut table = Table::new();
         table.load_preset(presets::ASCII_MARKDOWN).set_header([
             "engine",
@@ -59,7 +66,6 @@ impl Report<'_> {
         table.add_rows(self.engines.iter().map(row));
         table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
 
-        let mut out = io::stdout().lock();
         writeln!(out, "{table}")?;
         writeln!(
             out,
@@ -71,8 +77,7 @@ impl Report<'_> {
             self.seconds,
         )?;
         let passed = self.checks.iter().filter(|check| check.ok()).count();
-        writeln!(out, "{passed} of {} checks passed", self.checks.len())?;
-        Ok(out.flush()?)
+        writeln!(out, "{passed} of {} checks passed", self.checks.len())
     }
 }
 

@@ -1,5 +1,7 @@
 //! `/metrics` over HTTP: axum on a current-thread runtime, in a thread of its own beside the engines.
 
+use std::future;
+use std::io;
 use std::net::TcpListener;
 use std::thread;
 
@@ -11,6 +13,8 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tachometer::{Registry, exposition};
 use tokio::runtime::{Builder, Runtime};
+
+use crate::console::say;
 
 /// A server that runs until the process ends.
 #[derive(Debug)]
@@ -26,18 +30,43 @@ impl Server {
         let address = listener.local_addr()?.to_string();
         let runtime = runtime()?;
         thread::Builder::new().name("metrics".to_owned()).spawn(move || runtime.block_on(serve(listener, registry)))?;
-        eprintln!("listening on http://{address}/metrics");
+        say(format_args!("listening on http://{address}/metrics"));
         Ok(Self { address })
     }
 
-    /// Goes on serving until Ctrl-C.
+    /// Goes on serving until Ctrl-C (or SIGTERM).
     pub(crate) fn hold_until_interrupted(&self) -> Result<()> {
-        eprintln!("the replay is done; serving http://{}/metrics until Ctrl-C", self.address);
-        runtime()?.block_on(tokio::signal::ctrl_c()).context("can't wait for Ctrl-C")
+        runtime()?.block_on(async {
+            // Before the message: whoever reads it may interrupt at once.
+            let interruption = interruption().context("can't wait for Ctrl-C")?;
+            say(format_args!("the replay is done; serving http://{}/metrics until Ctrl-C", self.address));
+            interruption.await;
+            Ok(())
+        })
     }
 }
 
-async fn serve(listener: TcpListener, registry: Registry) -> std::io::Result<()> {
+/// Catches Ctrl-C and SIGTERM from this call on (not only once the future is polled); the future ends with the first.
+#[cfg(unix)]
+fn interruption() -> io::Result<impl Future<Output = ()>> {
+    use std::task::Poll;
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+    Ok(future::poll_fn(move |context| {
+        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if came { Poll::Ready(()) } else { Poll::Pending }
+    }))
+}
+
+/// Catches Ctrl-C from this call on (not only once the future is polled).
+#[cfg(windows)]
+fn interruption() -> io::Result<impl Future<Output = ()>> {
+    let mut ctrl_c = tokio::signal::windows::ctrl_c()?;
+    Ok(future::poll_fn(move |context| ctrl_c.poll_recv(context).map(drop)))
+}
+
+async fn serve(listener: TcpListener, registry: Registry) -> io::Result<()> {
     let router = Router::new().route("/metrics", get(metrics)).with_state(registry);
     axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await
 }

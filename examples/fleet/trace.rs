@@ -109,7 +109,7 @@ impl Format {
         if line.trim_start().starts_with('{') {
             return Ok(Self::Mooncake);
         }
-        azure::Columns::find(line).map(Self::Azure).with_context(|| {
+        azure::Columns::find(line)?.map(Self::Azure).with_context(|| {
             let columns = azure::COLUMN_NAMES.join(", ");
             format!("neither a JSON object (Mooncake) nor a header with the columns {columns} (Azure)")
         })

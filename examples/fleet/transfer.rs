@@ -35,6 +35,9 @@ enum Content {
 }
 
 /// Connects every prefill engine with every decode engine.
+///
+/// Without bound, as a decode engine mustn't hold up a prefill engine: where it falls behind, promises queue up (a few
+/// words for each step of a prefill engine).
 pub(crate) fn connect(prefill: usize, decode: usize) -> (Vec<Outlet>, Vec<Inbox>) {
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..decode).map(|_| unbounded()).unzip();
     let outlets = (0..prefill).map(|source| Outlet { source, senders: senders.clone(), promised: 0 }).collect();

@@ -1,0 +1,222 @@
+//! The page while the fleet runs.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use openmetrics_parser::PrometheusValue;
+use openmetrics_parser::prometheus::parse_prometheus;
+
+use crate::support::*;
+
+/// A running example, killed when the test is over.
+struct Serving {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+    url: String,
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        Self::start_with(Stdio::null(), arguments)
+    }
+
+    fn start_with(stdout: Stdio, arguments: &[&str]) -> Self {
+        let mut child = fleet()
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the example runs");
+        let mut serving =
+            Self { stderr: BufReader::new(child.stderr.take().expect("stderr is piped")), child, url: String::new() };
+        let listening = serving.read_until("listening on ");
+        listening.trim().rsplit(' ').next().expect("a word").clone_into(&mut serving.url);
+        serving
+    }
+
+    /// The next line of stderr that contains `wanted`.
+    fn read_until(&mut self, wanted: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.stderr.read_line(&mut line).expect("stderr is text"), 0, "stderr ended without `{wanted}`");
+            if line.contains(wanted) {
+                return line;
+            }
+        }
+    }
+
+    /// Sends a signal; returns the exit code.
+    #[cfg(unix)]
+    fn interrupt(&mut self, signal: &str) -> Option<i32> {
+        let kill = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(kill.expect("kill runs").success());
+        self.child.wait().expect("it ends").code()
+    }
+
+    fn scrape(&self) -> String {
+        let mut response = ureq::get(&self.url).call().expect("the page is served");
+        let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
+        assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
+        response.body_mut().read_to_string().expect("the page is text")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a page says of one engine.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Scraped {
+    prompt_tokens: f64,
+    by_source: f64,
+    computed: f64,
+    generated: f64,
+    iteration_tokens_sum: f64,
+    ended: f64,
+    e2e_latencies: f64,
+}
+
+impl Scraped {
+    /// Takes in a counter's sample.
+    fn count(&mut self, family: &str, source: Option<&str>, value: f64) {
+        match family {
+            "vllm:prompt_tokens_total" => self.prompt_tokens = value,
+            "vllm:prompt_tokens_by_source_total" => {
+                self.by_source += value;
+                if source == Some("local_compute") {
+                    self.computed = value;
+                }
+            }
+            "vllm:generation_tokens_total" => self.generated = value,
+            "vllm:request_success_total" => self.ended += value,
+            _ => {}
+        }
+    }
+
+    fn assert_identities(&self, page: &str) {
+        assert_eq!(self.prompt_tokens, self.by_source, "prompt tokens = sum of sources, in\n{page}");
+        assert_eq!(self.iteration_tokens_sum, self.computed + self.generated, "iteration tokens, in\n{page}");
+        assert_eq!(self.ended, self.e2e_latencies, "ended requests = latencies, in\n{page}");
+    }
+
+    fn grown_since(&self, earlier: &Self) -> bool {
+        self.prompt_tokens >= earlier.prompt_tokens
+            && self.generated >= earlier.generated
+            && self.ended >= earlier.ended
+    }
+}
+
+/// The engines of a page, read by a parser that isn't ours.
+fn parse(page: &str, engines: usize) -> Vec<Scraped> {
+    let exposition = parse_prometheus(page).unwrap_or_else(|error| panic!("{error}, in\n{page}"));
+    let mut scraped = vec![Scraped::default(); engines];
+    for (name, family) in &exposition.families {
+        for sample in family.iter_samples() {
+            let labels = sample.get_labelset().expect("labels");
+            let Some(engine) = labels.get_label_value("engine") else { continue };
+            let engine = &mut scraped[engine.parse::<usize>().expect("engines are numbered")];
+            match &sample.value {
+                PrometheusValue::Counter(counter) => {
+                    engine.count(name, labels.get_label_value("source"), counter.value.as_f64());
+                }
+                PrometheusValue::Histogram(histogram) if name == "vllm:iteration_tokens_total" => {
+                    engine.iteration_tokens_sum = histogram.sum.as_ref().expect("a sum").as_f64();
+                }
+                PrometheusValue::Histogram(histogram) if name == "vllm:e2e_request_latency_seconds" => {
+                    engine.e2e_latencies = histogram.count.expect("a count") as f64;
+                }
+                _ => {}
+            }
+        }
+    }
+    scraped
+}
+
+#[test]
+fn the_identities_hold_in_every_scrape_of_the_running_fleet() {
+    // In P/D each of the built-in workload's requests ends at two engines.
+    for (layout, ended) in [(&["--prefill", "2", "--decode", "2"][..], 3_000.0), (&["--mixed", "4"], 1_500.0)] {
+        let serving = Serving::start(&[&["--speed", "60", "--hold"], layout].concat());
+        let patience = Instant::now() + Duration::from_secs(120);
+        let mut pages: Vec<Vec<Scraped>> = Vec::new();
+        while pages.last().is_none_or(|page| page.iter().map(|engine| engine.ended).sum::<f64>() < ended) {
+            assert!(Instant::now() < patience, "the replay doesn't end: {:?}", pages.last());
+            let page = serving.scrape();
+            let engines = parse(&page, 4);
+            engines.iter().for_each(|engine| engine.assert_identities(&page));
+            if let Some(earlier) = pages.last() {
+                assert!(
+                    engines.iter().zip(earlier).all(|(now, earlier)| now.grown_since(earlier)),
+                    "{earlier:?}\n{page}"
+                );
+            }
+            if pages.last() != Some(&engines) {
+                pages.push(engines);
+            }
+        }
+        assert!(pages.len() >= 20, "{} different pages", pages.len());
+        for (first, last) in pages[0].iter().zip(&pages[pages.len() - 1]) {
+            assert!(last.prompt_tokens > first.prompt_tokens && last.generated > first.generated);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_held_fleet_serves_until_it_is_interrupted() {
+    for (arguments, code) in [(&[][..], 0), (&["--miscount"], 1)] {
+        let trace = fixture("mooncake.jsonl");
+        let base = ["--trace", &trace, "--mixed", "1", "--speed", "max", "--hold"];
+        let mut serving = Serving::start(&[&base, arguments].concat());
+        serving.read_until("until Ctrl-C");
+        assert_eq!(parse(&serving.scrape(), 1)[0].prompt_tokens, PROMPTS as f64);
+        assert_eq!(serving.interrupt("-INT"), Some(code));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_held_fleet_ends_well_when_it_is_told_to_terminate() {
+    let mut serving = Serving::start(&["--limit", "5", "--speed", "max", "--hold"]);
+    serving.read_until("until Ctrl-C");
+    assert_eq!(serving.interrupt("-TERM"), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_fleet_is_held_though_its_report_cannot_be_written() {
+    let full = std::fs::File::create("/dev/full").expect("Linux has it");
+    let mut serving = Serving::start_with(full.into(), &["--limit", "5", "--speed", "max", "--hold"]);
+    serving.read_until("can't write the report");
+    serving.read_until("until Ctrl-C");
+    assert!(serving.scrape().contains("vllm:prompt_tokens_total"));
+    assert_eq!(serving.interrupt("-INT"), Some(2));
+}
+
+#[test]
+fn a_line_for_each_engine_shows_every_few_seconds() {
+    // The replay takes half a minute; the lines come after five seconds.
+    let mut serving = Serving::start(&["--prefill", "1", "--decode", "1"]);
+    for engine in ["engine 0 (prefill): ", "engine 1 (decode): "] {
+        let line = serving.read_until("running");
+        let numbers = line.strip_prefix(engine).unwrap_or_else(|| panic!("{line} is not of {engine}"));
+        let form: Vec<&str> = numbers.split_whitespace().map(number_as_n).collect();
+        let expected = "N running, N waiting, KV cache N %, N prompt tokens (N computed), N generated";
+        assert_eq!(form.join(" "), expected, "{line}");
+    }
+}
+
+fn number_as_n(word: &str) -> &str {
+    match word {
+        number if number.starts_with(|char: char| char.is_ascii_digit()) => "N",
+        number if number.starts_with('(') => "(N",
+        other => other,
+    }
+}

@@ -1,0 +1,115 @@
+//! Running the example, and what tests of it have in common.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+/// Builds the example (in the profile of this test) and returns where it is.
+pub(crate) fn fleet() -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    Command::new(PATH.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--example", "fleet", "--message-format=json"]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        let output = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
+        assert!(output.status.success(), "the example doesn't build");
+        let messages = output.stdout.split(|byte| *byte == b'\n');
+        let executable = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok()).find_map(|message| {
+            let is_fleet = message["target"]["name"] == "fleet" && message["target"]["kind"] == json!(["example"]);
+            message["executable"].as_str().filter(|_| is_fleet).map(PathBuf::from)
+        });
+        executable.expect("cargo tells where the example is")
+    }))
+}
+
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    fleet().args(arguments).output().expect("the example runs")
+}
+
+/// Runs at full speed without a server; returns the one JSON object that stdout must be.
+pub(crate) fn replay(arguments: &[&str]) -> Value {
+    let output = run(&[&["--speed", "max", "--no-listen", "--json"], arguments].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("stdout is one JSON object");
+    let checks = report["checks"].as_array().expect("checks are a list");
+    assert!(!checks.is_empty() && checks.iter().all(|check| check["ok"] == true), "{arguments:?}: {checks:?}");
+    report
+}
+
+pub(crate) fn fixture(name: &str) -> String {
+    format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The requests of `mooncake.jsonl` never overlap. By hand: blocks 1 and 2 are found by the second request (1,024 tokens)
+/// and the third (all but one of its 1,024 tokens), block 1 by the fourth (512).
+pub(crate) const COMPUTED: u64 = 1_200 + 176 + 1 + 188 + 100;
+pub(crate) const HITS: u64 = 1_024 + 1_023 + 512;
+pub(crate) const PROMPTS: u64 = COMPUTED + HITS;
+pub(crate) const GENERATED: u64 = 5 + 1 + 3 + 2 + 4;
+
+/// A trace for one test, deleted when the test is over.
+pub(crate) struct TraceFile(String);
+
+impl Deref for TraceFile {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for TraceFile {
+    fn drop(&mut self) {
+        // A file that stays does no harm.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Writes a trace into cargo's directory for tests, under a name that another run of the tests doesn't use.
+pub(crate) fn trace(name: &str, content: impl AsRef<[u8]>) -> TraceFile {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fleet-{}-{name}", std::process::id()));
+    std::fs::write(&path, content).expect("a test can write its trace");
+    TraceFile(path.to_str().expect("a path in UTF-8").to_owned())
+}
+
+pub(crate) fn totals(report: &Value) -> [u64; 3] {
+    ["requests", "prompt_tokens", "generation_tokens"].map(|key| report[key].as_u64().expect("a plain integer"))
+}
+
+/// `[local_compute, local_cache_hit, external_kv_transfer]`, generated, iteration sum and count, steps.
+pub(crate) fn engine(report: &Value, index: usize) -> ([u64; 3], u64, [u64; 2], u64) {
+    let engine = &report["engines"][index];
+    let number = |value: &Value| value.as_u64().expect("a plain integer");
+    let source = |name: &str| number(&engine["prompt_tokens_by_source"][name]);
+    (
+        [source("local_compute"), source("local_cache_hit"), source("external_kv_transfer")],
+        number(&engine["generation_tokens"]),
+        [number(&engine["iteration_tokens_sum"]), number(&engine["iteration_tokens_count"])],
+        number(&engine["steps"]),
+    )
+}
+
+pub(crate) fn without_seconds(mut report: Value) -> Value {
+    let seconds = report.as_object_mut().expect("an object").remove("seconds");
+    assert!(seconds.is_some_and(|seconds| seconds.is_f64()), "`seconds` is a float");
+    report
+}
+
+pub(crate) fn line(prompt_tokens: u64, output_tokens: u64) -> String {
+    format!("{{\"timestamp\": 0, \"input_length\": {prompt_tokens}, \"output_length\": {output_tokens}}}\n")
+}
+
+/// Exit code 2, the reasons on stderr, nothing on stdout.
+pub(crate) fn assert_refused(arguments: &[&str], reasons: &[&str]) {
+    let output = run(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: nothing on stdout");
+    assert!(reasons.iter().all(|reason| stderr.contains(reason)), "{arguments:?}: {stderr}, not {reasons:?}");
+}

@@ -1,0 +1,216 @@
+//! What comes out of a replay: totals, options, exit codes.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+#[test]
+fn the_json_object_has_exactly_the_documented_fields() {
+    let report = replay(&["--trace", &fixture("mooncake.jsonl"), "--prefill", "1", "--decode", "1"]);
+    let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
+    let top = ["requests", "prompt_tokens", "generation_tokens", "steps", "seconds", "engines", "checks"];
+    assert_eq!(keys(&report), BTreeSet::from(top.map(str::to_owned)));
+    let of_engine = [
+        "engine",
+        "role",
+        "prompt_tokens",
+        "prompt_tokens_by_source",
+        "generation_tokens",
+        "iteration_tokens_sum",
+        "iteration_tokens_count",
+        "steps",
+    ];
+    assert_eq!(keys(&report["engines"][0]), BTreeSet::from(of_engine.map(str::to_owned)));
+    assert_eq!(keys(&report["checks"][0]), BTreeSet::from(["name", "ok"].map(str::to_owned)));
+    assert_eq!(report["engines"][0]["engine"], 0);
+    assert_eq!(report["engines"][0]["role"], "prefill");
+    assert_eq!(report["engines"][1]["role"], "decode");
+}
+
+#[test]
+fn a_mixed_engine_counts_what_was_worked_out_by_hand() {
+    for (definition, sum) in
+        [("computed", COMPUTED + GENERATED), ("all-sources", PROMPTS + GENERATED), ("scheduled", COMPUTED + GENERATED)]
+    {
+        let report = replay(&["--trace", &fixture("mooncake.jsonl"), "--mixed", "1", "--definition", definition]);
+        assert_eq!(totals(&report), [5, PROMPTS, GENERATED]);
+        assert_eq!(engine(&report, 0), ([COMPUTED, HITS, 0], GENERATED, [sum, 15], 15), "{definition}");
+    }
+}
+
+#[test]
+fn prefill_and_decode_engines_count_what_was_worked_out_by_hand() {
+    for (definition, prefill, decode) in [
+        ("computed", COMPUTED + 5, GENERATED),
+        ("all-sources", PROMPTS + 5, PROMPTS + GENERATED),
+        ("scheduled", COMPUTED + 5, GENERATED),
+    ] {
+        let trace = fixture("mooncake.jsonl");
+        let report = replay(&["--trace", &trace, "--prefill", "1", "--decode", "1", "--definition", definition]);
+        assert_eq!(totals(&report), [5, PROMPTS, GENERATED], "each request once");
+        assert_eq!(engine(&report, 0), ([COMPUTED, HITS, 0], 5, [prefill, 5], 5), "{definition}");
+        assert_eq!(engine(&report, 1), ([0, 0, PROMPTS], GENERATED, [decode, 15], 15), "{definition}");
+    }
+}
+
+#[test]
+fn the_azure_fixture_gives_its_totals() {
+    for layout in [&["--mixed", "2"][..], &["--prefill", "2", "--decode", "1"]] {
+        let report = replay(&[&["--trace", &fixture("azure.csv")], layout].concat());
+        assert_eq!(totals(&report), [4, 374 + 396 + 1 + 9_012, 44 + 109 + 1 + 27]);
+    }
+}
+
+#[test]
+fn chunks_of_a_long_prompt_show_under_the_scheduled_definition_only() {
+    let trace = trace("chunks.jsonl", line(20_000, 2));
+    // 8,192 + 8,192 + 3,616 tokens with the first output, then the second output.
+    let report = replay(&["--trace", &trace, "--mixed", "1"]);
+    assert_eq!(engine(&report, 0), ([20_000, 0, 0], 2, [20_002, 2], 4));
+    let report = replay(&["--trace", &trace, "--mixed", "1", "--definition", "scheduled"]);
+    assert_eq!(engine(&report, 0), ([20_000, 0, 0], 2, [20_002, 4], 4));
+}
+
+#[test]
+fn two_runs_differ_in_nothing_but_seconds() {
+    for layout in [&["--mixed", "3"][..], &["--prefill", "2", "--decode", "2"], &["--prefill", "3", "--decode", "1"]] {
+        let first = without_seconds(replay(layout));
+        assert_eq!(first, without_seconds(replay(layout)), "{layout:?}");
+        // Nor does it matter how fast virtual time runs, nor who listens.
+        let output = run(&[layout, &["--speed", "2000", "--listen", "127.0.0.1:0", "--json"]].concat());
+        assert_eq!(first, without_seconds(serde_json::from_slice(&output.stdout).expect("JSON")), "{layout:?}");
+    }
+}
+
+#[test]
+fn a_limit_takes_the_first_requests_of_the_file() {
+    let report = replay(&["--trace", &fixture("mooncake.jsonl"), "--limit", "2"]);
+    assert_eq!(totals(&report), [2, 2_400, 6]);
+    assert_eq!(totals(&replay(&["--limit", "100"]))[0], 100);
+}
+
+#[test]
+fn the_table_goes_to_stdout_and_the_rest_to_stderr() {
+    let output = run(&["--trace", &fixture("azure.csv"), "--speed", "max", "--listen", "127.0.0.1:0"]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout.contains("| 0 prefill |") && stdout.contains("checks passed"), "{stdout}");
+    assert!(stderr.contains("listening on http://127.0.0.1:"), "{stderr}");
+}
+
+#[test]
+fn bad_arguments_exit_with_2_and_say_why() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--mixed", "0"], "--mixed"),
+        (&["--prefill", "0"], "--prefill"),
+        (&["--decode", "0"], "--decode"),
+        (&["--decode", "-1"], "-1"),
+        (&["--mixed", "2", "--prefill", "1"], "--prefill"),
+        (&["--mixed", "2", "--decode", "1"], "--decode"),
+        (&["--limit", "0"], "--limit"),
+        (&["--speed", "0"], "--speed"),
+        (&["--speed", "-3"], "--speed"),
+        (&["--speed", "NaN"], "--speed"),
+        (&["--speed", "fast"], "--speed"),
+        (&["--definition", "other"], "--definition"),
+        (&["--no-listen", "--listen", "127.0.0.1:0"], "--listen"),
+        (&["--no-listen", "--hold"], "--hold"),
+        (&["--listen", "nowhere"], "nowhere"),
+        (&["--unknown"], "--unknown"),
+    ];
+    for (arguments, reason) in cases {
+        // They must be found before anything is replayed or waited for.
+        assert_refused(arguments, &[reason]);
+    }
+}
+
+#[test]
+fn a_taken_port_exits_with_2() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    assert_refused(&["--speed", "max", "--listen", &address], &[&format!("can't listen on {address}")]);
+}
+
+#[test]
+fn a_failed_check_exits_with_1_and_names_both_numbers() {
+    let output = run(&[
+        "--trace",
+        &fixture("mooncake.jsonl"),
+        "--mixed",
+        "1",
+        "--speed",
+        "max",
+        "--no-listen",
+        "--json",
+        "--miscount",
+    ]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let failed = format!("generation tokens = the trace's: {} is not {GENERATED}", GENERATED + 1);
+    assert!(stderr.contains(&failed), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("stdout is still one JSON object");
+    let checks = report["checks"].as_array().expect("checks are a list");
+    let failed: Vec<_> = checks.iter().filter(|check| check["ok"] == false).map(|check| &check["name"]).collect();
+    assert!(failed.contains(&&json!("generation tokens = the trace's")), "{failed:?}");
+}
+
+/// Runs the fixture with stdout and stderr as given; returns the exit code.
+fn code_with(stdout: Stdio, stderr: Stdio, arguments: &[&str]) -> Option<i32> {
+    let mut command = fleet();
+    command.args(["--trace", &fixture("mooncake.jsonl"), "--speed", "max", "--listen", "127.0.0.1:0"]).args(arguments);
+    let mut child = command.stdout(stdout).stderr(stderr).spawn().expect("the example runs");
+    // Nobody reads from a pipe any more, if there was one.
+    drop((child.stdout.take(), child.stderr.take()));
+    child.wait().expect("it ends").code()
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_changes_no_exit_code() {
+    for (arguments, code) in [(&[][..], 0), (&["--json"], 0), (&["--miscount"], 1), (&["--miscount", "--json"], 1)] {
+        assert_eq!(code_with(Stdio::piped(), Stdio::null(), arguments), Some(code), "stdout, {arguments:?}");
+        assert_eq!(code_with(Stdio::null(), Stdio::piped(), arguments), Some(code), "stderr, {arguments:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_cannot_be_written_is_an_error_and_hides_no_failed_check() {
+    for arguments in [&["--miscount"][..], &["--miscount", "--json"]] {
+        let full = std::fs::File::create("/dev/full").expect("Linux has it");
+        let mut command = fleet();
+        command.args(["--trace", &fixture("mooncake.jsonl"), "--speed", "max", "--no-listen"]).args(arguments);
+        let output = command.stdout(full).stderr(Stdio::piped()).output().expect("the example runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("check failed: ") && stderr.contains("can't write the report"), "{stderr}");
+    }
+}
+
+#[test]
+fn real_traces_give_their_published_totals() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/traces");
+    for (file, expected) in [
+        ("conversation_trace.jsonl.gz", [12_031, 144_793_823, 4_122_048]),
+        ("AzureLLMInferenceTrace_conv.csv.gz", [19_366, 22_361_870, 4_088_665]),
+    ] {
+        let path = directory.join(file);
+        if !path.exists() {
+            // Not `eprintln`, which the test harness swallows: a trace that isn't there must be noticed.
+            writeln!(std::io::stderr(), "NOT TESTED: {} isn't there", path.display()).expect("stderr is open");
+            continue;
+        }
+        let trace = path.to_str().expect("a path in UTF-8");
+        for layout in [&["--prefill", "2", "--decode", "2"][..], &["--mixed", "4"]] {
+            if cfg!(debug_assertions) {
+                assert_eq!(totals(&replay(&[&["--trace", trace, "--limit", "500"], layout].concat()))[0], 500);
+            } else {
+                assert_eq!(totals(&replay(&[&["--trace", trace], layout].concat())), expected, "{file}");
+            }
+        }
+    }
+}
