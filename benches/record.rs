@@ -12,7 +12,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, Step};
+use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, Step, vllm};
 
 use crate::common::{Latencies, Rotation, random, spread_integer, vllm::Fleet};
 
@@ -47,10 +47,12 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let vllm = Fleet::new(1);
-        let second_bounds = vllm.bounds(vllm.families.inter_token_latency);
-        let token_bounds = vllm.bounds(vllm.families.iteration_tokens);
+        let fleet = Fleet::new(1);
+        let second_bounds = fleet.bounds(fleet.families.inter_token_latency);
+        let token_bounds = fleet.bounds(fleet.families.iteration_tokens);
         let mut schema = Schema::builder();
+        // A slab of a usual size: of a small one, all words would be copied at less than the price of those touched.
+        vllm::Families::declare(&mut schema, &vllm::Config::new()).expect("the families are valid");
         let labels = ["a", "b", "c", "d", "e", "f", "g", "h"];
         let valid = "the families are valid";
         let counters = schema.counter("counters", "Counters.").label("counter", labels).declare().expect(valid);
