@@ -1,0 +1,122 @@
+//! The arrows between modules are those of the table in DESIGN.md: a `crate::` path that it doesn't allow fails.
+
+use std::{fs, path::Path};
+
+const DESIGN: &str = include_str!("../DESIGN.md");
+
+/// What a module may import.
+#[derive(Debug, PartialEq)]
+enum May {
+    /// Modules, or parts of them (`schema::layout`).
+    Only(Vec<String>),
+    /// Items that the crate exports at its root.
+    PublicApi,
+}
+
+/// The rows of the table: a module and what it may import.
+fn table() -> Vec<(String, May)> {
+    let rows = DESIGN.lines().skip_while(|line| !line.starts_with("| module ")).skip(2);
+    let mut table: Vec<(String, May)> = Vec::new();
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let module = cells[1].trim_matches('`').to_owned();
+        let may = match cells[3] {
+            "the public API only" => May::PublicApi,
+            "all of the above" => May::Only(table.iter().map(|(module, _)| module.clone()).collect()),
+            // Every second piece stands between backticks.
+            list => May::Only(list.split('`').skip(1).step_by(2).map(str::to_owned).collect()),
+        };
+        table.push((module, may));
+    }
+    table
+}
+
+/// The paths behind each `crate::` of a file, one for each item of a group.
+fn imports(source: &str) -> Vec<String> {
+    let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.replace(' ', "");
+    code.split("crate::").skip(1).flat_map(items).collect()
+}
+
+/// `{a::b,c::{d,e}}…` gives `a::b` and `c::{d,e}`; `a::b;…` gives `a::b`.
+fn items(path: &str) -> Vec<String> {
+    let Some(group) = path.strip_prefix('{') else {
+        let end = path.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c)).unwrap_or(path.len());
+        return vec![path[..end].to_owned()];
+    };
+    let (mut items, mut depth) = (vec![String::new()], 0);
+    for c in group.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => items.push(String::new()),
+            _ => {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                items.last_mut().expect("never empty").push(c);
+            }
+        }
+    }
+    items.retain(|item| !item.is_empty());
+    items
+}
+
+/// The sources of a module, `src/module.rs` or all under `src/module/`.
+fn sources(module: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = vec![root.join(format!("{module}.rs"))];
+    if let Ok(entries) = fs::read_dir(root.join(module)) {
+        files.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    let read = |file: &std::path::PathBuf| Some((file.display().to_string(), fs::read_to_string(file).ok()?));
+    files.iter().filter_map(read).collect()
+}
+
+fn allowed(import: &str, module: &str, may: &May) -> bool {
+    let begins_with =
+        |path: &str| import.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    begins_with(module)
+        || match may {
+            May::PublicApi => import.starts_with(|c: char| c.is_uppercase()),
+            May::Only(modules) => modules.iter().any(|module| begins_with(module)),
+        }
+}
+
+#[test]
+fn modules_import_only_what_the_table_allows() {
+    let table = table();
+    assert_eq!(table.len(), 8, "{table:?}");
+    for (module, may) in &table {
+        let sources = sources(module);
+        assert!(!sources.is_empty(), "{module} is in the table, but there is no such module");
+        for (file, source) in sources {
+            for import in imports(&source) {
+                assert!(
+                    allowed(&import, module, may),
+                    "{file} imports crate::{import}, and {module} may import {may:?} only"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_is_in_the_table() {
+    let table = table();
+    let declared = include_str!("../src/lib.rs").lines().filter_map(|line| {
+        let line = line.trim_start_matches("pub ");
+        line.strip_prefix("mod ")?.strip_suffix(';')
+    });
+    for module in declared.filter(|module| *module != "tests") {
+        assert!(table.iter().any(|(row, _)| row == module), "{module} isn't in DESIGN.md's table");
+    }
+}
+
+#[test]
+fn a_forbidden_import_would_be_seen() {
+    let found =
+        imports("use crate::{\n    schema::{a, b},\n    slab::Slab,\n};\nfn f() { crate::record::x() } // crate::y\n");
+    assert_eq!(found[..3], ["schema::{a,b}", "slab::Slab", "record::x"]);
+    let may = May::Only(vec!["schema::layout".into()]);
+    assert!(allowed("schema::layout::Aside", "slab", &may));
+    assert!(!allowed("schema::layouts", "slab", &may) && !allowed("schema::{a,b}", "slab", &may));
+    assert!(!allowed("slab::Slab", "vllm", &May::PublicApi) && allowed("Step", "vllm", &May::PublicApi));
+}
