@@ -55,8 +55,8 @@ fn vllm_step(
     latencies: Latencies,
 ) {
     let mut steps = Steps::new(fleet, batch, latencies);
-    let recorder = &mut fleet.recorders[0];
-    group.bench_function(id, |bencher| bencher.iter(|| recorder.record(|step| steps.record(step))));
+    let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
+    group.bench_function(id, |bencher| bencher.iter(|| recorder.record(|step| steps.record(recording, step))));
 }
 
 fn steps_by_hand(criterion: &mut Criterion) {
@@ -78,14 +78,15 @@ fn least_steps(criterion: &mut Criterion) {
     let mut steps = Steps::new(&fleet, 256, Latencies::Clustered);
     let mut random = random();
     let mut amounts = Rotation::new(|| random.u64(..1_000));
-    let (recorder, counter) = (&mut fleet.recorders[0], fleet.families.generation_tokens);
+    let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
+    let counter = fleet.families.generation_tokens;
     group.bench_function("add_and_commit", |bencher| bencher.iter(|| recorder.add(counter, amounts.next())));
     group.bench_function("empty", |bencher| bencher.iter(|| recorder.step().commit()));
-    recorder.record(|step| steps.record(step)); // each step that opens now has as much to catch up with
+    recorder.record(|step| steps.record(recording, step)); // each step that opens now has as much to catch up with
     group.bench_function("discarded/256", |bencher| {
         bencher.iter(|| {
             let mut step = recorder.step();
-            steps.record(&mut step);
+            steps.record(recording, &mut step);
             drop(step);
         });
     });

@@ -145,8 +145,10 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
         };
         let scheduler =
             SchedulerStats { running: 1, waiting: 2, deferred: 3, kv_cache_usage: 0.25, ..Default::default() };
-        let stats = StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), mm_cache: None };
-        engine.recorder().unwrap().record(|step| families.record(step, &stats));
+        let stats = StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), ..Default::default() };
+        let mut recorder = engine.recorder().unwrap();
+        let mut recording = families.recording(&mut recorder);
+        recorder.record(|step| recording.record(step, &stats));
     }
     let samples = assert_golden("vllm_base.prom", &registry);
     let decode = [("engine", "1"), ("model_name", "llama")];

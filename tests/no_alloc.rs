@@ -111,8 +111,9 @@ fn nothing_is_allocated_once_warm() {
         ..Default::default()
     };
     let scheduler = SchedulerStats::default();
-    let stats = StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), mm_cache: None };
-    assert_none("a vLLM step", || recorder.record(|step| families.record(step, &stats)));
+    let stats = StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), ..Default::default() };
+    let mut recording = families.recording(&mut recorder);
+    assert_none("a vLLM step", || recorder.record(|step| recording.record(step, &stats)));
 
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
     assert_none("snapshot", || registry.snapshot(&mut snapshot));

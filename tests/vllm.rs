@@ -5,7 +5,7 @@ use tachometer::{
     Engine, Recorder, Registry, Schema, Snapshot,
     vllm::{
         Config, Families, FinishReason, FinishedRequest, IterationStats, IterationTokensDefinition, PromptTokens,
-        SchedulerStats, StepStats,
+        Recording, SchedulerStats, SleepState, StepStats,
     },
 };
 
@@ -15,6 +15,7 @@ struct Rig {
     _engine: Engine,
     recorder: Recorder,
     families: Families,
+    recording: Recording,
 }
 
 impl Rig {
@@ -23,13 +24,14 @@ impl Rig {
         let families = Families::declare(&mut schema, &Config::new().iteration_tokens(definition)).unwrap();
         let registry = Registry::new(schema.build().unwrap());
         let engine = registry.attach(["0", "m"]).unwrap();
-        let recorder = engine.recorder().unwrap();
-        Self { registry, _engine: engine, recorder, families }
+        let mut recorder = engine.recorder().unwrap();
+        let recording = families.recording(&mut recorder);
+        Self { registry, _engine: engine, recorder, families, recording }
     }
 
     fn record(&mut self, scheduler: Option<&SchedulerStats>, iteration: Option<&IterationStats<'_>>) {
         let mut step = self.recorder.step();
-        self.families.record(&mut step, &StepStats { scheduler, iteration, mm_cache: None });
+        self.recording.record(&mut step, &StepStats { scheduler, iteration, ..Default::default() });
         step.commit();
     }
 
@@ -101,9 +103,8 @@ fn piece_by_piece_gives_the_same_page_as_all_at_once() {
     let (mut whole, mut pieces) =
         (Rig::new(IterationTokensDefinition::Computed), Rig::new(IterationTokensDefinition::Computed));
     whole.record(None, Some(&iteration));
-    let families = pieces.families;
     pieces.recorder.record(|step| {
-        let mut iteration = families.iteration(step);
+        let mut iteration = pieces.recording.iteration(step);
         iteration.prefill(PromptTokens { external_kv_transfer: 400, ..Default::default() }).first_token(0.05);
         iteration.prefill(PromptTokens { external_kv_transfer: 600, ..Default::default() });
         iteration.generated(1).preempted(2).inter_token(&[0.02, 0.03]);
@@ -142,6 +143,27 @@ fn cached_tokens_that_make_no_sense_are_rejected_or_count_as_none() {
     let snapshot = rig.snapshot();
     let computed = snapshot.engines().next().unwrap().histogram(rig.families.request_prefill_kv_computed_tokens);
     assert_eq!((computed.count(), computed.sum()), (2, 10 + 6));
+}
+
+#[test]
+fn an_engine_is_awake_until_it_is_put_to_sleep() {
+    let mut rig = Rig::new(IterationTokensDefinition::Computed);
+    let shown = |rig: &Rig| {
+        let snapshot = rig.snapshot();
+        rig.families.sleep_state.map(|gauge| snapshot.engines().next().unwrap().gauge(gauge))
+    };
+    assert_eq!(shown(&rig), [1, 0, 0], "before its first step");
+    let asleep = |level| SleepState::Asleep { level };
+    for (state, expected) in [
+        (asleep(1), [0, 1, 0]),
+        (asleep(2), [0, 0, 1]),
+        (asleep(0), [0, 0, 0]),
+        (asleep(3), [0, 0, 0]),
+        (SleepState::Awake, [1, 0, 0]),
+    ] {
+        rig.recorder.record(|step| rig.recording.sleep_state(step, state));
+        assert_eq!(shown(&rig), expected, "{state:?}");
+    }
 }
 
 proptest! {

@@ -4,8 +4,8 @@ use fastrand::Rng;
 use tachometer::{
     Engine, Histogram, ObservationValue, Recorder, Registry, Schema, Snapshot, Step,
     vllm::{
-        CacheStats, Config, Families, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats,
-        StepStats,
+        CacheStats, Config, Families, FinishReason, FinishedRequest, IterationStats, PromptTokens, Recording,
+        SchedulerStats, StepStats,
     },
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Fleet {
     pub(crate) families: Families,
     pub(crate) registry: Registry,
     pub(crate) recorders: Vec<Recorder>,
+    /// In the order of the recorders.
+    pub(crate) recordings: Vec<Recording>,
     /// Dropping an engine would remove its series.
     _engines: Vec<Engine>,
 }
@@ -35,15 +37,16 @@ impl Fleet {
         let registry = Registry::new(schema.clone());
         let attach = |engine: usize| registry.attach([engine.to_string(), "meta-llama/Llama-3.1-8B".to_owned()]);
         let engines: Vec<_> = (0..engines).map(|engine| attach(engine).expect("each label is new")).collect();
-        let recorders = engines.iter().map(|engine| engine.recorder().expect("nobody has it")).collect();
-        Self { schema, families, registry, recorders, _engines: engines }
+        let mut recorders: Vec<_> = engines.iter().map(|engine| engine.recorder().expect("nobody has it")).collect();
+        let recordings = recorders.iter_mut().map(|recorder| families.recording(recorder)).collect();
+        Self { schema, families, registry, recorders, recordings, _engines: engines }
     }
 
     /// Records steps into each engine.
     pub(crate) fn run(&mut self) {
         let mut steps = Steps::new(self, 64, Latencies::Clustered);
-        for recorder in &mut self.recorders {
-            (0..STEPS).for_each(|_| recorder.record(|step| steps.record(step)));
+        for (recorder, recording) in self.recorders.iter_mut().zip(&mut self.recordings) {
+            (0..STEPS).for_each(|_| recorder.record(|step| steps.record(recording, step)));
         }
     }
 
@@ -68,7 +71,6 @@ impl Fleet {
 /// iteration tokens, an inter-token latency a request, and for each of max(1, batch / 64) finished requests
 /// 13 observations, one time to first token and one addition.
 pub(crate) struct Steps {
-    families: Families,
     batch: usize,
     schedulers: Rotation<SchedulerStats>,
     prompts: Rotation<PromptTokens>,
@@ -88,7 +90,6 @@ impl Steps {
         let draw_finished = finished_requests(fleet);
         let mut random = random();
         Self {
-            families,
             batch,
             schedulers: Rotation::of(STATS, || scheduler(&mut random)),
             prompts: Rotation::of(STATS, || prompt(&iteration_bounds, &mut random)),
@@ -100,9 +101,9 @@ impl Steps {
         }
     }
 
-    /// Records the next step.
+    /// Records the next step of an engine.
     #[inline]
-    pub(crate) fn record(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn record(&mut self, recording: &mut Recording, step: &mut Step<'_>) {
         let scheduler = self.schedulers.next();
         let ended = finished_in(self.batch);
         let iteration = IterationStats {
@@ -115,8 +116,9 @@ impl Steps {
             max_generation_tokens: self.longest.window(ended),
             n: self.outputs.window(ended),
         };
-        let mm_cache = Some(CacheStats { queries: scheduler.running, hits: scheduler.waiting });
-        self.families.record(step, &StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), mm_cache });
+        let mm_cache =
+            Some(CacheStats { queries: scheduler.running, hits: scheduler.waiting, ..CacheStats::default() });
+        recording.record(step, &StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), mm_cache });
     }
 }
 
@@ -132,7 +134,7 @@ fn scheduler(random: &mut Rng) -> SchedulerStats {
         waiting: random.u64(..100),
         deferred: random.u64(..10),
         kv_cache_usage: random.f64(),
-        prefix_cache: CacheStats { queries, hits: random.u64(..=queries) },
+        prefix_cache: CacheStats { requests: 1, queries, hits: random.u64(..=queries), reset: false },
         ..SchedulerStats::default()
     }
 }

@@ -179,12 +179,13 @@ impl Batch {
 fn look_up(role: Role, cache: &mut PrefixCache, request: &Request, stats: &mut SchedulerStats) -> u64 {
     let queries = request.prompt_tokens;
     let local_hits = if role.computes_prompts() { cache.hit_tokens(&request.hashes, queries) } else { 0 };
-    merge(&mut stats.prefix_cache, CacheStats { queries, hits: local_hits });
+    merge(&mut stats.prefix_cache, CacheStats { requests: 1, queries, hits: local_hits, reset: false });
     if role.computes_prompts() {
         return local_hits;
     }
     // The KV has arrived before admission, so the connector finds the whole prompt, at another engine.
     let connector = stats.connector_prefix_cache.get_or_insert_with(ConnectorCacheStats::default);
+    connector.requests += 1;
     connector.queries += queries;
     connector.hits += queries;
     connector.p2p_hits += queries;
@@ -192,6 +193,7 @@ fn look_up(role: Role, cache: &mut PrefixCache, request: &Request, stats: &mut S
 }
 
 fn merge(into: &mut CacheStats, lookup: CacheStats) {
+    into.requests += lookup.requests;
     into.queries += lookup.queries;
     into.hits += lookup.hits;
 }

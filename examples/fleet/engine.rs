@@ -3,7 +3,7 @@
 //! The engine opens a metrics step, runs its iteration (at a finite speed that means sleeping: scrapes go on meanwhile and
 //! see the step before), fills in what the iteration brought, and commits.
 
-use tachometer::vllm::{self, IterationStats, SchedulerStats, StepStats};
+use tachometer::vllm::{IterationStats, Recording, SchedulerStats, StepStats};
 use tachometer::{Recorder, Step};
 
 use crate::batch::{Arrived, Batch, Output};
@@ -81,6 +81,7 @@ impl Engine {
     /// Runs until all requests are done.
     pub(crate) fn run(mut self, mut recorder: Recorder) -> Executed {
         let mut now = 0;
+        let mut recording = self.meters.vllm.recording(&mut recorder);
         let mut output = Output::default();
         let mut executed = Executed::default();
         while let Some(begin) = self.next_step(now) {
@@ -98,7 +99,7 @@ impl Engine {
             self.batch.describe(&mut stats);
             stats.scheduled_tokens = work.prompt_tokens + output.generation_tokens;
             executed.count(stats.scheduled_tokens, !output.is_empty());
-            record(&self.meters.vllm, &mut step, &stats, &output);
+            record(&mut recording, &mut step, &stats, &output);
             step.add(self.meters.transferred, self.send_kv(end, &output.finished_requests));
             step.commit();
             now = end;
@@ -132,7 +133,7 @@ impl Engine {
 }
 
 /// As in vLLM, a step without output has scheduler statistics only.
-fn record(families: &vllm::Families, step: &mut Step<'_>, scheduler: &SchedulerStats, output: &Output) {
+fn record(recording: &mut Recording, step: &mut Step<'_>, scheduler: &SchedulerStats, output: &Output) {
     let iteration = IterationStats {
         prompt_tokens: output.prompt_tokens,
         generation_tokens: output.generation_tokens,
@@ -144,5 +145,5 @@ fn record(families: &vllm::Families, step: &mut Step<'_>, scheduler: &SchedulerS
         n: &output.n,
     };
     let iteration = (!output.is_empty()).then_some(&iteration);
-    families.record(step, &StepStats { scheduler: Some(scheduler), iteration, mm_cache: None });
+    recording.record(step, &StepStats { scheduler: Some(scheduler), iteration, ..StepStats::default() });
 }

@@ -63,7 +63,8 @@ fn read_engine(
     EngineNumbers {
         engine,
         role: layout.role(engine),
-        steps: view.step(),
+        // The first says that the engine is awake.
+        steps: view.step().saturating_sub(1),
         requests: vllm.request_success.iter().map(|reason| view.counter(*reason)).sum(),
         e2e_latencies: view.histogram(vllm.e2e_request_latency).count(),
         prompt_tokens: view.counter(vllm.prompt_tokens),

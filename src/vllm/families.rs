@@ -23,6 +23,8 @@ pub struct Families {
     pub requests_waiting: Gauge<i64>,
     /// `vllm:num_requests_waiting_by_reason{reason}`: `capacity`, `deferred`
     pub requests_waiting_by_reason: [Gauge<i64>; 2],
+    /// `vllm:engine_sleep_state{sleep_state}`: `awake`, `weights_offloaded`, `discard_all`
+    pub sleep_state: [Gauge<i64>; 3],
     /// `vllm:kv_cache_usage_perc`, a ratio in 0..=1 for all its name
     pub kv_cache_usage: Gauge<f64>,
     /// `vllm:prefix_cache_queries_total`, tokens
@@ -106,6 +108,7 @@ impl Families {
             requests_running: set.level("num_requests_running", "Requests in the running batch.")?,
             requests_waiting: set.level("num_requests_waiting", "Requests that wait to run.")?,
             requests_waiting_by_reason: set.waiting_by_reason()?,
+            sleep_state: set.sleep_state()?,
             kv_cache_usage: set.ratio("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?,
             prefix_cache_queries: set.count("prefix_cache_queries", "Tokens looked up in the prefix cache.")?,
             prefix_cache_hits: set.count("prefix_cache_hits", "Tokens found in the prefix cache.")?,
@@ -222,6 +225,12 @@ impl Set<'_> {
             .gauge(&full("num_requests_waiting_by_reason"), help)
             .label("reason", ["capacity", "deferred"])
             .declare()
+    }
+
+    fn sleep_state(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
+        let states = ["awake", "weights_offloaded", "discard_all"];
+        let help = "1 for the state that the engine is in: awake, or asleep at level 1 or 2.";
+        self.schema.gauge(&full("engine_sleep_state"), help).label("sleep_state", states).declare()
     }
 
     fn prompt_tokens_by_source(&mut self) -> Result<[Counter<u64>; 3], SchemaError> {

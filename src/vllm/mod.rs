@@ -1,8 +1,7 @@
 //! A ready-made metric set, compatible with vLLM's: same names, labels, bounds and meanings.
 //!
-//! [`Families::declare`] puts it into your schema; [`Families::record`] records all that a step reports, and
-//! [`Families::scheduler`], [`Families::mm_cache`] and [`Families::iteration`] record its parts. They write into an open
-//! [`Step`](crate::Step), so your own families share the step.
+//! [`Families::declare`] puts it into your schema, and [`Families::recording`] begins to record an engine. [`Recording::record`] records
+//! all that a step reports, into an open [`Step`](crate::Step), so your own families share the step.
 //!
 //! # What an iteration counts
 //!
@@ -29,10 +28,10 @@ mod stats;
 
 pub use self::{
     families::Families,
-    recording::Iteration,
+    recording::{Iteration, Recording},
     stats::{
         CacheStats, ConnectorCacheStats, FinishReason, FinishedRequest, IterationStats, PerfStats, PromptTokens,
-        SchedulerStats, StepStats,
+        SchedulerStats, SleepState, StepStats,
     },
 };
 

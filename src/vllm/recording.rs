@@ -2,14 +2,37 @@
 
 use super::{
     CacheStats, ConnectorCacheStats, Families, FinishedRequest, IterationStats, IterationTokensDefinition,
-    PromptTokens, SchedulerStats, StepStats,
+    PromptTokens, SchedulerStats, SleepState, StepStats,
 };
-use crate::Step;
+use crate::{Recorder, Step};
+
+/// Records an engine's steps: the handles, and what must be remembered from one step to the next. Moves into the engine's
+/// thread, beside its [`Recorder`].
+///
+/// [`record`](Self::record) takes all that a step reports; the other methods take parts of it. All write into an open
+/// [`Step`], so your own families share the step.
+///
+/// # Progress
+/// As [`Step`]: wait-free, and nothing is allocated.
+#[derive(Debug)]
+pub struct Recording {
+    families: Families,
+}
 
 impl Families {
+    /// Begins to record an engine. `recorder` must be of the schema into which the families were declared; a step of it says
+    /// that the engine is awake.
+    pub fn recording(&self, recorder: &mut Recorder) -> Recording {
+        let recording = Recording { families: *self };
+        recorder.record(|step| recording.sleep_state(step, SleepState::Awake));
+        recording
+    }
+}
+
+impl Recording {
     /// Records all that a step reports, in vLLM's order: scheduler, multi-modal cache, iteration. Parts that are absent
     /// change nothing.
-    pub fn record(&self, step: &mut Step<'_>, stats: &StepStats<'_>) {
+    pub fn record(&mut self, step: &mut Step<'_>, stats: &StepStats<'_>) {
         if let Some(scheduler) = stats.scheduler {
             self.scheduler(step, scheduler);
         }
@@ -22,63 +45,67 @@ impl Families {
     }
 
     /// Records the scheduler's state and lookups. Once a step.
-    pub fn scheduler(&self, step: &mut Step<'_>, stats: &SchedulerStats) {
-        step.set(self.requests_running, clamp(stats.running));
-        step.set(self.requests_waiting, clamp(stats.waiting.saturating_add(stats.deferred)));
-        let [capacity, deferred] = self.requests_waiting_by_reason;
+    pub fn scheduler(&mut self, step: &mut Step<'_>, stats: &SchedulerStats) {
+        let set = &self.families;
+        step.set(set.requests_running, clamp(stats.running));
+        step.set(set.requests_waiting, clamp(stats.waiting.saturating_add(stats.deferred)));
+        let [capacity, deferred] = set.requests_waiting_by_reason;
         step.set(capacity, clamp(stats.waiting));
         step.set(deferred, clamp(stats.deferred));
-        step.set(self.kv_cache_usage, stats.kv_cache_usage);
-        step.add(self.prefix_cache_queries, stats.prefix_cache.queries);
-        step.add(self.prefix_cache_hits, stats.prefix_cache.hits);
-        step.add(self.prompt_tokens_cached_by_source[0], stats.prefix_cache.hits);
+        step.set(set.kv_cache_usage, stats.kv_cache_usage);
+        step.add(set.prefix_cache_queries, stats.prefix_cache.queries);
+        step.add(set.prefix_cache_hits, stats.prefix_cache.hits);
+        step.add(set.prompt_tokens_cached_by_source[0], stats.prefix_cache.hits);
         if let Some(connector) = &stats.connector_prefix_cache {
-            self.connector(step, connector);
+            record_connector(set, step, connector);
         }
         if let Some(perf) = &stats.perf {
-            step.add(self.estimated_flops, perf.flops);
-            step.add(self.estimated_read_bytes, perf.read_bytes);
-            step.add(self.estimated_write_bytes, perf.write_bytes);
+            step.add(set.estimated_flops, perf.flops);
+            step.add(set.estimated_read_bytes, perf.read_bytes);
+            step.add(set.estimated_write_bytes, perf.write_bytes);
         }
-        if self.iteration_tokens_definition == IterationTokensDefinition::Scheduled {
-            step.observe(self.iteration_tokens, stats.scheduled_tokens);
-        }
-    }
-
-    fn connector(&self, step: &mut Step<'_>, stats: &ConnectorCacheStats) {
-        step.add(self.external_prefix_cache_queries, stats.queries);
-        step.add(self.external_prefix_cache_hits, stats.hits);
-        let ConnectorCacheStats { device_hits, host_hits, p2p_hits, disk_hits, unspecified_hits, .. } = *stats;
-        let hits = [device_hits, host_hits, p2p_hits, disk_hits, unspecified_hits];
-        for (counter, hits) in self.prompt_tokens_cached_by_source.into_iter().zip(hits) {
-            step.add(counter, hits);
+        if set.iteration_tokens_definition == IterationTokensDefinition::Scheduled {
+            step.observe(set.iteration_tokens, stats.scheduled_tokens);
         }
     }
 
     /// Records lookups in the multi-modal cache.
-    pub fn mm_cache(&self, step: &mut Step<'_>, stats: CacheStats) {
-        step.add(self.mm_cache_queries, stats.queries);
-        step.add(self.mm_cache_hits, stats.hits);
+    pub fn mm_cache(&mut self, step: &mut Step<'_>, stats: CacheStats) {
+        step.add(self.families.mm_cache_queries, stats.queries);
+        step.add(self.families.mm_cache_hits, stats.hits);
+    }
+
+    /// Says whether the engine is awake. An engine is until this says otherwise.
+    pub fn sleep_state(&self, step: &mut Step<'_>, state: SleepState) {
+        let shown = match state {
+            SleepState::Awake => [1, 0, 0],
+            SleepState::Asleep { level: 1 } => [0, 1, 0],
+            SleepState::Asleep { level: 2 } => [0, 0, 1],
+            SleepState::Asleep { .. } => [0, 0, 0],
+        };
+        for (gauge, shown) in self.families.sleep_state.into_iter().zip(shown) {
+            step.set(gauge, shown);
+        }
     }
 
     /// Begins to record an iteration's output piece by piece. When the [`Iteration`] is dropped it adds the tokens and makes the
     /// one observation of `vllm:iteration_tokens_total`. At most once a step, and only if the iteration had an output.
     ///
     /// ```
-    /// # use tachometer::{Step, vllm::{Families, PromptTokens}};
-    /// # fn example(families: &Families, step: &mut Step<'_>) {
-    /// let mut iteration = families.iteration(step);
+    /// # use tachometer::{Step, vllm::{PromptTokens, Recording}};
+    /// # fn example(recording: &mut Recording, step: &mut Step<'_>) {
+    /// let mut iteration = recording.iteration(step);
     /// iteration.prefill(PromptTokens { external_kv_transfer: 1_000, ..Default::default() });
     /// iteration.generated(1);
     /// iteration.first_token(0.25);
     /// # }
     /// ```
-    pub fn iteration<'s, 'r>(&'s self, step: &'s mut Step<'r>) -> Iteration<'s, 'r> {
-        Iteration { families: self, step, prompt_tokens: PromptTokens::default(), generation_tokens: 0 }
+    pub fn iteration<'s, 'r>(&'s mut self, step: &'s mut Step<'r>) -> Iteration<'s, 'r> {
+        Iteration { families: &self.families, step, prompt_tokens: PromptTokens::default(), generation_tokens: 0 }
     }
 }
 
-/// An iteration's output on its way into a step: see [`Families::iteration`].
+/// An iteration's output on its way into a step: see [`Recording::iteration`].
 #[derive(Debug)]
 #[must_use = "an iteration is recorded when it is dropped: call its methods, or don't begin it"]
 pub struct Iteration<'s, 'r> {
@@ -179,6 +206,16 @@ impl Drop for Iteration<'_, '_> {
             IterationTokensDefinition::Scheduled => return, // observed with the scheduler's stats
         };
         step.observe(set.iteration_tokens, prompt_tokens.saturating_add(self.generation_tokens));
+    }
+}
+
+fn record_connector(set: &Families, step: &mut Step<'_>, stats: &ConnectorCacheStats) {
+    step.add(set.external_prefix_cache_queries, stats.queries);
+    step.add(set.external_prefix_cache_hits, stats.hits);
+    let ConnectorCacheStats { device_hits, host_hits, p2p_hits, disk_hits, unspecified_hits, .. } = *stats;
+    let hits = [device_hits, host_hits, p2p_hits, disk_hits, unspecified_hits];
+    for (counter, hits) in set.prompt_tokens_cached_by_source.into_iter().zip(hits) {
+        step.add(counter, hits);
     }
 }
 

@@ -48,6 +48,10 @@ impl PromptTokens {
 /// Lookups in a cache, counted in the cache's own unit: tokens for prefix caches, items for the multi-modal cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
+    /// The cache was emptied before these lookups: the hit rate of log lines begins anew.
+    pub reset: bool,
+    /// Requests that looked something up: they make up the window of the log lines' hit rate.
+    pub requests: u64,
     /// Tokens or items looked up.
     pub queries: u64,
     /// Tokens or items found.
@@ -57,6 +61,8 @@ pub struct CacheStats {
 /// Lookups in the prefix cache behind a KV connector, in tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectorCacheStats {
+    /// Requests that looked something up: they make up the window of the log lines' hit rate.
+    pub requests: u64,
     /// Tokens looked up.
     pub queries: u64,
     /// Tokens found.
@@ -104,6 +110,20 @@ pub struct SchedulerStats {
     /// Tokens of this model execution: prompt chunks and generation. Only read under
     /// [`IterationTokensDefinition::Scheduled`](super::IterationTokensDefinition::Scheduled).
     pub scheduled_tokens: u64,
+}
+
+/// Whether an engine is awake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SleepState {
+    /// It serves requests.
+    #[default]
+    Awake,
+    /// It has given memory back.
+    Asleep {
+        /// 1: its weights are in host memory. 2: its weights and KV cache are discarded. Other levels show as neither of the two, nor as
+        /// awake.
+        level: u64,
+    },
 }
 
 /// Why a request ended.
