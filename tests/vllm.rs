@@ -5,7 +5,7 @@ use tachometer::{
     Engine, Recorder, Registry, Schema, Snapshot,
     vllm::{
         Config, Families, FinishReason, FinishedRequest, IterationStats, IterationTokensDefinition, PromptTokens,
-        Recording, SchedulerStats, SleepState, StepStats,
+        Recording, SchedulerStats, SleepState, StepStats, WatermarkStats,
     },
 };
 
@@ -55,6 +55,8 @@ const RECEIVED: IterationStats<'static> = IterationStats {
     prompt_tokens: PromptTokens { computed: 0, local_cache_hit: 0, external_kv_transfer: 1_000 },
     generation_tokens: 1,
     preemptions: 0,
+    corrupted: 0,
+    watermark: WatermarkStats { watermarked: 0, skipped: 0, not_watermarked: 0 },
     time_to_first_token: &[0.05],
     inter_token_latency: &[],
     finished: &[],

@@ -60,12 +60,13 @@ fn record(recording: &mut Recording, step: &mut tachometer::Step<'_>, event: &Va
         finished: &ended,
         max_generation_tokens: &max,
         n: &n,
+        ..Default::default()
     };
     let iteration = iteration.is_object().then_some(&stats);
-    recording.record(step, &StepStats { scheduler: scheduler.as_ref(), iteration, mm_cache });
+    recording.record(step, &StepStats { scheduler: scheduler.as_ref(), iteration, mm_cache, ..Default::default() });
 }
 
-fn scheduler(stats: &Value) -> SchedulerStats {
+fn scheduler(stats: &Value) -> SchedulerStats<'static> {
     let (connector, perf) = (&stats["connector"], &stats["perf"]);
     let hits = &connector["hits_by_source"];
     SchedulerStats {
@@ -89,7 +90,7 @@ fn scheduler(stats: &Value) -> SchedulerStats {
             read_bytes: float(perf, "read_bytes"),
             write_bytes: float(perf, "write_bytes"),
         }),
-        scheduled_tokens: 0,
+        ..Default::default()
     }
 }
 

@@ -72,7 +72,7 @@ impl Fleet {
 /// 13 observations, one time to first token and one addition.
 pub(crate) struct Steps {
     batch: usize,
-    schedulers: Rotation<SchedulerStats>,
+    schedulers: Rotation<SchedulerStats<'static>>,
     prompts: Rotation<PromptTokens>,
     latencies: Rotation<f64>,
     first_tokens: Rotation<f64>,
@@ -115,10 +115,12 @@ impl Steps {
             finished: self.finished.window(ended),
             max_generation_tokens: self.longest.window(ended),
             n: self.outputs.window(ended),
+            ..IterationStats::default()
         };
         let mm_cache =
             Some(CacheStats { queries: scheduler.running, hits: scheduler.waiting, ..CacheStats::default() });
-        recording.record(step, &StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), mm_cache });
+        let (scheduler, iteration) = (Some(&scheduler), Some(&iteration));
+        recording.record(step, &StepStats { scheduler, iteration, mm_cache, ..StepStats::default() });
     }
 }
 
@@ -127,7 +129,7 @@ pub(crate) fn finished_in(batch: usize) -> usize {
     (batch / 64).max(1)
 }
 
-fn scheduler(random: &mut Rng) -> SchedulerStats {
+fn scheduler(random: &mut Rng) -> SchedulerStats<'static> {
     let queries = random.u64(1..100_000);
     SchedulerStats {
         running: random.u64(1..1_024),

@@ -137,12 +137,12 @@ fn record(recording: &mut Recording, step: &mut Step<'_>, scheduler: &SchedulerS
     let iteration = IterationStats {
         prompt_tokens: output.prompt_tokens,
         generation_tokens: output.generation_tokens,
-        preemptions: 0,
         time_to_first_token: &output.time_to_first_token,
         inter_token_latency: &output.inter_token_latency,
         finished: &output.finished,
         max_generation_tokens: &output.max_generation_tokens,
         n: &output.n,
+        ..IterationStats::default()
     };
     let iteration = (!output.is_empty()).then_some(&iteration);
     recording.record(step, &StepStats { scheduler: Some(scheduler), iteration, ..StepStats::default() });

@@ -26,6 +26,33 @@ pub(super) const TIME_TO_FIRST_TOKEN: [f64; 22] = [
     160.0, 640.0, 2560.0,
 ];
 
+/// Lives, idle times and reuse gaps of KV blocks, seconds.
+pub(super) const KV_CACHE_RESIDENCY: [f64; 21] = [
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+    1200.0, 1800.0,
+];
+
+/// KV transfers, seconds.
+pub(super) const TRANSFER_TIME: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 5.0];
+
+/// Posting of KV transfers, seconds.
+pub(super) const POST_TIME: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 5.0];
+
+/// Bytes of a KV transfer: 2 KiB to 8 GiB, each four times the one before.
+pub(super) const TRANSFER_BYTES: [f64; 12] = {
+    let mut bounds = [0.0; 12];
+    let mut index = 0;
+    while index < bounds.len() {
+        bounds[index] = (2_048_u64 << (2 * index)) as f64;
+        index += 1;
+    }
+    bounds
+};
+
+/// Descriptors of a KV transfer.
+pub(super) const TRANSFER_DESCRIPTORS: [f64; 14] =
+    [10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 200.0, 400.0, 1000.0, 2000.0, 4000.0, 10000.0, 20000.0, 50000.0];
+
 /// 1, 2, 5, 10, 20, 50, … up to `limit`: tokens of a request. At least one bound.
 pub(super) fn one_two_five(limit: u64) -> Vec<f64> {
     let decades = (0..=u64::MAX.ilog10()).map(|power| 10_u64.pow(power));

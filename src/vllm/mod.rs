@@ -22,83 +22,24 @@
 //! infinite or negative durations are, and counted in `tachometer_rejected_observations_total`.)
 
 mod buckets;
+mod config;
+mod connector;
+mod declare;
+mod error;
 mod families;
+mod iteration;
 mod recording;
 mod stats;
 
 pub use self::{
-    families::Families,
-    recording::{Iteration, Recording},
+    config::{BucketFamily, Config, IterationTokensDefinition},
+    connector::{MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats, NixlTransfer},
+    error::DeclareError,
+    families::{DiffusionFamilies, Families, KvBlockFamilies, PerPosition, SpecDecodeFamilies},
+    iteration::Iteration,
+    recording::Recording,
     stats::{
-        CacheStats, ConnectorCacheStats, FinishReason, FinishedRequest, IterationStats, PerfStats, PromptTokens,
-        SchedulerStats, SleepState, StepStats,
+        CacheStats, ConnectorCacheStats, Eviction, FinishReason, FinishedRequest, IterationStats, KvFetchStats,
+        PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats, StepStats, WatermarkStats,
     },
 };
-
-/// How the families are set up.
-///
-/// ```
-/// use tachometer::vllm::{Config, IterationTokensDefinition};
-///
-/// let config = Config::new().max_model_len(8192).iteration_tokens(IterationTokensDefinition::Computed);
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    max_model_len: u64,
-    iteration_tokens: IterationTokensDefinition,
-}
-
-impl Config {
-    /// A context of 131,072 tokens; iteration tokens are computed tokens.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { max_model_len: 131_072, iteration_tokens: IterationTokensDefinition::Computed }
-    }
-
-    /// The longest context, in tokens: how far the bounds of the histograms of request tokens go (1, 2, 5, 10, …).
-    #[must_use]
-    pub const fn max_model_len(mut self, tokens: u64) -> Self {
-        self.max_model_len = tokens;
-        self
-    }
-
-    /// What `vllm:iteration_tokens_total` counts.
-    #[must_use]
-    pub const fn iteration_tokens(mut self, definition: IterationTokensDefinition) -> Self {
-        self.iteration_tokens = definition;
-        self
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// What `vllm:iteration_tokens_total` counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum IterationTokensDefinition {
-    /// Computed prompt tokens + generation tokens, once an iteration with output. vLLM's repaired meaning.
-    #[default]
-    Computed,
-    /// All prompt tokens, whatever their source, + generation tokens, once an iteration with output. vLLM's earlier meaning: in a
-    /// P/D deployment a decode engine's iterations look as large as the prompts that it received.
-    AllSources,
-    /// The tokens of each model execution, as the scheduler reports them ([`SchedulerStats::scheduled_tokens`]): the chunks of a
-    /// chunked prefill show where they were computed, not at the prompt's first output.
-    Scheduled,
-}
-
-impl IterationTokensDefinition {
-    const fn help(self) -> &'static str {
-        match self {
-            Self::Computed => {
-                "Tokens computed in an iteration: prompt tokens (neither cached nor received) and generated ones."
-            }
-            Self::AllSources => "Prompt tokens of all sources and generated tokens of an iteration.",
-            Self::Scheduled => "Tokens scheduled in a model execution.",
-        }
-    }
-}

@@ -1,8 +1,8 @@
-//! Recording into an open step: all at once from a step's stats, or piece by piece.
+//! Recording what a step reports into an open step.
 
 use super::{
-    CacheStats, ConnectorCacheStats, Families, FinishedRequest, IterationStats, IterationTokensDefinition,
-    PromptTokens, SchedulerStats, SleepState, StepStats,
+    CacheStats, ConnectorCacheStats, Eviction, Families, Iteration, IterationTokensDefinition, KvBlockFamilies,
+    MooncakeStats, NixlStats, SchedulerStats, SleepState, SpecDecodeStats, StepStats,
 };
 use crate::{Recorder, Step};
 
@@ -30,11 +30,17 @@ impl Families {
 }
 
 impl Recording {
-    /// Records all that a step reports, in vLLM's order: scheduler, multi-modal cache, iteration. Parts that are absent
+    /// Records all that a step reports, in vLLM's order: scheduler, KV transfers, multi-modal cache, iteration. Parts that are absent
     /// change nothing.
     pub fn record(&mut self, step: &mut Step<'_>, stats: &StepStats<'_>) {
         if let Some(scheduler) = stats.scheduler {
             self.scheduler(step, scheduler);
+        }
+        if let Some(transfers) = stats.nixl {
+            self.nixl(step, transfers);
+        }
+        if let Some(transfers) = stats.mooncake {
+            self.mooncake(step, transfers);
         }
         if let Some(cache) = stats.mm_cache {
             self.mm_cache(step, cache);
@@ -45,19 +51,20 @@ impl Recording {
     }
 
     /// Records the scheduler's state and lookups. Once a step.
-    pub fn scheduler(&mut self, step: &mut Step<'_>, stats: &SchedulerStats) {
+    pub fn scheduler(&mut self, step: &mut Step<'_>, stats: &SchedulerStats<'_>) {
         let set = &self.families;
-        step.set(set.requests_running, clamp(stats.running));
-        step.set(set.requests_waiting, clamp(stats.waiting.saturating_add(stats.deferred)));
-        let [capacity, deferred] = set.requests_waiting_by_reason;
-        step.set(capacity, clamp(stats.waiting));
-        step.set(deferred, clamp(stats.deferred));
-        step.set(set.kv_cache_usage, stats.kv_cache_usage);
+        record_state(set, step, stats);
         step.add(set.prefix_cache_queries, stats.prefix_cache.queries);
         step.add(set.prefix_cache_hits, stats.prefix_cache.hits);
         step.add(set.prompt_tokens_cached_by_source[0], stats.prefix_cache.hits);
         if let Some(connector) = &stats.connector_prefix_cache {
             record_connector(set, step, connector);
+        }
+        if let Some(drafts) = &stats.spec_decode {
+            record_drafts(set, step, drafts);
+        }
+        if let Some(families) = &set.kv_blocks {
+            record_evictions(families, step, stats.evictions);
         }
         if let Some(perf) = &stats.perf {
             step.add(set.estimated_flops, perf.flops);
@@ -66,6 +73,20 @@ impl Recording {
         }
         if set.iteration_tokens_definition == IterationTokensDefinition::Scheduled {
             step.observe(set.iteration_tokens, stats.scheduled_tokens);
+        }
+    }
+
+    /// Records KV transfers by NIXL. Nothing happens without [`Config::nixl`](super::Config::nixl).
+    pub fn nixl(&mut self, step: &mut Step<'_>, stats: &NixlStats<'_>) {
+        if let Some(families) = &self.families.nixl {
+            families.record(step, stats);
+        }
+    }
+
+    /// Records KV transfers by Mooncake. Nothing happens without [`Config::mooncake`](super::Config::mooncake).
+    pub fn mooncake(&mut self, step: &mut Step<'_>, stats: &MooncakeStats<'_>) {
+        if let Some(families) = &self.families.mooncake {
+            families.record(step, stats);
         }
     }
 
@@ -101,111 +122,22 @@ impl Recording {
     /// # }
     /// ```
     pub fn iteration<'s, 'r>(&'s mut self, step: &'s mut Step<'r>) -> Iteration<'s, 'r> {
-        Iteration { families: &self.families, step, prompt_tokens: PromptTokens::default(), generation_tokens: 0 }
+        Iteration::new(&self.families, step)
     }
 }
 
-/// An iteration's output on its way into a step: see [`Recording::iteration`].
-#[derive(Debug)]
-#[must_use = "an iteration is recorded when it is dropped: call its methods, or don't begin it"]
-pub struct Iteration<'s, 'r> {
-    families: &'s Families,
-    step: &'s mut Step<'r>,
-    prompt_tokens: PromptTokens,
-    generation_tokens: u64,
-}
-
-impl Iteration<'_, '_> {
-    /// A prompt whose first output this is. Once a prompt and engine, also when it was computed in chunks.
-    pub fn prefill(&mut self, prompt: PromptTokens) -> &mut Self {
-        self.prompt_tokens.merge(prompt);
-        self
-    }
-
-    /// Tokens that were generated.
-    pub fn generated(&mut self, tokens: u64) -> &mut Self {
-        self.generation_tokens = self.generation_tokens.saturating_add(tokens);
-        self
-    }
-
-    /// The time to first token of a request, seconds.
-    pub fn first_token(&mut self, seconds: f64) -> &mut Self {
-        self.step.observe(self.families.time_to_first_token, seconds);
-        self
-    }
-
-    /// The inter-token latencies of all requests that had an output before, seconds.
-    pub fn inter_token(&mut self, seconds: &[f64]) -> &mut Self {
-        self.step.observe_all(self.families.inter_token_latency, seconds);
-        self
-    }
-
-    /// Requests that were preempted.
-    pub fn preempted(&mut self, requests: u64) -> &mut Self {
-        self.step.add(self.families.preemptions, requests);
-        self
-    }
-
-    /// The last child of a parent request ended: the most tokens that a child generated, and the number of children (1 for a
-    /// request without children).
-    pub fn parent_finished(&mut self, max_generation_tokens: u64, n: u64) -> &mut Self {
-        self.step.observe(self.families.request_max_generation_tokens, max_generation_tokens);
-        self.step.observe(self.families.request_params_n, n);
-        self
-    }
-
-    /// A request ended.
-    pub fn finished(&mut self, request: &FinishedRequest) -> &mut Self {
-        let (set, step) = (self.families, &mut *self.step);
-        step.inc(set.request_success[request.reason as usize]);
-        step.observe(set.request_prompt_tokens, request.prompt_tokens);
-        step.observe(set.request_generation_tokens, request.generation_tokens);
-        if let Some(limit) = request.max_tokens.filter(|limit| *limit > 0) {
-            step.observe(set.request_params_max_tokens, limit);
-        }
-        step.observe(set.request_time_per_output_token, request.time_per_output_token);
-        step.observe(set.e2e_request_latency, request.e2e_latency);
-        step.observe(set.request_queue_time, request.queue_time);
-        step.observe(set.request_inference_time, request.inference_time);
-        step.observe(set.request_prefill_time, request.prefill_time);
-        step.observe(set.request_decode_time, request.decode_time);
-        step.observe(set.request_preemptions, request.preemptions);
-        match request.prompt_tokens.checked_sub(request.cached_tokens.max(0).unsigned_abs()) {
-            Some(computed) => step.observe(set.request_prefill_kv_computed_tokens, computed),
-            None => step.reject(1), // more cached than there were: a negative number of computed tokens
-        }
-        self
-    }
-
-    /// All at once.
-    fn record(&mut self, stats: &IterationStats<'_>) {
-        self.prefill(stats.prompt_tokens).generated(stats.generation_tokens).preempted(stats.preemptions);
-        self.step.observe_all(self.families.time_to_first_token, stats.time_to_first_token);
-        self.inter_token(stats.inter_token_latency);
-        self.step.observe_all(self.families.request_max_generation_tokens, stats.max_generation_tokens);
-        self.step.observe_all(self.families.request_params_n, stats.n);
-        for request in stats.finished {
-            self.finished(request);
-        }
-    }
-}
-
-impl Drop for Iteration<'_, '_> {
-    fn drop(&mut self) {
-        let (set, step, prompt) = (self.families, &mut *self.step, self.prompt_tokens);
-        step.add(set.prompt_tokens, prompt.total());
-        let [computed, local_cache_hit, external_kv_transfer] = set.prompt_tokens_by_source;
-        step.add(computed, prompt.computed);
-        step.add(local_cache_hit, prompt.local_cache_hit);
-        step.add(external_kv_transfer, prompt.external_kv_transfer);
-        step.add(set.prompt_tokens_cached, prompt.cached());
-        step.add(set.generation_tokens, self.generation_tokens);
-        let prompt_tokens = match set.iteration_tokens_definition {
-            IterationTokensDefinition::Computed => prompt.computed,
-            IterationTokensDefinition::AllSources => prompt.total(),
-            IterationTokensDefinition::Scheduled => return, // observed with the scheduler's stats
-        };
-        step.observe(set.iteration_tokens, prompt_tokens.saturating_add(self.generation_tokens));
+/// The state of the queues and of the KV cache.
+fn record_state(set: &Families, step: &mut Step<'_>, stats: &SchedulerStats<'_>) {
+    step.set(set.requests_running, clamp(stats.running));
+    step.set(set.requests_waiting, clamp(stats.waiting.saturating_add(stats.deferred)));
+    let [capacity, deferred] = set.requests_waiting_by_reason;
+    step.set(capacity, clamp(stats.waiting));
+    step.set(deferred, clamp(stats.deferred));
+    step.set(set.kv_cache_usage, stats.kv_cache_usage);
+    if let Some([waiting_to_start, in_progress, completed_waiting]) = set.requests_kv_fetch_by_stage {
+        step.set(waiting_to_start, clamp(stats.kv_fetch.waiting_to_start));
+        step.set(in_progress, clamp(stats.kv_fetch.in_progress));
+        step.set(completed_waiting, clamp(stats.kv_fetch.completed_waiting));
     }
 }
 
@@ -216,6 +148,31 @@ fn record_connector(set: &Families, step: &mut Step<'_>, stats: &ConnectorCacheS
     let hits = [device_hits, host_hits, p2p_hits, disk_hits, unspecified_hits];
     for (counter, hits) in set.prompt_tokens_cached_by_source.into_iter().zip(hits) {
         step.add(counter, hits);
+    }
+}
+
+fn record_drafts(set: &Families, step: &mut Step<'_>, stats: &SpecDecodeStats<'_>) {
+    if let Some(families) = &set.spec_decode {
+        step.add(families.drafts, stats.drafts);
+        step.add(families.draft_tokens, stats.draft_tokens);
+        step.add(families.accepted_tokens, stats.accepted_tokens);
+        let positions = families.accepted_tokens_per_position.as_slice();
+        for (position, accepted) in positions.iter().zip(stats.accepted_per_position) {
+            step.add(*position, *accepted);
+        }
+    }
+    if let Some(families) = &set.diffusion {
+        step.add(families.denoising_steps, stats.drafts);
+        step.add(families.canvas_positions, stats.draft_tokens);
+        step.add(families.committed_tokens, stats.accepted_tokens);
+    }
+}
+
+fn record_evictions(families: &KvBlockFamilies, step: &mut Step<'_>, evictions: &[Eviction<'_>]) {
+    for eviction in evictions {
+        step.observe(families.lifetime, eviction.lifetime);
+        step.observe(families.idle_before_evict, eviction.idle);
+        step.observe_all(families.reuse_gap, eviction.reuse_gaps);
     }
 }
 

@@ -1,7 +1,10 @@
 //! What a scheduler reports of one step: plain, borrowed data in vLLM's own division.
 //!
-//! Fill in what you have and take `..Default::default()` for the rest: fields may be added. Nothing here records anything. The three parts are independent, as in vLLM's `record`: a step may come with
-//! scheduler statistics only, with iteration statistics only, or with all of them.
+//! Fill in what you have and take `..Default::default()` for the rest: fields may be added. Nothing here records anything. The parts
+//! are independent, as in vLLM's `record`: a step may come with scheduler statistics only, with iteration statistics only, or with
+//! all of them.
+
+use super::{MooncakeStats, NixlStats};
 
 /// The prompt tokens of requests that reached their first output, by where the tokens came from.
 ///
@@ -90,21 +93,65 @@ pub struct PerfStats {
     pub write_bytes: f64,
 }
 
+/// Requests whose KV comes from another engine, by how far it has come. Only recorded with
+/// [`Config::kv_consumer`](super::Config::kv_consumer).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KvFetchStats {
+    /// The transfer hasn't begun.
+    pub waiting_to_start: u64,
+    /// The transfer is under way.
+    pub in_progress: u64,
+    /// The KV is here, and the request waits to run.
+    pub completed_waiting: u64,
+}
+
+/// What speculative decoding did in a step. A diffusion model reports denoising steps as drafts, positions of its canvas as draft
+/// tokens, and tokens that it committed as accepted ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpecDecodeStats<'a> {
+    /// Drafts made.
+    pub drafts: u64,
+    /// Tokens of these drafts.
+    pub draft_tokens: u64,
+    /// Tokens of these drafts that were accepted.
+    pub accepted_tokens: u64,
+    /// The accepted ones by their position in the draft. Positions that are missing add nothing; those beyond the configured
+    /// number are ignored.
+    pub accepted_per_position: &'a [u64],
+}
+
+/// A KV block that was evicted. All durations are seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Eviction<'a> {
+    /// From allocation to eviction.
+    pub lifetime: f64,
+    /// From last use to eviction.
+    pub idle: f64,
+    /// From each use to the next.
+    pub reuse_gaps: &'a [f64],
+}
+
 /// The scheduler's state after a step, and what it looked up while scheduling.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SchedulerStats {
+pub struct SchedulerStats<'a> {
     /// Requests in the running batch.
     pub running: u64,
     /// Requests that wait for capacity.
     pub waiting: u64,
     /// Requests that wait for something else (for example for their KV transfer) and were passed over.
     pub deferred: u64,
-    /// Used share of the KV cache, a ratio in 0..=1.
+    /// Requests whose KV comes from another engine.
+    pub kv_fetch: KvFetchStats,
+    /// Used share of the KV cache, a ratio in 0..=1. Shown as given, also where it is NaN or infinite.
     pub kv_cache_usage: f64,
     /// Lookups in the engine's own prefix cache, in tokens.
     pub prefix_cache: CacheStats,
     /// Lookups behind the KV connector, if the engine has one and asked it in this step.
     pub connector_prefix_cache: Option<ConnectorCacheStats>,
+    /// Drafts, if any were made.
+    pub spec_decode: Option<SpecDecodeStats<'a>>,
+    /// KV blocks that were evicted. Only recorded with [`Config::kv_cache_metrics`](super::Config::kv_cache_metrics).
+    pub evictions: &'a [Eviction<'a>],
     /// Estimated work, if it is measured.
     pub perf: Option<PerfStats>,
     /// Tokens of this model execution: prompt chunks and generation. Only read under
@@ -172,6 +219,18 @@ pub struct FinishedRequest {
     pub time_per_output_token: f64,
 }
 
+/// Finished requests by whether their output bears a watermark. Only recorded with
+/// [`Config::watermark`](super::Config::watermark).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WatermarkStats {
+    /// It bears one.
+    pub watermarked: u64,
+    /// It was to bear one, and doesn't.
+    pub skipped: u64,
+    /// It wasn't to bear one.
+    pub not_watermarked: u64,
+}
+
 /// What a step put out.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct IterationStats<'a> {
@@ -181,6 +240,10 @@ pub struct IterationStats<'a> {
     pub generation_tokens: u64,
     /// Requests preempted.
     pub preemptions: u64,
+    /// Requests whose logits held NaN. Only recorded with [`Config::nan_check`](super::Config::nan_check).
+    pub corrupted: u64,
+    /// Requests by whether their output bears a watermark.
+    pub watermark: WatermarkStats,
     /// Time to first token (TTFT) of each request whose first output this is, seconds.
     pub time_to_first_token: &'a [f64],
     /// Inter-token latency (ITL) of each request that had an output before, seconds.
@@ -197,9 +260,13 @@ pub struct IterationStats<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StepStats<'a> {
     /// Absent when the scheduler didn't report.
-    pub scheduler: Option<&'a SchedulerStats>,
+    pub scheduler: Option<&'a SchedulerStats<'a>>,
     /// Absent when the step had no output.
     pub iteration: Option<&'a IterationStats<'a>>,
     /// Lookups in the multi-modal cache, in items.
     pub mm_cache: Option<CacheStats>,
+    /// KV transfers by NIXL. Only recorded with [`Config::nixl`](super::Config::nixl).
+    pub nixl: Option<&'a NixlStats<'a>>,
+    /// KV transfers by Mooncake. Only recorded with [`Config::mooncake`](super::Config::mooncake).
+    pub mooncake: Option<&'a MooncakeStats<'a>>,
 }
