@@ -39,7 +39,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod escape;
 pub mod exposition;
+mod info;
 mod record;
 mod registry;
 mod schema;
@@ -57,9 +59,10 @@ pub use crate::{
     schema::{
         Schema, SchemaBuilder, SchemaError,
         declaration::{Declaration, Handle},
-        handle::{Counter, Gauge, Histogram},
+        handle::{Counter, Gauge, Histogram, Info},
+        info::InfoDeclaration,
         shape::{By, One, Shape},
         value::{CounterValue, GaugeValue, ObservationValue, Value},
     },
-    snapshot::{EngineView, HistogramView, Snapshot},
+    snapshot::{EngineView, HistogramView, InfoView, Snapshot},
 };

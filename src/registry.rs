@@ -9,11 +9,16 @@ use arc_swap::ArcSwap;
 use crossbeam_utils::atomic::AtomicCell;
 
 use crate::{
-    exposition::{escape, text::TextRenderer},
+    escape,
+    exposition::text::TextRenderer,
+    info::{Alike, InfoWriter, Infos},
     record::Recorder,
-    schema::Schema,
+    schema::{
+        Schema,
+        layout::{Layout, Scope},
+    },
     slab::Slab,
-    snapshot::{EngineLabels, Snapshot},
+    snapshot::{EngineLabels, Snapshot, Source},
     sync::Arc,
 };
 
@@ -45,16 +50,26 @@ pub struct Registry(StdArc<Shared>);
 
 struct Shared {
     schema: Schema,
-    engines: ArcSwap<Vec<StdArc<Attached>>>,
+    engines: ArcSwap<Engines>,
+    /// What isn't an engine's.
+    own: Attached,
     renderer: TextRenderer,
     /// Taken and put back by a swap each, so nobody waits for a thread that is descheduled in between.
     snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
 }
 
-/// An engine's part of the registry.
+/// The attached engines, in the order in which they attached.
+#[derive(Default)]
+struct Engines {
+    list: Vec<StdArc<Attached>>,
+    alike: Alike,
+}
+
+/// An engine's part of the registry, or the registry's own.
 struct Attached {
     labels: StdArc<EngineLabels>,
     slab: Arc<Slab>,
+    infos: StdArc<Infos>,
 }
 
 impl Registry {
@@ -62,8 +77,9 @@ impl Registry {
     #[must_use]
     pub fn new(schema: Schema) -> Self {
         let renderer = TextRenderer::new(&schema);
+        let own = Attached::new(&schema, Scope::Registry, Vec::new());
         let (engines, snapshots) = (ArcSwap::default(), Default::default());
-        Self(StdArc::new(Shared { schema, engines, renderer, snapshots }))
+        Self(StdArc::new(Shared { schema, engines, own, renderer, snapshots }))
     }
 
     /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of the schema's engine labels,
@@ -80,9 +96,7 @@ impl Registry {
         if values.len() != names.len() {
             return Err(AttachError::LabelCount { labels: names.to_vec(), values });
         }
-        let text = label_text(names, &values);
-        let labels = StdArc::new(EngineLabels { values, text });
-        let attached = StdArc::new(Attached { labels, slab: Slab::new(shared.schema.layout().words) });
+        let attached = StdArc::new(Attached::new(&shared.schema, Scope::Engine, values));
         shared.change_engines(|engines| {
             if engines.len() >= shared.schema.max_engines() {
                 return Err(AttachError::TooManyEngines { limit: shared.schema.max_engines() });
@@ -95,13 +109,24 @@ impl Registry {
         Ok(Engine { registry: self.clone(), attached })
     }
 
+    /// The exclusive recorder of the registry's own families ([`registry_wide`](crate::Declaration::registry_wide)). When it is
+    /// dropped, the next one goes on from its totals.
+    ///
+    /// # Errors
+    /// [`RecorderTaken`] while there is one.
+    pub fn recorder(&self) -> Result<Recorder, RecorderTaken> {
+        let layout = self.0.schema.layout(Scope::Registry);
+        self.0.own.recorder(layout).ok_or(RecorderTaken { engine: None })
+    }
+
     /// Overwrites `snapshot` with the newest finished step of each engine.
     ///
     /// Lock-free: a try to read an engine fails only if a step was committed meanwhile, so neither a stopped engine nor an open
     /// step holds it up. Doesn't allocate unless there are more engines than `snapshot` ever held.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let engines = self.0.engines.load();
-        snapshot.fill(&self.0.schema, engines.iter().map(|engine| (&engine.labels, &*engine.slab)));
+        let own = (self.0.schema.layout(Scope::Registry).words > 0).then(|| self.0.own.source());
+        snapshot.fill(&self.0.schema, own, engines.list.iter().map(|engine| engine.source()), &engines.alike);
     }
 
     /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](crate::exposition::text::CONTENT_TYPE)) to `page`, which is never
@@ -136,7 +161,9 @@ impl Shared {
     ) -> Result<(), E> {
         let mut current = self.engines.load();
         loop {
-            let changed = StdArc::new(change(&current)?);
+            let list = change(&current.list)?;
+            let alike = Alike::new(list.iter().map(|engine| &*engine.infos));
+            let changed = StdArc::new(Engines { list, alike });
             let found = self.engines.compare_and_swap(&*current, changed);
             if StdArc::ptr_eq(&found, &current) {
                 return Ok(());
@@ -149,20 +176,28 @@ impl Shared {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let engines = self.0.engines.load();
-        f.debug_list().entries(engines.iter().map(|engine| &engine.labels.values)).finish()
+        f.debug_list().entries(engines.list.iter().map(|engine| &engine.labels.values)).finish()
     }
 }
 
-/// `engine="0",model_name="m"`.
-fn label_text(names: &[String], values: &[String]) -> Box<[u8]> {
-    let mut text = Vec::new();
-    for (name, value) in names.iter().zip(values) {
-        if !text.is_empty() {
-            text.push(b',');
-        }
-        escape::label_pair(name, value, &mut text);
+impl Attached {
+    fn new(schema: &Schema, scope: Scope, values: Vec<String>) -> Self {
+        let layout = schema.layout(scope);
+        let pairs = schema.engine_labels().iter().map(String::as_str).zip(values.iter().map(String::as_str));
+        let infos = StdArc::new(Infos::new(layout, &pairs.clone().collect::<Vec<_>>()));
+        let text = escape::label_pairs(pairs);
+        Self { labels: StdArc::new(EngineLabels { values, text }), slab: Slab::new(layout.words), infos }
     }
-    text.into()
+
+    /// The exclusive recorder, unless there is one.
+    fn recorder(&self, layout: &StdArc<Layout>) -> Option<Recorder> {
+        let writer = Slab::writer(&self.slab)?;
+        Some(Recorder::new(writer, StdArc::clone(layout), InfoWriter::new(&self.infos)))
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { labels: &self.labels, slab: &self.slab, infos: &self.infos }
+    }
 }
 
 /// An attached engine. Dropping it removes the engine's series; a recorder that outlives it writes on, unseen.
@@ -178,10 +213,8 @@ impl Engine {
     /// # Errors
     /// [`RecorderTaken`] while there is one.
     pub fn recorder(&self) -> Result<Recorder, RecorderTaken> {
-        match Slab::writer(&self.attached.slab) {
-            Some(writer) => Ok(Recorder::new(writer, StdArc::clone(self.registry.0.schema.layout()))),
-            None => Err(RecorderTaken { values: self.attached.labels.values.clone() }),
-        }
+        let recorder = self.attached.recorder(self.registry.0.schema.layout(Scope::Engine));
+        recorder.ok_or_else(|| RecorderTaken { engine: Some(self.attached.labels.values.clone()) })
     }
 }
 
@@ -248,15 +281,20 @@ impl fmt::Display for AttachError {
 
 impl error::Error for AttachError {}
 
-/// The engine's exclusive recorder is in use.
+/// The exclusive recorder of an engine, or of the registry, is in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecorderTaken {
-    values: Vec<String>,
+    /// The engine's label values; `None` if it is the registry's recorder.
+    engine: Option<Vec<String>>,
 }
 
 impl fmt::Display for RecorderTaken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the recorder of engine {:?} is in use: an engine has one at a time; drop it first", self.values)
+        match &self.engine {
+            Some(values) => write!(f, "the recorder of engine {values:?} is in use")?,
+            None => write!(f, "the registry's own recorder is in use")?,
+        }
+        write!(f, ": there is one at a time; drop it first")
     }
 }
 

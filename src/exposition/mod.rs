@@ -1,5 +1,4 @@
 //! Bytes from a snapshot. Knows nothing of atomics.
 
-pub(crate) mod escape;
 pub(crate) mod number;
 pub mod text;

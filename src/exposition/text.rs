@@ -5,12 +5,14 @@
 
 use std::ops::Range;
 
-use super::{escape, number};
+use super::number;
 use crate::{
+    escape,
+    info::InfoReading,
     schema::{
         Schema,
-        family::{Family, Kind, Number, Place},
-        layout::Layout,
+        family::{Family, Kind, Number, Place, Samples},
+        layout::{InfoIndex, Layout, Scope},
     },
     snapshot::{EngineView, Snapshot},
 };
@@ -20,8 +22,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Turns snapshots of one schema into pages.
 ///
-/// Families stand in declared order, each with one `HELP` and one `TYPE` line; inside a family, series in the order of their
-/// label values; inside a series, engines in the order in which they attached. A histogram with negative bounds is printed
+/// Families stand in declared order, those of the registry among them, each with one `HELP` and one `TYPE` line; inside a
+/// family, series in the order of their label values; inside a series, engines in the order in which they attached. A histogram with negative bounds is printed
 /// without `_sum` and `_count`, as OpenMetrics asks: such a sum can fall.
 ///
 /// ```
@@ -62,7 +64,15 @@ struct Block {
     /// `HELP` and `TYPE`.
     header: Span,
     number: Number,
-    series: Vec<SeriesText>,
+    samples: SamplesText,
+}
+
+/// A family's samples.
+#[derive(Debug)]
+enum SamplesText {
+    Series(Scope, Vec<SeriesText>),
+    /// The name; a sample has its labels as text.
+    Info(Span, InfoIndex),
 }
 
 /// A series' lines.
@@ -91,8 +101,9 @@ impl TextRenderer {
     /// Lays out the text of a schema's families.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
-        let mut renderer = Self { schema: schema.layout().schema, text: Vec::new(), families: Vec::new() };
-        for family in schema.families() {
+        let schema_number = schema.layout(Scope::Engine).schema;
+        let mut renderer = Self { schema: schema_number, text: Vec::new(), families: Vec::new() };
+        for family in schema.families().iter().filter(|family| !family.hidden) {
             let block = renderer.block(family, schema);
             renderer.families.push(block);
         }
@@ -105,15 +116,29 @@ impl TextRenderer {
     /// # Panics
     /// If the snapshot was taken of a registry with another schema.
     pub fn render(&self, snapshot: &Snapshot, page: &mut Vec<u8>) {
-        let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout().schema);
+        let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout(Scope::Engine).schema);
         assert!(schema == self.schema, "the snapshot was taken of a registry with another schema");
         for family in &self.families {
             page.extend_from_slice(self.piece(&family.header));
-            for series in &family.series {
-                for engine in snapshot.engines() {
-                    self.series(series, family.number, engine, page);
+            match &family.samples {
+                SamplesText::Series(scope, series) => {
+                    for series in series {
+                        for view in snapshot.views(*scope) {
+                            self.series(series, family.number, view, page);
+                        }
+                    }
                 }
+                SamplesText::Info(name, info) => self.infos(name, snapshot.newest(*info), page),
             }
+        }
+    }
+
+    fn infos<'s>(&self, name: &Span, readings: impl Iterator<Item = &'s InfoReading>, page: &mut Vec<u8>) {
+        for reading in readings {
+            page.extend_from_slice(self.piece(name));
+            page.extend_from_slice(reading.sample.text());
+            number::write_f64(reading.value, page);
+            page.push(b'\n');
         }
     }
 
@@ -166,12 +191,22 @@ impl TextRenderer {
             escape::help(&family.help, text);
             text.extend_from_slice(format!("\n# TYPE {name} {kind}\n").as_bytes());
         });
-        let any_engine_labels = !schema.engine_labels().is_empty();
-        let series = family.series.iter().enumerate().map(|(index, place)| {
+        Block { header, number: family.number, samples: self.samples(&name, family, schema) }
+    }
+
+    fn samples(&mut self, name: &str, family: &Family, schema: &Schema) -> SamplesText {
+        let places = match &family.samples {
+            Samples::Series(places) => places,
+            Samples::Info(info) => {
+                return SamplesText::Info(self.add(|text| text.extend_from_slice(name.as_bytes())), *info);
+            }
+        };
+        let any_engine_labels = family.has_all_engine_labels() && !schema.engine_labels().is_empty();
+        let series = places.iter().enumerate().map(|(index, place)| {
             let mut lines = Lines { renderer: self, family, index, any_engine_labels };
-            lines.series(&name, *place, schema.layout())
+            lines.series(name, *place, schema.layout(family.scope))
         });
-        Block { header, number: family.number, series: series.collect() }
+        SamplesText::Series(family.scope, series.collect())
     }
 
     fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {

@@ -6,6 +6,7 @@ use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc};
 
 pub use self::step::Step;
 use crate::{
+    info::InfoWriter,
     schema::{
         handle::{Counter, Gauge, Histogram},
         layout::Layout,
@@ -14,7 +15,7 @@ use crate::{
     slab::Writer,
 };
 
-/// The exclusive recorder of an engine: moves into the thread that runs the engine's loop.
+/// The exclusive recorder of an engine, or of the registry's own families: moves into the thread that runs the engine's loop.
 ///
 /// Everything is recorded in steps. [`step`](Self::step) opens one that may stay open for a whole engine iteration;
 /// [`record`](Self::record) runs a closure as one; each of the other calls is a step of its own. Dropping the recorder keeps
@@ -77,19 +78,20 @@ use crate::{
 pub struct Recorder {
     writer: Writer,
     layout: Arc<Layout>,
+    infos: InfoWriter,
     /// A recorder has one owner: not `Sync`.
     owned: PhantomData<Cell<()>>,
 }
 
 impl Recorder {
-    pub(crate) fn new(writer: Writer, layout: Arc<Layout>) -> Self {
-        Self { writer, layout, owned: PhantomData }
+    pub(crate) fn new(writer: Writer, layout: Arc<Layout>, infos: InfoWriter) -> Self {
+        Self { writer, layout, infos, owned: PhantomData }
     }
 
     /// Opens a step. [`Step::commit`] publishes it whole; dropping it discards it.
     #[inline]
     pub fn step(&mut self) -> Step<'_> {
-        Step::new(self.writer.open(), &self.layout)
+        Step::new(self.writer.open(), &self.layout, &mut self.infos)
     }
 
     /// Runs `f` as one step, which is committed when `f` returns, whatever it returns. If `f` panics, the step is discarded.

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::{
+    info::InfoWriter,
     schema::{
-        handle::{Counter, Gauge, Histogram},
+        handle::{Counter, Gauge, Histogram, Info},
         layout::{Aside, HistogramIndex, HistogramLayout, Layout},
         value::{CounterValue, GaugeValue, ObservationValue, Summary},
     },
@@ -29,10 +30,11 @@ const MAX_BUCKETS_A_BATCH: u16 = 32;
 /// overflow a counter, a sum (beyond `u64::MAX`, or to an infinity) or a bucket. A rejected value changes nothing else.
 ///
 /// With a handle of another schema every call panics under debug assertions; otherwise it is ignored, and counted in
-/// `tachometer_foreign_handles_total`.
+/// `tachometer_foreign_handles_total`. So does an engine's handle with the registry's recorder, and the other way round; the
+/// registry's recorder counts in `tachometer_registry_…`.
 ///
 /// # Progress
-/// Every call is wait-free and allocates nothing. A step may be sent to another thread, and held across an `await`.
+/// Every call is wait-free and allocates nothing, but for [`set_info`](Self::set_info) with new label values. A step may be sent to another thread, and held across an `await`.
 ///
 /// ```
 /// # fn iteration(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) -> Result<(), std::io::Error> {
@@ -47,12 +49,13 @@ const MAX_BUCKETS_A_BATCH: u16 = 32;
 pub struct Step<'a> {
     slab: OpenStep<'a>,
     layout: &'a Layout,
+    infos: &'a mut InfoWriter,
 }
 
 impl<'a> Step<'a> {
     #[inline(always)]
-    pub(super) fn new(slab: OpenStep<'a>, layout: &'a Layout) -> Self {
-        Self { slab, layout }
+    pub(super) fn new(slab: OpenStep<'a>, layout: &'a Layout, infos: &'a mut InfoWriter) -> Self {
+        Self { slab, layout, infos }
     }
 
     /// Publishes the step: from now on readers see all that it recorded. Wait-free: one store, and now and then a copy
@@ -117,6 +120,28 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Makes these the current label values of an info, in the order of its labels, with a value of any kind (a time,
+    /// so that readers which see several pages find the newest). Any UTF-8.
+    ///
+    /// Not part of the step: shows at once, and stays when the step is discarded. Label values and value are one sample, which
+    /// readers see whole.
+    ///
+    /// # Progress
+    /// With the same label values as before: a comparison and a store. With others: allocates the new sample and swaps a
+    /// pointer, lock-free. Nothing ever waits.
+    ///
+    /// ```
+    /// # fn example(step: &mut tachometer::Step<'_>, adapters: tachometer::Info<2>, now: f64) {
+    /// step.set_info(adapters, ["sql,chat", "code"], now);
+    /// # }
+    /// ```
+    #[inline]
+    pub fn set_info<const N: usize>(&mut self, info: Info<N>, values: [&str; N], value: f64) {
+        if self.owns(info.schema) {
+            self.infos.set(self.layout, info.index, &values, value);
+        }
+    }
+
     /// Counts `n` observations that the caller couldn't express as a value of a histogram (for example a negative number of
     /// tokens) as rejected. Not part of the step: stays when the step is discarded.
     #[cold]
@@ -165,7 +190,7 @@ impl<'a> Step<'a> {
         if self.owns(schema) { layout.histograms.get(usize::from(index.0)) } else { None }
     }
 
-    /// Whether a handle belongs to this recorder's schema.
+    /// Whether a handle belongs to this recorder's schema and scope.
     #[inline(always)]
     fn owns(&self, schema: u32) -> bool {
         let own = schema == self.layout.schema;
@@ -180,7 +205,7 @@ impl<'a> Step<'a> {
         debug_assert!(
             schema == self.layout.schema,
             "a handle of schema {schema} was used with a recorder of schema {}: use the handles that the builder of the \
-             recorder's own schema returned",
+             recorder's own schema returned (an engine and its registry have a number each)",
             self.layout.schema
         );
         self.slab.count_aside(Aside::ForeignHandles, 1);

@@ -7,7 +7,7 @@ use super::{
     error::SchemaError,
     family::{Dimension, Kind, Number},
     handle::{Counter, Gauge, Histogram},
-    layout::HistogramIndex,
+    layout::{HistogramIndex, Scope},
     shape::{By, One, Shape},
     value::{CounterValue, GaugeValue, ObservationValue},
 };
@@ -30,6 +30,8 @@ pub(super) struct Parts {
     pub(super) help: String,
     pub(super) kind: Kind,
     pub(super) number: Number,
+    pub(super) scope: Scope,
+    pub(super) hidden: bool,
     pub(super) unit: Option<String>,
     pub(super) dimensions: Vec<Dimension>,
     /// Upper bounds; empty for counters and gauges.
@@ -38,8 +40,17 @@ pub(super) struct Parts {
 
 impl<'b, H: Handle> Declaration<'b, H, One> {
     pub(super) fn new(builder: &'b mut SchemaBuilder, name: &str, help: &str, bounds: &[f64]) -> Self {
-        let (name, help, bounds) = (name.to_owned(), help.to_owned(), bounds.to_owned());
-        let parts = Parts { name, help, kind: H::KIND, number: H::NUMBER, unit: None, dimensions: Vec::new(), bounds };
+        let parts = Parts {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            kind: H::KIND,
+            number: H::NUMBER,
+            scope: Scope::Engine,
+            hidden: false,
+            unit: None,
+            dimensions: Vec::new(),
+            bounds: bounds.to_owned(),
+        };
         Self { builder, parts, shape: PhantomData }
     }
 }
@@ -48,6 +59,39 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     /// Names the unit, which must be the name's suffix already (`_seconds`, `_bytes`): it is checked, never appended.
     pub fn unit(mut self, unit: &str) -> Self {
         self.parts.unit = Some(unit.to_owned());
+        self
+    }
+
+    /// Makes it a family of the registry, not of its engines: its series have no engine labels and stand on a page once.
+    /// They are recorded through [`Registry::recorder`](crate::Registry::recorder), and read from
+    /// [`Snapshot::registry`](crate::Snapshot::registry).
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder().engine_labels(["engine"]);
+    /// let rejected =
+    ///     schema.counter::<u64>("rejected_requests", "Requests that no engine got.").registry_wide().declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// registry.recorder()?.inc(rejected);
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # assert!(String::from_utf8(page)?.contains("\nrejected_requests_total 1\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn registry_wide(mut self) -> Self {
+        self.parts.scope = Scope::Registry;
+        self
+    }
+
+    /// Makes it a family that is recorded and read from snapshots, but never printed. It claims its name all the same.
+    ///
+    /// ```
+    /// # let mut schema = tachometer::Schema::builder();
+    /// let busy = schema.gauge::<i64>("busy_slots", "Slots in use.").hidden().declare()?;
+    /// # Ok::<(), tachometer::SchemaError>(())
+    /// ```
+    pub fn hidden(mut self) -> Self {
+        self.parts.hidden = true;
         self
     }
 
@@ -71,7 +115,7 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     /// # Errors
     /// [`SchemaError`] names what is wrong and how to mend it; the builder is left as it was.
     pub fn declare(self) -> Result<S::Of<H>, SchemaError> {
-        let schema = self.builder.id;
+        let schema = self.builder.schema_number(self.parts.scope);
         let mut place = self.builder.add(self.parts)?;
         Ok(S::fill(|| {
             place += 1;

@@ -63,6 +63,13 @@ pub enum SchemaError {
         /// The name as given.
         label: String,
     },
+    /// An info chose an engine label that the schema doesn't have.
+    UnknownEngineLabel {
+        /// The info.
+        family: String,
+        /// The name as given.
+        label: String,
+    },
     /// A label dimension without values.
     LabelWithoutValues {
         /// The family.
@@ -102,14 +109,14 @@ pub enum SchemaError {
         /// The bound as given.
         bound: f64,
     },
-    /// More samples an engine than the declared limit.
+    /// More samples an engine, or of the registry's own, than the declared limit.
     TooManySamples {
         /// The family that exceeded it.
         family: String,
         /// The limit.
         limit: usize,
     },
-    /// More words an engine than a slab has.
+    /// More words an engine, or of the registry's own, than a slab has.
     SlabTooLarge {
         /// The words needed.
         words: usize,
@@ -158,6 +165,12 @@ impl fmt::Display for SchemaError {
                     "label {label:?} of {owner} is declared twice (engine labels count for each family): drop one"
                 )
             }
+            UnknownEngineLabel { family, label } => {
+                write!(
+                    f,
+                    "info {family:?} chose label {label:?}, which isn't an engine label of the schema: name one that is"
+                )
+            }
             LabelWithoutValues { family, label } => {
                 write!(f, "label {label:?} of family {family:?} has no values: list them all, or drop the label")
             }
@@ -177,12 +190,14 @@ impl fmt::Display for SchemaError {
             }
             TooManySamples { family, limit } => write!(
                 f,
-                "family {family:?} takes an engine beyond {limit} samples: declare less, or raise SchemaBuilder::max_samples"
+                "family {family:?} takes a page beyond {limit} samples an engine (or of the registry): declare less, or raise \
+                 SchemaBuilder::max_samples"
             ),
             SlabTooLarge { words, limit } => {
                 write!(
                     f,
-                    "the schema needs {words} words an engine and a slab has at most {limit}: declare fewer series or buckets"
+                    "the schema needs {words} words an engine (or of the registry) and a slab has at most {limit}: declare fewer \
+                     series or buckets"
                 )
             }
             EngineLabelsTwice => write!(f, "engine labels are declared twice: name them all in one call"),

@@ -1,6 +1,6 @@
 //! A family as declared: what exposition prints about it, and where its series live.
 
-use super::layout::{Aside, HistogramIndex};
+use super::layout::{Aside, HistogramIndex, InfoIndex, Scope};
 
 /// What a family is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub(crate) enum Place {
     Aside(Aside),
 }
 
+/// Where a family's samples come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Samples {
+    /// One a combination of label values; the last label varies fastest.
+    Series(Vec<Place>),
+    Info(InfoIndex),
+}
+
 /// A label with its closed list of values.
 #[derive(Clone, Debug)]
 pub(crate) struct Dimension {
@@ -40,9 +48,12 @@ pub(crate) struct Family {
     pub(crate) help: String,
     pub(crate) kind: Kind,
     pub(crate) number: Number,
+    pub(crate) scope: Scope,
+    /// Recorded and read, never printed.
+    pub(crate) hidden: bool,
+    /// Closed labels; those of an info are in its layout.
     pub(crate) dimensions: Vec<Dimension>,
-    /// One a combination of label values; the last label varies fastest.
-    pub(crate) series: Vec<Place>,
+    pub(crate) samples: Samples,
 }
 
 impl Family {
@@ -50,6 +61,11 @@ impl Family {
     pub(crate) fn exposed_name(&self) -> String {
         let suffix = if self.kind == Kind::Counter { "_total" } else { "" };
         format!("{}{suffix}", self.name)
+    }
+
+    /// Whether its samples have all engine labels; those of an info say themselves which ones.
+    pub(crate) fn has_all_engine_labels(&self) -> bool {
+        self.scope == Scope::Engine && matches!(self.samples, Samples::Series(_))
     }
 
     /// The label values of series `index`, in the order of the dimensions.

@@ -1,12 +1,12 @@
 //! Handles: typed, copyable names of series, resolved once.
 //!
-//! A handle belongs to the schema that declared it. A recorder of another schema refuses it: it panics under debug
-//! assertions, and otherwise ignores the call and counts it in `tachometer_foreign_handles_total`. It never writes to a
-//! word that isn't the handle's own.
+//! A handle belongs to the schema that declared it, and there to engines or to the registry. A recorder of another schema, or
+//! of the other scope, refuses it: it panics under debug assertions, and otherwise ignores the call and counts it in
+//! `tachometer_foreign_handles_total`. It never writes to a word that isn't the handle's own.
 
 use std::{fmt, marker::PhantomData};
 
-use super::layout::HistogramIndex;
+use super::layout::{HistogramIndex, InfoIndex};
 
 /// A counter: grows, never falls. `T` is `u64` or `f64`.
 pub struct Counter<T> {
@@ -39,6 +39,14 @@ pub struct Histogram<T> {
     pub(crate) schema: u32,
     pub(crate) index: HistogramIndex,
     value: PhantomData<fn() -> T>,
+}
+
+/// An info: one sample an engine, whose `N` label values change while the engine runs. See
+/// [`SchemaBuilder::info`](crate::SchemaBuilder::info).
+#[derive(Clone, Copy, Debug)]
+pub struct Info<const N: usize> {
+    pub(crate) schema: u32,
+    pub(crate) index: InfoIndex,
 }
 
 impl<T> Counter<T> {

@@ -8,6 +8,7 @@ pub(crate) mod declaration;
 mod error;
 pub(crate) mod family;
 pub(crate) mod handle;
+pub(crate) mod info;
 pub(crate) mod layout;
 mod name;
 pub(crate) mod shape;
@@ -20,9 +21,10 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use self::{
     bounds::Bounds,
     declaration::{Declaration, Parts},
-    family::{Dimension, Family, Kind, Number, Place},
+    family::{Dimension, Family, Kind, Number, Place, Samples},
     handle::{Counter, Gauge, Histogram},
-    layout::{Aside, HistogramIndex, Layout, MAX_WORDS},
+    info::{InfoDeclaration, InfoParts},
+    layout::{Aside, Draft, HistogramIndex, InfoIndex, Layout, MAX_WORDS, Scope},
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 
@@ -36,7 +38,8 @@ pub struct Schema(Arc<Parsed>);
 struct Parsed {
     engine_labels: Vec<String>,
     families: Vec<Family>,
-    layout: Arc<Layout>,
+    /// One a scope.
+    layouts: [Arc<Layout>; Scope::COUNT],
     max_engines: usize,
 }
 
@@ -44,18 +47,15 @@ impl Schema {
     /// An empty schema to declare families into.
     ///
     /// # Panics
-    /// After 2³² − 1 schemas in one process.
+    /// After 2³¹ − 1 schemas in one process.
     pub fn builder() -> SchemaBuilder {
         SchemaBuilder {
-            id: unique_id(),
+            drafts: Scope::ALL.map(|_| Draft::new(unique_id())),
             engine_labels: None,
             engine_labels_twice: false,
             families: Vec::new(),
             exposed: HashMap::new(),
-            scalars: 0,
-            histograms: Vec::new(),
-            histogram_words: 0,
-            samples: 0,
+            infos: Vec::new(),
             max_samples: DEFAULT_MAX_SAMPLES,
             max_engines: DEFAULT_MAX_ENGINES,
         }
@@ -69,8 +69,8 @@ impl Schema {
         &self.0.families
     }
 
-    pub(crate) fn layout(&self) -> &Arc<Layout> {
-        &self.0.layout
+    pub(crate) fn layout(&self, scope: Scope) -> &Arc<Layout> {
+        &self.0.layouts[scope as usize]
     }
 
     pub(crate) fn max_engines(&self) -> usize {
@@ -104,16 +104,14 @@ const DEFAULT_MAX_SAMPLES: usize = 20_000;
 /// ```
 #[derive(Debug)]
 pub struct SchemaBuilder {
-    id: u32,
+    /// One a scope.
+    drafts: [Draft; Scope::COUNT],
     engine_labels: Option<Vec<String>>,
     engine_labels_twice: bool,
     families: Vec<Family>,
     /// Each exposed name, and the index of the family that has it.
     exposed: HashMap<String, usize>,
-    scalars: usize,
-    histograms: Vec<Bounds>,
-    histogram_words: usize,
-    samples: usize,
+    infos: Vec<InfoParts>,
     max_samples: usize,
     max_engines: usize,
 }
@@ -134,7 +132,8 @@ impl SchemaBuilder {
         self
     }
 
-    /// Limits how many samples (lines of a page) an engine has, beside the three of the crate's own. 20,000 unless set.
+    /// Limits how many samples (lines of a page) an engine has, and likewise the registry of its own, beside the three of the
+    /// crate's own each. 20,000 unless set.
     #[must_use]
     pub fn max_samples(mut self, limit: usize) -> Self {
         self.max_samples = limit;
@@ -164,23 +163,53 @@ impl SchemaBuilder {
         Declaration::new(self, name, help, bounds)
     }
 
-    /// Checks what only shows in the whole, and lays out the slab.
+    /// Begins to describe an info: a gauge of one sample an engine, whose label values aren't known beforehand and change
+    /// while the engine runs, such as the adapters that it serves. Only the current sample is printed, and none before the
+    /// first [`Step::set_info`](crate::Step::set_info). `labels` are the names of those labels;
+    /// [`InfoDeclaration::engine_labels`] says which engine labels are printed beside them.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder().engine_labels(["engine"]);
+    /// let adapters = schema.info("adapters_info", "Adapters in use, since when.", ["running", "waiting"]).declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(["0"])?;
+    /// engine.recorder()?.record(|step| step.set_info(adapters, ["sql", "chat,code"], 1.5));
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # let line = "adapters_info{engine=\"0\",running=\"sql\",waiting=\"chat,code\"} 1.5\n";
+    /// # assert!(String::from_utf8(page)?.contains(line));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn info<const N: usize>(&mut self, name: &str, help: &str, labels: [&str; N]) -> InfoDeclaration<'_, N> {
+        InfoDeclaration::new(self, name, help, labels)
+    }
+
+    /// Checks what only shows in the whole, and lays out the slabs.
     ///
     /// # Errors
-    /// Engine labels that are invalid, repeated, or a label of some family too; engine labels that were declared twice.
+    /// Engine labels that are invalid, repeated, or a label of some family too; engine labels that were declared twice; an
+    /// info that chose an engine label which there isn't.
     pub fn build(mut self) -> Result<Schema, SchemaError> {
         if self.engine_labels_twice {
             return Err(SchemaError::EngineLabelsTwice);
         }
         let engine_labels = self.engine_labels.take().unwrap_or_default();
         check_labels("engine labels", engine_labels.iter())?;
-        for family in &self.families {
+        for family in self.families.iter().filter(|family| family.has_all_engine_labels()) {
             let names = engine_labels.iter().chain(family.dimensions.iter().map(|dimension| &dimension.name));
             check_labels(&owner(&family.name), names)?;
         }
+        let infos = self.infos.drain(..).map(|info| info.layout(&engine_labels)).collect::<Result<_, _>>()?;
         self.declare_own_families();
-        let layout = Arc::new(Layout::new(self.id, self.scalars, self.histograms));
-        Ok(Schema(Arc::new(Parsed { engine_labels, families: self.families, layout, max_engines: self.max_engines })))
+        let [engine, registry] = self.drafts;
+        let layouts = [engine.layout(infos), registry.layout(Vec::new())].map(Arc::new);
+        Ok(Schema(Arc::new(Parsed { engine_labels, families: self.families, layouts, max_engines: self.max_engines })))
+    }
+
+    /// The number that handles of a scope carry.
+    fn schema_number(&self, scope: Scope) -> u32 {
+        self.drafts[scope as usize].schema
     }
 
     /// Checks a family and adds it. Returns its first scalar or histogram; the others follow.
@@ -193,89 +222,113 @@ impl SchemaBuilder {
             Kind::Histogram => Some(Bounds::new(&parts.name, &parts.bounds)?),
             Kind::Counter | Kind::Gauge => None,
         };
-        let series = self.check_size(&parts)?;
-        self.claim_names(&parts)?;
+        let series = parts.dimensions.iter().map(|dimension| dimension.values.len()).fold(1, usize::saturating_mul);
+        // A histogram: a word a bound, the overflow bucket and the sum; and a sample a bound, +Inf, sum and count.
+        let (words, samples) = bounds.as_ref().map_or((1, 1), |_| (parts.bounds.len() + 2, parts.bounds.len() + 3));
+        let samples = series.saturating_mul(if parts.hidden { 0 } else { samples });
+        self.check_size(&parts.name, parts.scope, series.saturating_mul(words), samples)?;
+        self.claim_names(&parts.name, parts.kind)?;
+        self.drafts[parts.scope as usize].samples += samples;
         Ok(self.push(parts, bounds, series))
     }
 
-    /// The number of the family's series, if the schema stays within its limits.
-    fn check_size(&self, parts: &Parts) -> Result<usize, SchemaError> {
-        let values = parts.dimensions.iter().map(|dimension| dimension.values.len());
-        let series = values.fold(1_usize, usize::saturating_mul);
-        // A histogram: a word a bound, the overflow bucket and the sum; and a sample a bound, +Inf, sum and count.
-        let (words, samples) = match parts.kind {
-            Kind::Counter | Kind::Gauge => (1, 1),
-            Kind::Histogram => (parts.bounds.len() + 2, parts.bounds.len() + 3),
-        };
-        if self.samples.saturating_add(series.saturating_mul(samples)) > self.max_samples {
-            return Err(SchemaError::TooManySamples { family: parts.name.clone(), limit: self.max_samples });
+    /// Checks an info and adds it.
+    fn add_info(&mut self, parts: InfoParts) -> Result<InfoIndex, SchemaError> {
+        name::check_family(&parts.name, Kind::Gauge)?;
+        parts.check_own_labels()?;
+        self.check_size(&parts.name, Scope::Engine, 0, 1)?;
+        self.claim_names(&parts.name, Kind::Gauge)?;
+        self.drafts[Scope::Engine as usize].samples += 1;
+        let index = InfoIndex(self.infos.len() as u32);
+        self.families.push(Family {
+            name: parts.name.clone(),
+            help: parts.help.clone(),
+            kind: Kind::Gauge,
+            number: Number::F64,
+            scope: Scope::Engine,
+            hidden: false,
+            dimensions: Vec::new(),
+            samples: Samples::Info(index),
+        });
+        self.infos.push(parts);
+        Ok(index)
+    }
+
+    /// Whether the scope stays within its limits with so many more words and samples.
+    fn check_size(&self, family: &str, scope: Scope, words: usize, samples: usize) -> Result<(), SchemaError> {
+        let draft = &self.drafts[scope as usize];
+        if draft.samples.saturating_add(samples) > self.max_samples {
+            return Err(SchemaError::TooManySamples { family: family.to_owned(), limit: self.max_samples });
         }
-        let words = (self.scalars + self.histogram_words).saturating_add(series.saturating_mul(words));
+        let words = draft.words().saturating_add(words);
         if words > MAX_WORDS {
             return Err(SchemaError::SlabTooLarge { words, limit: MAX_WORDS });
         }
-        Ok(series)
+        Ok(())
     }
 
     /// Reserves all names that the family exposes.
-    fn claim_names(&mut self, parts: &Parts) -> Result<(), SchemaError> {
-        if self.families.iter().any(|family| family.name == parts.name) {
-            return Err(SchemaError::DuplicateFamily { family: parts.name.clone() });
+    fn claim_names(&mut self, family: &str, kind: Kind) -> Result<(), SchemaError> {
+        if self.families.iter().any(|other| other.name == family) {
+            return Err(SchemaError::DuplicateFamily { family: family.to_owned() });
         }
-        let exposed = name::exposed_suffixes(parts.kind).iter().map(|suffix| format!("{}{suffix}", parts.name));
+        let exposed = name::exposed_suffixes(kind).iter().map(|suffix| format!("{family}{suffix}"));
         for name in exposed.clone() {
             if let Some(&other) = self.exposed.get(&name) {
                 let other = self.families[other].name.clone();
-                return Err(SchemaError::ExposedNameClash { family: parts.name.clone(), other, exposed: name });
+                return Err(SchemaError::ExposedNameClash { family: family.to_owned(), other, exposed: name });
             }
         }
         self.exposed.extend(exposed.map(|name| (name, self.families.len())));
         Ok(())
     }
 
-    /// Adds a checked family of `series` series and counts what it takes.
+    /// Adds a checked family of `series` series and makes room for it.
     fn push(&mut self, parts: Parts, bounds: Option<Bounds>, series: usize) -> usize {
-        let Parts { name, help, kind, number, dimensions, .. } = parts;
-        let first = if bounds.is_some() { self.histograms.len() } else { self.scalars };
+        let Parts { name, help, kind, number, scope, hidden, dimensions, .. } = parts;
+        let draft = &mut self.drafts[scope as usize];
+        let first = if bounds.is_some() { draft.histograms.len() } else { draft.scalars };
         let place = |at: usize| match bounds {
             Some(_) => Place::Histogram(HistogramIndex(at as u16)),
             None => Place::Scalar(at as u16),
         };
-        let places = (first..first + series).map(place).collect();
+        let samples = Samples::Series((first..first + series).map(place).collect());
         match bounds {
-            Some(bounds) => {
-                self.histogram_words += series * (bounds.upper().len() + 2);
-                self.samples += series * (bounds.upper().len() + 3);
-                self.histograms.extend(std::iter::repeat_n(bounds, series));
-            }
-            None => {
-                self.scalars += series;
-                self.samples += series;
-            }
+            Some(bounds) => draft.histograms.extend(std::iter::repeat_n(bounds, series)),
+            None => draft.scalars += series,
         }
-        self.families.push(Family { name, help, kind, number, dimensions, series: places });
+        self.families.push(Family { name, help, kind, number, scope, hidden, dimensions, samples });
         first
     }
 
-    /// The families about the recorders themselves. Their names are reserved, so nothing needs checking.
+    /// The families about the recorders themselves: those of engines, and that of the registry if it has families of its
+    /// own. Their names are reserved, so nothing needs checking.
     fn declare_own_families(&mut self) {
-        let own = [
-            (Aside::RejectedObservations, "rejected_observations", "Values that could not be counted honestly."),
-            (Aside::DiscardedSteps, "discarded_steps", "Steps that ended without a commit."),
-            (Aside::ForeignHandles, "foreign_handles", "Calls with a handle of another schema, which were ignored."),
-        ];
-        for (aside, name, help) in own {
-            self.families.push(Family {
-                name: format!("{}{name}", name::SELF_PREFIX),
+        for (scope, infix) in [(Scope::Engine, ""), (Scope::Registry, "registry_")] {
+            if scope == Scope::Registry && self.drafts[scope as usize].words() == 0 {
+                continue;
+            }
+            let own = OWN_FAMILIES.map(|(aside, name, help)| Family {
+                name: format!("{}{infix}{name}", name::SELF_PREFIX),
                 help: help.to_owned(),
                 kind: Kind::Counter,
                 number: Number::U64,
+                scope,
+                hidden: false,
                 dimensions: Vec::new(),
-                series: vec![Place::Aside(aside)],
+                samples: Samples::Series(vec![Place::Aside(aside)]),
             });
+            self.families.extend(own);
         }
     }
 }
+
+/// What is said of a recorder: where it is counted, name and help.
+const OWN_FAMILIES: [(Aside, &str, &str); Aside::COUNT] = [
+    (Aside::RejectedObservations, "rejected_observations", "Values that could not be counted honestly."),
+    (Aside::DiscardedSteps, "discarded_steps", "Steps that ended without a commit."),
+    (Aside::ForeignHandles, "foreign_handles", "Calls with a handle of another schema, which were ignored."),
+];
 
 fn owner(family: &str) -> String {
     format!("family {family:?}")

@@ -66,6 +66,62 @@ fn labels_are_checked() {
 }
 
 #[test]
+fn infos_are_checked_like_other_families() {
+    let info = |name: &str, labels: [&str; 2]| Schema::builder().info(name, "", labels).declare().unwrap_err();
+    assert_mentions(&info("a-b", ["x", "y"]).to_string(), &["a-b", "invalid"]);
+    assert_mentions(&info("tachometer_x", ["x", "y"]).to_string(), &["tachometer_x", "reserved"]);
+    assert_mentions(&info("i", ["x", "a:b"]).to_string(), &["a:b", "family \"i\"", "invalid"]);
+    assert_mentions(&info("i", ["x", "le"]).to_string(), &["le", "reserved"]);
+    assert_mentions(&info("i", ["x", "__y"]).to_string(), &["__y", "reserved"]);
+    assert_mentions(&info("i", ["x", "x"]).to_string(), &["\"x\"", "family \"i\"", "twice"]);
+    let mut builder = Schema::builder().max_samples(2);
+    builder.info("i", "", ["x"]).declare().unwrap();
+    let twice = builder.info("i", "", ["y"]).declare().unwrap_err();
+    assert_eq!(twice, SchemaError::DuplicateFamily { family: "i".into() });
+    builder.histogram::<f64>("h", "", &[1.0]).hidden().declare().unwrap();
+    let clash = builder.info("h_count", "", ["y"]).declare().unwrap_err();
+    assert_mentions(&clash.to_string(), &["\"h_count\"", "family \"h\""]);
+    builder.info("j", "", []).declare().unwrap();
+    let full = builder.info("k", "", []).declare().unwrap_err();
+    assert_eq!(full, SchemaError::TooManySamples { family: "k".into(), limit: 2 });
+}
+
+#[test]
+fn an_infos_engine_labels_are_checked_when_the_schema_is_built() {
+    let build = |chosen: Option<&[&str]>, own: [&str; 1]| {
+        let mut builder = Schema::builder().engine_labels(["engine", "model_name"]);
+        let info = builder.info("i", "", own);
+        match chosen {
+            Some(chosen) => info.engine_labels(chosen.iter().copied()).declare().unwrap(),
+            None => info.declare().unwrap(),
+        };
+        builder.build().map(drop)
+    };
+    let message = |chosen, own| build(chosen, own).unwrap_err().to_string();
+    assert_mentions(&message(None, ["engine"]), &["\"engine\"", "family \"i\"", "twice"]);
+    assert_mentions(&message(Some(&["engine"]), ["engine"]), &["\"engine\"", "family \"i\"", "twice"]);
+    assert_mentions(&message(Some(&["engine", "engine"]), ["x"]), &["\"engine\"", "twice"]);
+    assert_mentions(&message(Some(&["model"]), ["x"]), &["info \"i\"", "\"model\"", "isn't an engine label"]);
+    // A label that isn't printed beside it is free.
+    build(Some(&["engine"]), ["model_name"]).unwrap();
+}
+
+#[test]
+fn families_of_the_registry_have_words_and_labels_of_their_own() {
+    let mut builder = Schema::builder().engine_labels(["engine"]).max_samples(1);
+    builder.counter::<u64>("a", "").declare().unwrap();
+    let wide = builder.counter::<u64>("b", "").registry_wide().label("engine", ["x"]).declare().unwrap();
+    let full = builder.counter::<u64>("c", "").registry_wide().declare().unwrap_err();
+    assert_eq!(full, SchemaError::TooManySamples { family: "c".into(), limit: 1 });
+    builder.gauge::<f64>("d", "").hidden().declare().unwrap();
+    let schema = builder.build().unwrap();
+    let [engine, registry] = Scope::ALL.map(|scope| schema.layout(scope));
+    assert_eq!((engine.words, registry.words), (2, 1));
+    assert_eq!((wide[0].schema, wide[0].word), (registry.schema, 0));
+    assert_ne!(engine.schema, registry.schema);
+}
+
+#[test]
 fn engine_labels_are_checked_when_the_schema_is_built() {
     let build =
         |labels: &[&str]| Schema::builder().engine_labels(labels.iter().copied()).build().unwrap_err().to_string();
@@ -97,7 +153,7 @@ fn a_refused_family_leaves_the_builder_as_it_was() {
     builder.gauge::<i64>("x_sum", "").declare().unwrap();
     builder.histogram::<f64>("x", "", &[1.0]).declare().unwrap_err();
     builder.gauge::<i64>("x_count", "").declare().unwrap();
-    assert_eq!(builder.build().unwrap().layout().words, 2);
+    assert_eq!(builder.build().unwrap().layout(Scope::Engine).words, 2);
 }
 
 #[test]
@@ -131,7 +187,7 @@ fn a_slab_may_be_filled_to_the_last_word() {
     let mut builder = Schema::builder().max_samples(usize::MAX);
     builder.counter::<u64>("a", "").declare().unwrap();
     builder.histogram::<f64>("b", "", &bounds).declare().unwrap();
-    let layout = builder.build().unwrap().layout().clone();
+    let layout = builder.build().unwrap().layout(Scope::Engine).clone();
     assert_eq!((layout.words, layout.histograms[0].sum), (65_536, 65_535));
 }
 
@@ -152,7 +208,7 @@ fn scalars_stand_before_histograms() {
     let mut builder = Schema::builder();
     builder.histogram::<f64>("h", "", &[1.0, 2.0]).label("s", ["1", "2"]).declare().unwrap();
     let late = builder.counter::<u64>("c", "").declare().unwrap();
-    let layout = builder.build().unwrap().layout().clone();
+    let layout = builder.build().unwrap().layout(Scope::Engine).clone();
     assert_eq!(late.word, 0);
     let places: Vec<_> = layout.histograms.iter().map(|place| (place.first, place.sum)).collect();
     assert_eq!(places, [(1, 4), (5, 8)]);

@@ -1,15 +1,17 @@
 //! Plain numbers, copied out of the slabs into reused buffers.
 
 mod histogram;
+mod info;
 
 use std::{fmt, sync::Arc};
 
-pub use self::histogram::HistogramView;
+pub use self::{histogram::HistogramView, info::InfoView};
 use crate::{
+    info::{Alike, EngineValue, InfoReading, Infos},
     schema::{
         Schema,
-        handle::{Counter, Gauge, Histogram},
-        layout::Layout,
+        handle::{Counter, Gauge, Histogram, Info},
+        layout::{InfoIndex, Layout, Scope},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
     slab::{Reading, Slab},
@@ -47,15 +49,49 @@ pub(crate) struct EngineLabels {
 #[derive(Default)]
 pub struct Snapshot {
     schema: Option<Schema>,
-    engines: Vec<EngineRow>,
-    /// One row of words an engine.
-    words: Vec<u64>,
+    /// One set of rows a scope: a row an engine, and the registry's.
+    rows: [Rows; Scope::COUNT],
+    /// For each info, which engines' samples a page shows.
+    newest: Vec<Vec<Option<EngineValue>>>,
 }
 
-/// What a snapshot keeps of an engine beside its words.
-struct EngineRow {
+/// What was read from some slabs of the same layout.
+#[derive(Default)]
+struct Rows {
+    heads: Vec<Head>,
+    /// One row of words a slab.
+    words: Vec<u64>,
+    /// One row of infos a slab.
+    infos: Vec<Option<InfoReading>>,
+}
+
+/// What is kept of a slab beside its words and infos.
+struct Head {
     labels: Arc<EngineLabels>,
     reading: Reading,
+}
+
+/// What a snapshot reads of an engine, or of the registry itself.
+pub(crate) struct Source<'e> {
+    pub(crate) labels: &'e Arc<EngineLabels>,
+    pub(crate) slab: &'e Slab,
+    pub(crate) infos: &'e Infos,
+}
+
+impl Rows {
+    /// Forgets what it held and takes over `sources`.
+    fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = Source<'e>>) {
+        self.heads.clear();
+        self.infos.clear();
+        self.words.resize(sources.len() * layout.row_len(), 0);
+        for (source, row) in sources.zip(self.words.chunks_exact_mut(layout.row_len())) {
+            let (words, aside) = row.split_at_mut(layout.words);
+            let reading = source.slab.read(words);
+            source.slab.read_aside(aside);
+            self.heads.push(Head { labels: Arc::clone(source.labels), reading });
+            self.infos.extend(source.infos.read());
+        }
+    }
 }
 
 impl Snapshot {
@@ -67,22 +103,35 @@ impl Snapshot {
 
     /// The engines in the order in which they attached.
     pub fn engines(&self) -> impl ExactSizeIterator<Item = EngineView<'_>> + DoubleEndedIterator {
-        self.engines.iter().enumerate().map(|(index, engine)| self.view(index, engine))
+        self.views(Scope::Engine)
     }
 
     /// The engine with these label values, given in the order of the schema's engine labels.
     #[must_use]
     pub fn engine<V: AsRef<str>>(&self, values: &[V]) -> Option<EngineView<'_>> {
-        let same =
-            |engine: &EngineRow| engine.labels.values.iter().map(String::as_str).eq(values.iter().map(V::as_ref));
-        let index = self.engines.iter().position(same)?;
-        Some(self.view(index, &self.engines[index]))
+        let same = |head: &Head| head.labels.values.iter().map(String::as_str).eq(values.iter().map(V::as_ref));
+        let index = self.rows[Scope::Engine as usize].heads.iter().position(same)?;
+        Some(self.view(Scope::Engine, index))
     }
 
-    fn view<'s>(&'s self, index: usize, engine: &'s EngineRow) -> EngineView<'s> {
-        let schema = self.schema.as_ref().expect("a snapshot with engines has their schema");
-        let row_len = schema.layout().row_len();
-        EngineView { schema, engine, words: &self.words[index * row_len..][..row_len] }
+    /// The registry's own families ([`registry_wide`](crate::Declaration::registry_wide)), read like an engine without labels.
+    /// `None` if the schema has none, and before the first use.
+    #[must_use]
+    pub fn registry(&self) -> Option<EngineView<'_>> {
+        self.views(Scope::Registry).next()
+    }
+
+    /// All rows of a scope.
+    pub(crate) fn views(&self, scope: Scope) -> impl ExactSizeIterator<Item = EngineView<'_>> + DoubleEndedIterator {
+        (0..self.rows[scope as usize].heads.len()).map(move |index| self.view(scope, index))
+    }
+
+    #[inline]
+    fn view(&self, scope: Scope, index: usize) -> EngineView<'_> {
+        let schema = self.schema.as_ref().expect("a snapshot with rows has their schema");
+        let (layout, rows) = (schema.layout(scope), &self.rows[scope as usize]);
+        let words = &rows.words[index * layout.row_len()..][..layout.row_len()];
+        EngineView { schema, layout, rows, index, words }
     }
 
     /// The schema of the registry that filled it last.
@@ -90,22 +139,30 @@ impl Snapshot {
         self.schema.as_ref()
     }
 
-    /// Forgets what it held and takes over `engines`.
+    /// The samples of an info that a page shows: never two with the same labels.
+    pub(crate) fn newest(&self, info: InfoIndex) -> impl Iterator<Item = &InfoReading> {
+        let engines = self.newest.get(info.0 as usize).into_iter().flatten().flatten();
+        engines.filter_map(move |(engine, _)| self.view(Scope::Engine, *engine as usize).info_at(info))
+    }
+
+    /// Forgets what it held and takes over the registry's own row and those of the engines.
     pub(crate) fn fill<'e>(
         &mut self,
         schema: &Schema,
-        engines: impl ExactSizeIterator<Item = (&'e Arc<EngineLabels>, &'e Slab)>,
+        registry: Option<Source<'e>>,
+        engines: impl ExactSizeIterator<Item = Source<'e>>,
+        alike: &Alike,
     ) {
-        let layout = schema.layout();
-        self.schema = Some(schema.clone());
-        self.engines.clear();
-        self.words.resize(engines.len() * layout.row_len(), 0);
-        for ((labels, slab), row) in engines.zip(self.words.chunks_exact_mut(layout.row_len())) {
-            let (words, aside) = row.split_at_mut(layout.words);
-            let reading = slab.read(words);
-            slab.read_aside(aside);
-            self.engines.push(EngineRow { labels: Arc::clone(labels), reading });
+        let [engine_rows, registry_rows] = &mut self.rows;
+        engine_rows.fill(schema.layout(Scope::Engine), engines);
+        registry_rows.fill(schema.layout(Scope::Registry), registry.into_iter());
+        let infos = schema.layout(Scope::Engine).infos.len();
+        self.newest.resize_with(infos, Vec::new);
+        for (info, newest) in self.newest.iter_mut().enumerate() {
+            let readings = engine_rows.infos.iter().skip(info).step_by(infos);
+            alike.newest(info, readings.map(|reading| reading.as_ref().map(|reading| reading.value)), newest);
         }
+        self.schema = Some(schema.clone());
     }
 }
 
@@ -115,60 +172,78 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// One engine in a [`Snapshot`].
+/// One engine in a [`Snapshot`], or the registry's own families.
 ///
 /// # Panics
-/// The getters panic when given a handle of another schema.
+/// The getters panic when given a handle of another schema, or one of the registry's with an engine's view, or the other way
+/// round.
 #[derive(Clone, Copy)]
 pub struct EngineView<'s> {
     schema: &'s Schema,
-    engine: &'s EngineRow,
+    layout: &'s Layout,
+    rows: &'s Rows,
+    index: usize,
     words: &'s [u64],
 }
 
 impl<'s> EngineView<'s> {
-    /// The value of one of the schema's engine labels.
+    /// The value of one of the schema's engine labels. The registry has none.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&'s str> {
         let index = self.schema.engine_labels().iter().position(|label| label == name)?;
-        self.engine.labels.values.get(index).map(String::as_str)
+        self.head().labels.values.get(index).map(String::as_str)
     }
 
     /// The step that all numbers come from: how many steps the engine committed before. Unchanged means that nothing was
     /// committed since.
     #[must_use]
     pub fn step(&self) -> u64 {
-        self.engine.reading.step
+        self.head().reading.step
     }
 
     /// How many tries of reading failed, each because a step was committed meanwhile.
     #[must_use]
     pub fn failed_tries(&self) -> u32 {
-        self.engine.reading.failed_tries
+        self.head().reading.failed_tries
     }
 
     /// A counter's value.
     #[must_use]
     pub fn counter<T: CounterValue>(&self, counter: Counter<T>) -> T {
-        T::from_word(self.layout_of(counter.schema, self.words)[usize::from(counter.word)])
+        T::from_word(self.check(counter.schema, self.words)[usize::from(counter.word)])
     }
 
     /// A gauge's value.
     #[must_use]
     pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
-        T::from_word(self.layout_of(gauge.schema, self.words)[usize::from(gauge.word)])
+        T::from_word(self.check(gauge.schema, self.words)[usize::from(gauge.word)])
     }
 
     /// A histogram's buckets, count and sum.
     #[must_use]
     pub fn histogram<T: ObservationValue>(&self, histogram: Histogram<T>) -> HistogramView<'s, T> {
-        let layout: &'s Layout = self.layout_of(histogram.schema, self.schema.layout());
+        let layout: &'s Layout = self.check(histogram.schema, self.layout);
         HistogramView::new(&layout.histograms[usize::from(histogram.index.0)], self.words)
+    }
+
+    /// An info's current sample; `None` before the first. Not part of the step: see
+    /// [`Step::set_info`](crate::Step::set_info).
+    #[must_use]
+    pub fn info<const N: usize>(&self, info: Info<N>) -> Option<InfoView<'s, N>> {
+        self.info_at(self.check(info.schema, info.index)).map(InfoView)
+    }
+
+    fn info_at(&self, InfoIndex(info): InfoIndex) -> Option<&'s InfoReading> {
+        self.rows.infos[self.index * self.layout.infos.len() + info as usize].as_ref()
+    }
+
+    fn head(&self) -> &'s Head {
+        &self.rows.heads[self.index]
     }
 
     /// The labels as printed.
     pub(crate) fn label_text(&self) -> &'s [u8] {
-        &self.engine.labels.text
+        &self.head().labels.text
     }
 
     /// The words of the slab, and behind them those outside of steps.
@@ -176,9 +251,13 @@ impl<'s> EngineView<'s> {
         self.words
     }
 
-    /// Passes `value` on, if `schema` is the schema that it belongs to.
-    fn layout_of<T>(&self, schema: u32, value: T) -> T {
-        assert!(schema == self.schema.layout().schema, "a handle of another schema was used with this snapshot");
+    /// Passes `value` on, if `schema` is the number of this view's schema and scope.
+    fn check<T>(&self, schema: u32, value: T) -> T {
+        assert!(
+            schema == self.layout.schema,
+            "a handle of another schema was used with this view (families of the registry are read from \
+             Snapshot::registry, all others from an engine)"
+        );
         value
     }
 }
@@ -186,7 +265,7 @@ impl<'s> EngineView<'s> {
 impl fmt::Debug for EngineView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EngineView")
-            .field("labels", &self.engine.labels.values)
+            .field("labels", &self.head().labels.values)
             .field("step", &self.step())
             .finish_non_exhaustive()
     }

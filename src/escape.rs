@@ -1,7 +1,7 @@
 //! Escapes of the Prometheus text format. Everything else goes through as UTF-8.
 
 /// Appends a label value: backslash, line feed and quote are escaped.
-pub(crate) fn label_value(value: &str, out: &mut Vec<u8>) {
+fn label_value(value: &str, out: &mut Vec<u8>) {
     escape(value, true, out);
 }
 
@@ -27,6 +27,18 @@ pub(crate) fn label_pair(name: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"=\"");
     label_value(value, out);
     out.push(b'"');
+}
+
+/// `engine="0",model_name="m"`.
+pub(crate) fn label_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Box<[u8]> {
+    let mut text = Vec::new();
+    for (name, value) in pairs {
+        if !text.is_empty() {
+            text.push(b',');
+        }
+        label_pair(name, value, &mut text);
+    }
+    text.into()
 }
 
 #[cfg(all(test, not(loom)))]
