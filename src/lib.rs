@@ -48,7 +48,7 @@ mod schema;
 mod slab;
 mod snapshot;
 mod sync;
-#[cfg(all(test, loom))]
+#[cfg(test)]
 mod tests;
 pub mod vllm;
 

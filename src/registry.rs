@@ -5,7 +5,6 @@
 
 use std::{error, fmt, sync::Arc as StdArc};
 
-use arc_swap::ArcSwap;
 use crossbeam_utils::atomic::AtomicCell;
 
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
     },
     slab::Slab,
     snapshot::{EngineLabels, Snapshot, Source},
-    sync::Arc,
+    sync::{Arc, ArcSwap},
 };
 
 /// Snapshots kept for [`Registry::render`]: enough for as many renderings at a time without allocation.

@@ -54,8 +54,9 @@
 //!   is refreshed after `sequence`, E3 also carries I3 to the reader: its next read can't be older.
 //! * **E5 hand over**. Who stops being owner stores `leased` with release, who becomes owner swaps with acquire.
 //!
-//! Loom checks these with the models in `src/tests/loom_slab.rs`. Loom doesn't model load buffering, which can't occur
-//! here: no store of the protocol depends on a load from another thread.
+//! Loom checks these with the models in `src/tests/loom_slab.rs`, and each ordering by weakening it: `scripts/loom`. Every other
+//! operation is relaxed, for the reason that stands beside it. Loom doesn't model load buffering, which can't
+//! occur here: no store of the protocol depends on a load from another thread.
 //!
 //! # Progress
 //!
@@ -79,7 +80,7 @@ use crate::{
     sync::{
         Arc, AtomicBool, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
-        fence,
+        Place, fence, reached,
     },
 };
 
@@ -147,8 +148,8 @@ impl Slab {
 
     /// Makes the caller the owner, unless there is one.
     pub(crate) fn writer(slab: &Arc<Self>) -> Option<Writer> {
-        // E5: sees all that the previous owner stored.
-        if slab.leased.swap(true, Acquire) {
+        let leased = slab.leased.swap(true, Acquire); // E5
+        if leased {
             return None;
         }
         // Rule 6: both logs say that any word may have been touched.
@@ -184,6 +185,7 @@ impl Slab {
     pub(crate) fn try_newest(&self, out: &mut [u64]) -> Result<u64, u64> {
         let step = self.sequence.load(Acquire) >> 1; // E1
         copy_out(&self.copies[(step & 1) as usize], out);
+        reached(Place::Copied);
         fence(Acquire); // E2
         // 2s+2 still leaves copy s&1 alone; 2s+3 is the first that doesn't. Relaxed: the fence makes the edge.
         if self.sequence.load(Relaxed) <= 2 * step + 2 { Ok(step) } else { Err(step) }
@@ -308,7 +310,9 @@ impl OpenStep<'_> {
     pub(crate) fn commit(self) {
         self.log.len = self.logged;
         *self.committed += 1;
+        reached(Place::BeforePublish);
         self.slab.sequence.store(2 * *self.committed, Release); // E1
+        reached(Place::Published);
         *self.open = false;
         *self.stored += 2 * self.logged + 1;
         if *self.stored > REFRESH_AFTER_SLABS * self.hidden.len() {
@@ -337,6 +341,7 @@ impl Slab {
     fn refresh_resting(&self, from: &[AtomicU64], step: u64) {
         self.rest_sequence.store(2 * step - 1, Relaxed); // the fence makes the edge
         fence(Release); // E4
+        reached(Place::Resting);
         copy_all(from, &self.resting);
         self.rest_sequence.store(2 * step, Release); // E3
     }

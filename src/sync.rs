@@ -3,15 +3,19 @@
 //! What isn't listed here, the protocol doesn't use. The switch is `all(test, loom)`, so a build of a
 //! dependent crate with `--cfg loom` gets the real atomics.
 
-#[cfg(all(test, loom))]
-pub(crate) use loom::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering, fence},
-};
 #[cfg(not(all(test, loom)))]
 pub(crate) use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering, fence},
+};
+
+#[cfg(not(all(test, loom)))]
+pub(crate) use arc_swap::ArcSwap;
+
+#[cfg(all(test, loom))]
+pub(crate) use crate::tests::{
+    stand_in::ArcSwap,
+    weakened::{Arc, AtomicBool, AtomicU64, Ordering, fence},
 };
 
 /// A number that no other call in this process got: 1, 2, 3, …
@@ -26,3 +30,24 @@ pub(crate) fn unique_id() -> u32 {
     let taken = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1));
     taken.expect("more than 2^32 schemas in one process") + 1
 }
+
+/// Where the unit tests can stop a thread, or let another one go past it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In a commit, before the step is published.
+    BeforePublish,
+    /// In a commit, when the step is published and the resting copy isn't yet refreshed.
+    Published,
+    /// In a commit, while the resting copy is odd.
+    Resting,
+    /// In a read, between the copy and the check.
+    Copied,
+}
+
+/// Nothing, except in the unit tests.
+#[cfg(not(all(test, not(loom))))]
+#[inline(always)]
+pub(crate) fn reached(_: Place) {}
+
+#[cfg(all(test, not(loom)))]
+pub(crate) use crate::tests::places::reached;

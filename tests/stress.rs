@@ -1,14 +1,15 @@
-//! A writer that commits back to back against a reader that snapshots as fast as it can.
+//! Two writers that commit back to back against two readers that snapshot as fast as they can.
 //!
-//! `TACHOMETER_STRESS_SECONDS` sets how long (2 unless set).
+//! `TACHOMETER_STRESS_SECONDS` sets how long each part goes on (2 unless set). A writer that is stopped inside a commit needs the
+//! crate's inside: `src/tests/stopped_threads.rs`.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use tachometer::{Registry, Schema, Snapshot};
+use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Recorder, Registry, Schema, Snapshot};
 
 /// How often a snapshot's numbers agreed, and how the reads went.
 #[derive(Default)]
@@ -17,7 +18,34 @@ struct Reads {
     different_steps: u64,
     failed_tries: u64,
     most_failed_tries: u32,
-    newest: u64,
+    ages: Ages,
+    newest: [u64; WRITERS],
+}
+
+/// How many steps behind the snapshots were when they were there: counts of 0, 1, 2 to 3, 4 to 7, …
+struct Ages([u64; 65]);
+
+impl Default for Ages {
+    fn default() -> Self {
+        Self([0; 65])
+    }
+}
+
+impl Ages {
+    fn add(&mut self, steps: u64) {
+        self.0[(u64::BITS - steps.leading_zeros()) as usize] += 1;
+    }
+
+    /// An age that `share` of the snapshots don't exceed.
+    fn quantile(&self, share: f64) -> u64 {
+        let rank = self.0.iter().sum::<u64>() as f64 * share;
+        let mut counted = 0;
+        let within = self.0.iter().position(|count| {
+            counted += count;
+            counted as f64 >= rank
+        });
+        within.map_or(0, |bits| u64::MAX.checked_shr(u64::BITS - bits as u32).unwrap_or(0))
+    }
 }
 
 /// How long to go on.
@@ -35,79 +63,134 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// `large`: the step touches many words, so that a read takes as long as a step.
-fn stress(name: &str, large: bool) -> Reads {
-    let mut schema = Schema::builder();
-    let [first, second] = schema.counter::<u64>("moves", "").label("which", ["first", "second"]).declare().unwrap();
-    let level = schema.gauge::<i64>("level", "").declare().unwrap();
-    let seconds = schema.histogram::<f64>("seconds", "", &[1.0, 2.0, 3.0]).declare().unwrap();
-    let bounds: Vec<f64> = (0..400).map(f64::from).collect();
-    let wide = schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
-    let mut recorder = engine.recorder().unwrap();
+const WRITERS: usize = 2;
+const READERS: usize = 2;
 
-    let done = AtomicBool::new(false);
-    let (reads, steps) = thread::scope(|scope| {
-        // Stops the writer also when an assertion of the reader fails; otherwise the scope would wait for it forever.
-        let stop = Stop(&done);
-        let writer = scope.spawn(|| {
-            let (mut steps, mut tries) = (0_u64, 0_u64);
-            while !done.load(Ordering::Relaxed) {
-                let mut step = recorder.step();
-                step.inc(first);
-                step.observe(seconds, (steps % 4) as f64);
-                if large {
-                    (0..40).for_each(|k| step.observe(wide, (steps + 7 * k) % 401));
-                }
-                step.set(level, steps as i64 + 1);
-                step.inc(second);
-                tries += 1;
-                // Each fifth step is discarded and tried again, so that words of no step are there to be seen.
-                if tries % 5 == 0 {
-                    drop(step);
-                } else {
-                    step.commit();
-                    steps += 1;
-                }
+/// The families, the engines, and what is known of them besides.
+struct Rig {
+    registry: Registry,
+    engines: Vec<Engine>,
+    moves: [Counter<u64>; 2],
+    level: Gauge<i64>,
+    seconds: Histogram<f64>,
+    wide: Histogram<u64>,
+    /// The step touches many words, so that a read takes as long as a step.
+    large: bool,
+    /// Steps that each writer has committed, stored after the commit.
+    committed: [AtomicU64; WRITERS],
+    done: AtomicBool,
+}
+
+impl Rig {
+    fn new(large: bool) -> Self {
+        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let moves = schema.counter::<u64>("moves", "").label("which", ["first", "second"]).declare().unwrap();
+        let level = schema.gauge::<i64>("level", "").declare().unwrap();
+        let seconds = schema.histogram::<f64>("seconds", "", &[1.0, 2.0, 3.0]).declare().unwrap();
+        let bounds: Vec<f64> = (0..400).map(f64::from).collect();
+        let wide = schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
+        let registry = Registry::new(schema.build().unwrap());
+        let engines = (0..WRITERS).map(|engine| registry.attach([engine.to_string()]).unwrap()).collect();
+        let (committed, done) = (Default::default(), AtomicBool::new(false));
+        Self { registry, engines, moves, level, seconds, wide, large, committed, done }
+    }
+
+    /// Each fifth step is discarded and tried again, so that words of no step are there to be seen.
+    fn write(&self, engine: usize, mut recorder: Recorder) {
+        let (mut steps, mut tries) = (0_u64, 0_u64);
+        while !self.done.load(Ordering::Relaxed) {
+            let mut step = recorder.step();
+            step.inc(self.moves[0]);
+            step.observe(self.seconds, (steps % 4) as f64);
+            if self.large {
+                (0..40).for_each(|k| step.observe(self.wide, (steps + 7 * k) % 401));
             }
-            steps
-        });
+            step.set(self.level, steps as i64 + 1);
+            step.inc(self.moves[1]);
+            tries += 1;
+            if tries % 5 == 0 {
+                drop(step);
+            } else {
+                step.commit();
+                steps += 1;
+                self.committed[engine].store(steps, Ordering::Release);
+            }
+        }
+    }
+
+    /// One step's numbers, whole.
+    fn check(&self, view: EngineView<'_>) {
+        let (step, histogram) = (view.step(), view.histogram(self.seconds));
+        let [first, second] = self.moves.map(|counter| view.counter(counter));
+        assert_eq!([first, second, view.gauge(self.level) as u64, histogram.count()], [step; 4], "torn: step {step}");
+        // Values 0, 1, 2, 3 in turn: the sum follows from the number of steps, exactly.
+        assert_eq!(histogram.sum(), (6 * (step / 4) + [0, 0, 1, 3][(step % 4) as usize]) as f64);
+        assert_eq!(view.histogram(self.wide).count(), if self.large { 40 * step } else { 0 });
+    }
+
+    fn committed(&self) -> [u64; WRITERS] {
+        self.committed.each_ref().map(|steps| steps.load(Ordering::Acquire))
+    }
+
+    fn read(&self) -> Reads {
         let mut reads = Reads::default();
         let mut snapshot = Snapshot::new();
         let end = Instant::now() + budget();
         while Instant::now() < end {
-            registry.snapshot(&mut snapshot);
-            let view = snapshot.engines().next().unwrap();
-            let (step, histogram) = (view.step(), view.histogram(seconds));
-            let numbers = [view.counter(first), view.counter(second), view.gauge(level) as u64, histogram.count()];
-            assert_eq!(numbers, [step; 4], "torn: step {step}");
-            // Values 0, 1, 2, 3 in turn: the sum follows from the number of steps, exactly.
-            assert_eq!(histogram.sum(), (6 * (step / 4) + [0, 0, 1, 3][(step % 4) as usize]) as f64);
-            assert_eq!(view.histogram(wide).count(), if large { 40 * step } else { 0 });
-            assert!(step >= reads.newest, "backwards: step {step} after step {}", reads.newest);
-            reads.snapshots += 1;
-            reads.different_steps += u64::from(step > reads.newest);
-            reads.failed_tries += u64::from(view.failed_tries());
-            reads.most_failed_tries = reads.most_failed_tries.max(view.failed_tries());
-            reads.newest = step;
+            let before = self.committed();
+            self.registry.snapshot(&mut snapshot);
+            let after = self.committed();
+            for (engine, view) in snapshot.engines().enumerate() {
+                self.check(view);
+                let (step, newest) = (view.step(), &mut reads.newest[engine]);
+                assert!(step >= *newest, "backwards: step {step} after step {newest}");
+                assert!(step >= before[engine], "old: step {step}, but {} were committed before", before[engine]);
+                reads.snapshots += 1;
+                reads.different_steps += u64::from(step > *newest);
+                reads.failed_tries += u64::from(view.failed_tries());
+                reads.most_failed_tries = reads.most_failed_tries.max(view.failed_tries());
+                reads.ages.add(after[engine].saturating_sub(step));
+                *newest = step;
+            }
         }
-        drop(stop);
-        (reads, writer.join().unwrap())
+        reads
+    }
+}
+
+fn stress(name: &str, large: bool) {
+    let rig = Rig::new(large);
+    thread::scope(|scope| {
+        // Stops the writers also when an assertion of a reader fails; otherwise the scope would wait for them forever.
+        let _stop = Stop(&rig.done);
+        for (index, engine) in rig.engines.iter().enumerate() {
+            let recorder = engine.recorder().unwrap();
+            let rig = &rig;
+            scope.spawn(move || rig.write(index, recorder));
+        }
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(|| rig.read())).collect();
+        for reader in readers {
+            let reads = reader.join().expect("a reader's assertion failed");
+            println!(
+                "{name}: {} snapshots of {} different steps, 0 torn, {} failed tries, {} at most for one snapshot, \
+                 age in steps: half of them {} at most, 99 % {} at most",
+                reads.snapshots,
+                reads.different_steps,
+                reads.failed_tries,
+                reads.most_failed_tries,
+                reads.ages.quantile(0.5),
+                reads.ages.quantile(0.99)
+            );
+            assert!(reads.snapshots > 100 && reads.different_steps > 10, "{name}: too few snapshots to say anything");
+        }
     });
-    println!(
-        "{name}: {steps} steps, {} snapshots of {} different steps, 0 torn, {} failed tries, {} at most for one snapshot",
-        reads.snapshots, reads.different_steps, reads.failed_tries, reads.most_failed_tries
-    );
-    reads
+    println!("{name}: {:?} steps were committed", rig.committed());
 }
 
 /// All in turn, since they would take each other's cores.
 #[test]
 fn a_snapshot_is_whole_and_recent_whatever_the_writer_does() {
     for (name, large) in [("small steps", false), ("large steps", true)] {
-        let reads = stress(name, large);
-        assert!(reads.snapshots > 100 && reads.different_steps > 100, "{name}: too few snapshots to say anything");
+        stress(name, large);
     }
     a_reader_that_cannot_keep_up_gets_its_snapshots();
     an_open_step_holds_up_nobody();

@@ -1,3 +1,18 @@
-//! Loom models. They are in the crate because they need the shim of `sync.rs`; `scripts/loom` runs them.
+//! Tests that need the crate's inside. Under `--cfg loom` the models (`scripts/loom` runs them); otherwise those that stop a
+//! thread where only the protocol's code is.
 
+#[cfg(loom)]
+mod explore;
+#[cfg(loom)]
+mod loom_registry;
+#[cfg(loom)]
 mod loom_slab;
+#[cfg(loom)]
+pub(crate) mod stand_in;
+#[cfg(loom)]
+pub(crate) mod weakened;
+
+#[cfg(not(loom))]
+pub(crate) mod places;
+#[cfg(not(loom))]
+mod stopped_threads;

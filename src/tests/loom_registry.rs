@@ -1,0 +1,94 @@
+//! Models of the registry's list of engines.
+
+use loom::thread;
+
+use super::explore::explore;
+use crate::{Counter, Engine, Registry, Schema, Snapshot};
+
+fn registry() -> (Registry, Counter<u64>) {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let count = schema.counter("count", "").declare().expect("a valid family");
+    (Registry::new(schema.build().expect("a valid schema")), count)
+}
+
+fn attach(registry: &Registry, engine: &str) -> Engine {
+    registry.attach([engine]).expect("no engine has this label yet")
+}
+
+/// Label, step and count of each engine in a snapshot.
+fn seen(registry: &Registry, count: Counter<u64>) -> Vec<(String, u64, u64)> {
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    let engines = snapshot.engines();
+    engines
+        .map(|engine| (engine.label("engine").expect("a label").to_owned(), engine.step(), engine.counter(count)))
+        .collect()
+}
+
+/// An engine is there with all that it has committed, or it isn't there; the others stay as they are.
+#[test]
+fn an_engine_attaches_and_detaches_against_a_snapshot() {
+    let rows = |rows: &[(&str, u64, u64)]| {
+        rows.iter().map(|(label, step, count)| ((*label).to_owned(), *step, *count)).collect::<Vec<_>>()
+    };
+    let allowed = [rows(&[("a", 0, 0)]), rows(&[("a", 0, 0), ("b", 0, 0)]), rows(&[("a", 0, 0), ("b", 1, 1)])];
+    explore(3, allowed, || {
+        let (registry, count) = registry();
+        let _a = attach(&registry, "a");
+        let shared = registry.clone();
+        let thread = thread::spawn(move || {
+            let b = attach(&shared, "b");
+            b.recorder().expect("the first recorder").inc(count);
+        });
+        let outcome = seen(&registry, count);
+        thread.join().unwrap();
+        assert_eq!(seen(&registry, count).len(), 1, "b is gone");
+        outcome
+    });
+}
+
+/// The labels of all engines.
+fn labels(registry: &Registry, count: Counter<u64>) -> Vec<String> {
+    seen(registry, count).into_iter().map(|(label, ..)| label).collect()
+}
+
+/// Nobody's engine is lost when two attach at a time.
+#[test]
+fn two_engines_attach_at_a_time() {
+    explore(3, [["a", "b"], ["b", "a"]].map(|labels| labels.map(str::to_owned).to_vec()), || {
+        let (registry, count) = registry();
+        let shared = registry.clone();
+        let thread = thread::spawn(move || attach(&shared, "b"));
+        let _a = attach(&registry, "a");
+        let _b = thread.join().unwrap();
+        labels(&registry, count)
+    });
+}
+
+/// Of two engines with the same labels one is refused, whoever comes first.
+#[test]
+fn the_same_labels_attach_once() {
+    explore(3, [[true, false], [false, true]], || {
+        let (registry, count) = registry();
+        let shared = registry.clone();
+        let thread = thread::spawn(move || shared.attach(["a"]));
+        let one = registry.attach(["a"]);
+        let other = thread.join().unwrap();
+        assert_eq!(labels(&registry, count), ["a"], "one engine");
+        [one.is_ok(), other.is_ok()]
+    });
+}
+
+/// Attach and detach at a time: the one is there, the other is gone.
+#[test]
+fn one_engine_attaches_while_another_detaches() {
+    explore(3, [vec!["b".to_owned()]], || {
+        let (registry, count) = registry();
+        let a = attach(&registry, "a");
+        let shared = registry.clone();
+        let thread = thread::spawn(move || attach(&shared, "b"));
+        drop(a);
+        let _b = thread.join().unwrap();
+        labels(&registry, count)
+    });
+}

@@ -1,0 +1,66 @@
+//! Loom's atomics, one operation of which can be weakened from outside: `TACHOMETER_WEAKEN=src/slab.rs:243` makes the load, store
+//! or swap in that line relaxed, or takes the fence there away. So each ordering of the protocol has a mutant without a second
+//! version of the code; `scripts/loom` tries them all.
+
+use std::{panic::Location, sync::LazyLock};
+
+pub(crate) use loom::sync::{Arc, atomic::Ordering};
+
+/// File and line of the operation to weaken.
+static WEAKENED: LazyLock<Option<(String, u32)>> = LazyLock::new(|| {
+    let site = std::env::var("TACHOMETER_WEAKEN").ok()?;
+    let (file, line) = site.split_once(':').expect("TACHOMETER_WEAKEN is file:line");
+    Some((file.to_owned(), line.parse().expect("TACHOMETER_WEAKEN ends with a line's number")))
+});
+
+fn is_weakened(at: &Location<'_>) -> bool {
+    WEAKENED.as_ref().is_some_and(|(file, line)| *line == at.line() && at.file().ends_with(file))
+}
+
+fn weaken(ordering: Ordering, at: &Location<'_>) -> Ordering {
+    if is_weakened(at) { Ordering::Relaxed } else { ordering }
+}
+
+#[derive(Debug)]
+pub(crate) struct AtomicU64(loom::sync::atomic::AtomicU64);
+
+impl AtomicU64 {
+    pub(crate) fn new(value: u64) -> Self {
+        Self(loom::sync::atomic::AtomicU64::new(value))
+    }
+
+    #[track_caller]
+    pub(crate) fn load(&self, ordering: Ordering) -> u64 {
+        self.0.load(weaken(ordering, Location::caller()))
+    }
+
+    #[track_caller]
+    pub(crate) fn store(&self, value: u64, ordering: Ordering) {
+        self.0.store(value, weaken(ordering, Location::caller()));
+    }
+}
+
+pub(crate) struct AtomicBool(loom::sync::atomic::AtomicBool);
+
+impl AtomicBool {
+    pub(crate) fn new(value: bool) -> Self {
+        Self(loom::sync::atomic::AtomicBool::new(value))
+    }
+
+    #[track_caller]
+    pub(crate) fn store(&self, value: bool, ordering: Ordering) {
+        self.0.store(value, weaken(ordering, Location::caller()));
+    }
+
+    #[track_caller]
+    pub(crate) fn swap(&self, value: bool, ordering: Ordering) -> bool {
+        self.0.swap(value, weaken(ordering, Location::caller()))
+    }
+}
+
+#[track_caller]
+pub(crate) fn fence(ordering: Ordering) {
+    if !is_weakened(Location::caller()) {
+        loom::sync::atomic::fence(ordering);
+    }
+}
