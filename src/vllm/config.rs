@@ -21,10 +21,12 @@ use super::buckets;
 pub struct Config {
     pub(super) max_model_len: u64,
     pub(super) iteration_tokens: IterationTokensDefinition,
+    pub(super) model_name: Option<String>,
     pub(super) spec_decode: Option<usize>,
     pub(super) diffusion: bool,
     pub(super) kv_cache_metrics: bool,
     pub(super) kv_consumer: bool,
+    pub(super) max_loras: Option<u64>,
     pub(super) watermark: bool,
     pub(super) nan_check: bool,
     pub(super) nixl: bool,
@@ -39,10 +41,12 @@ impl Config {
         Self {
             max_model_len: 131_072,
             iteration_tokens: IterationTokensDefinition::Computed,
+            model_name: None,
             spec_decode: None,
             diffusion: false,
             kv_cache_metrics: false,
             kv_consumer: false,
+            max_loras: None,
             watermark: false,
             nan_check: false,
             nixl: false,
@@ -62,6 +66,13 @@ impl Config {
     #[must_use]
     pub fn iteration_tokens(mut self, definition: IterationTokensDefinition) -> Self {
         self.iteration_tokens = definition;
+        self
+    }
+
+    /// The model for which requests are admitted: [`Families::admission_rejections`](super::Families::admission_rejections).
+    #[must_use]
+    pub fn model_name(mut self, name: impl Into<String>) -> Self {
+        self.model_name = Some(name.into());
         self
     }
 
@@ -90,6 +101,13 @@ impl Config {
     #[must_use]
     pub fn kv_consumer(mut self, on: bool) -> Self {
         self.kv_consumer = on;
+        self
+    }
+
+    /// LoRA adapters, at most so many in a batch: [`Families::lora`](super::Families::lora).
+    #[must_use]
+    pub fn lora(mut self, max_loras: u64) -> Self {
+        self.max_loras = Some(max_loras);
         self
     }
 

@@ -4,14 +4,16 @@ use std::array;
 
 use super::{
     BucketFamily::{self, *},
-    Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
-    families::{DiffusionFamilies, KvBlockFamilies, MAX_SPECULATIVE_TOKENS, PerPosition, SpecDecodeFamilies},
+    CacheConfig, Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
+    families::{
+        DiffusionFamilies, KvBlockFamilies, LoraFamilies, MAX_SPECULATIVE_TOKENS, PerPosition, SpecDecodeFamilies,
+    },
 };
 use crate::{Counter, Gauge, Histogram, SchemaBuilder, SchemaError};
 
 impl Families {
-    /// Declares the families into `schema`, which the caller goes on with. vLLM's dashboards expect the engine labels `engine`
-    /// and `model_name`.
+    /// Declares the families into `schema`, which the caller goes on with. It must have the engine label
+    /// `engine`, and vLLM's dashboards expect `model_name` beside it.
     ///
     /// # Errors
     /// If `schema` already exposes one of the names, or is full; if the configuration's bounds are no upper bounds, or are
@@ -79,6 +81,7 @@ impl Families {
                 "Finished requests, by why they ended.",
                 ("finished_reason", ["stop", "length", "abort", "error", "repetition"]),
             )?,
+            admission_rejections: set.admission_rejections()?,
             request_prompt_tokens: set.numbers(
                 "request_prompt_tokens",
                 "Prompt tokens of a finished request.",
@@ -152,6 +155,12 @@ impl Families {
                 RequestTokens,
             )?,
             kv_blocks: config.kv_cache_metrics.then(|| set.kv_blocks()).transpose()?,
+            lora: config.max_loras.map(|max_loras| set.lora(max_loras)).transpose()?,
+            cache_config: set
+                .schema
+                .info(&full("cache_config_info"), "The cache configuration.", CacheConfig::fields())
+                .engine_labels(["engine"])
+                .declare()?,
             nixl: config.nixl.then(|| NixlFamilies::declare(&mut set)).transpose()?,
             mooncake: config.mooncake.then(|| MooncakeFamilies::declare(&mut set)).transpose()?,
         })
@@ -215,6 +224,24 @@ impl Set<'_> {
 
     pub(super) fn durations(&mut self, name: &str, help: &str, bounds: &[f64]) -> Result<Histogram<f64>, SchemaError> {
         self.schema.histogram(&full(name), help, bounds).unit("seconds").declare()
+    }
+
+    fn admission_rejections(&mut self) -> Result<Option<[Counter<u64>; 2]>, SchemaError> {
+        let Some(model) = &self.config.model_name else { return Ok(None) };
+        let family =
+            self.schema.counter(&full("admission_rejections"), "Requests that weren't admitted, by what was full.");
+        let family =
+            family.label("model_name", [model]).label("reason", ["max_num_queued_reqs", "max_num_queued_tokens"]);
+        let [rejections] = family.registry_wide().declare()?;
+        Ok(Some(rejections))
+    }
+
+    fn lora(&mut self, max_loras: u64) -> Result<LoraFamilies, SchemaError> {
+        let labels = ["max_lora", "running_lora_adapters", "waiting_lora_adapters"];
+        let help = "LoRA adapters of running and of waiting requests; the value is when that was so.";
+        let requests_info =
+            self.schema.info(&full("lora_requests_info"), help, labels).engine_labels::<&str>([]).declare()?;
+        Ok(LoraFamilies { requests_info, max_loras })
     }
 
     fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {

@@ -1,7 +1,7 @@
 //! The handles of vLLM's families.
 
-use super::{IterationTokensDefinition, MooncakeFamilies, NixlFamilies};
-use crate::{Counter, Gauge, Histogram};
+use super::{CacheConfig, IterationTokensDefinition, MooncakeFamilies, NixlFamilies};
+use crate::{Counter, Gauge, Histogram, Info, Step};
 
 /// Positions of a draft that have a series of their own, at most.
 pub(super) const MAX_SPECULATIVE_TOKENS: usize = 32;
@@ -68,6 +68,9 @@ pub struct Families {
     pub generation_tokens: Counter<u64>,
     /// `vllm:request_success_total{finished_reason}`: `stop`, `length`, `abort`, `error`, `repetition`
     pub request_success: [Counter<u64>; 5],
+    /// `vllm:admission_rejections_total{reason}`, of the registry, without engine labels: `max_num_queued_reqs`,
+    /// `max_num_queued_tokens`; with [`Config::model_name`](super::Config::model_name)
+    pub admission_rejections: Option<[Counter<u64>; 2]>,
     /// `vllm:request_prompt_tokens`
     pub request_prompt_tokens: Histogram<u64>,
     /// `vllm:request_generation_tokens`
@@ -102,10 +105,45 @@ pub struct Families {
     pub request_prefill_kv_computed_tokens: Histogram<u64>,
     /// With [`Config::kv_cache_metrics`](super::Config::kv_cache_metrics).
     pub kv_blocks: Option<KvBlockFamilies>,
+    /// With [`Config::lora`](super::Config::lora).
+    pub lora: Option<LoraFamilies>,
+    /// `vllm:cache_config_info`: a label a field
+    pub cache_config: Info<{ CacheConfig::FIELDS }>,
     /// With [`Config::nixl`](super::Config::nixl).
     pub nixl: Option<NixlFamilies>,
     /// With [`Config::mooncake`](super::Config::mooncake).
     pub mooncake: Option<MooncakeFamilies>,
+}
+
+impl Families {
+    /// Counts a request that wasn't admitted, so that no engine got it. `step` is one of
+    /// [`Registry::recorder`](crate::Registry::recorder). Nothing happens without [`Config::model_name`](super::Config::model_name).
+    pub fn admission_rejected(&self, step: &mut Step<'_>, reason: AdmissionRejection) {
+        if let Some(rejections) = self.admission_rejections {
+            step.inc(rejections[reason as usize]);
+        }
+    }
+}
+
+/// Why a request wasn't admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AdmissionRejection {
+    /// Too many requests wait.
+    QueuedRequests,
+    /// The requests that wait have too many tokens.
+    QueuedTokens,
+}
+
+/// LoRA adapters.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct LoraFamilies {
+    /// `vllm:lora_requests_info`: `max_lora`, `running_lora_adapters`, `waiting_lora_adapters`; its value is the time of the step,
+    /// seconds since 1970
+    pub requests_info: Info<3>,
+    /// Adapters in a batch at most.
+    pub max_loras: u64,
 }
 
 /// Speculative decoding: drafts, and what became of their tokens.

@@ -3,7 +3,7 @@
 use super::{Families, FinishedRequest, IterationStats, IterationTokensDefinition, PromptTokens, WatermarkStats};
 use crate::Step;
 
-/// An iteration's output on its way into a step: see [`Recording::iteration`].
+/// An iteration's output on its way into a step: see [`Recording::iteration`](super::Recording::iteration).
 #[derive(Debug)]
 #[must_use = "an iteration is recorded when it is dropped: call its methods, or don't begin it"]
 pub struct Iteration<'s, 'r> {

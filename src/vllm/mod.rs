@@ -22,6 +22,7 @@
 //! infinite or negative durations are, and counted in `tachometer_rejected_observations_total`.)
 
 mod buckets;
+mod cache_config;
 mod config;
 mod connector;
 mod declare;
@@ -32,14 +33,17 @@ mod recording;
 mod stats;
 
 pub use self::{
+    cache_config::{CacheConfig, FieldValue, UnknownField},
     config::{BucketFamily, Config, IterationTokensDefinition},
     connector::{MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats, NixlTransfer},
     error::DeclareError,
-    families::{DiffusionFamilies, Families, KvBlockFamilies, PerPosition, SpecDecodeFamilies},
+    families::{
+        AdmissionRejection, DiffusionFamilies, Families, KvBlockFamilies, LoraFamilies, PerPosition, SpecDecodeFamilies,
+    },
     iteration::Iteration,
     recording::Recording,
     stats::{
         CacheStats, ConnectorCacheStats, Eviction, FinishReason, FinishedRequest, IterationStats, KvFetchStats,
-        PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats, StepStats, WatermarkStats,
+        LoraStats, PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats, StepStats, WatermarkStats,
     },
 };

@@ -1,8 +1,9 @@
 //! Recording what a step reports into an open step.
 
 use super::{
-    CacheStats, ConnectorCacheStats, Eviction, Families, Iteration, IterationTokensDefinition, KvBlockFamilies,
-    MooncakeStats, NixlStats, SchedulerStats, SleepState, SpecDecodeStats, StepStats,
+    CacheConfig, CacheStats, ConnectorCacheStats, Eviction, Families, Iteration, IterationTokensDefinition,
+    KvBlockFamilies, LoraFamilies, LoraStats, MooncakeStats, NixlStats, SchedulerStats, SleepState, SpecDecodeStats,
+    StepStats,
 };
 use crate::{Recorder, Step};
 
@@ -13,17 +14,29 @@ use crate::{Recorder, Step};
 /// [`Step`], so your own families share the step.
 ///
 /// # Progress
-/// As [`Step`]: wait-free, and nothing is allocated.
+/// As [`Step`]: wait-free. Nothing is allocated, but for the new label values of an info (other LoRA adapters than in the step before, another
+/// cache configuration).
 #[derive(Debug)]
 pub struct Recording {
     families: Families,
+    lora_labels: LoraLabels,
+}
+
+/// Label values of `vllm:lora_requests_info`, in buffers that are reused.
+#[derive(Debug, Default)]
+struct LoraLabels {
+    max_loras: String,
+    running: String,
+    waiting: String,
 }
 
 impl Families {
     /// Begins to record an engine. `recorder` must be of the schema into which the families were declared; a step of it says
     /// that the engine is awake.
     pub fn recording(&self, recorder: &mut Recorder) -> Recording {
-        let recording = Recording { families: *self };
+        let max_loras = self.lora.map(|lora| lora.max_loras.to_string()).unwrap_or_default();
+        let lora_labels = LoraLabels { max_loras, ..LoraLabels::default() };
+        let recording = Recording { families: *self, lora_labels };
         recorder.record(|step| recording.sleep_state(step, SleepState::Awake));
         recording
     }
@@ -65,6 +78,9 @@ impl Recording {
         }
         if let Some(families) = &set.kv_blocks {
             record_evictions(families, step, stats.evictions);
+        }
+        if let (Some(families), Some(lora)) = (&set.lora, &stats.lora) {
+            self.lora_labels.record(families, step, lora);
         }
         if let Some(perf) = &stats.perf {
             step.add(set.estimated_flops, perf.flops);
@@ -109,6 +125,12 @@ impl Recording {
         }
     }
 
+    /// Shows an engine's cache configuration, instead of the one before. Not part of the step: shows at once. Allocates if the configuration
+    /// has changed.
+    pub fn cache_config(&self, step: &mut Step<'_>, config: &CacheConfig) {
+        step.set_info(self.families.cache_config, config.label_values(), 1.0);
+    }
+
     /// Begins to record an iteration's output piece by piece. When the [`Iteration`] is dropped it adds the tokens and makes the
     /// one observation of `vllm:iteration_tokens_total`. At most once a step, and only if the iteration had an output.
     ///
@@ -123,6 +145,23 @@ impl Recording {
     /// ```
     pub fn iteration<'s, 'r>(&'s mut self, step: &'s mut Step<'r>) -> Iteration<'s, 'r> {
         Iteration::new(&self.families, step)
+    }
+}
+
+impl LoraLabels {
+    fn record(&mut self, families: &LoraFamilies, step: &mut Step<'_>, stats: &LoraStats<'_>) {
+        join(stats.running, &mut self.running);
+        join(stats.waiting, &mut self.waiting);
+        step.set_info(families.requests_info, [&self.max_loras, &self.running, &self.waiting], stats.wall_time);
+    }
+}
+
+/// Writes the names with commas between into `joined`, which no longer allocates once it is large enough.
+fn join(names: &[&str], joined: &mut String) {
+    joined.clear();
+    for (index, name) in names.iter().enumerate() {
+        joined.push_str(if index > 0 { "," } else { "" });
+        joined.push_str(name);
     }
 }
 

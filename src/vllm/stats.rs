@@ -131,6 +131,17 @@ pub struct Eviction<'a> {
     pub reuse_gaps: &'a [f64],
 }
 
+/// The LoRA adapters of an engine's requests, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LoraStats<'a> {
+    /// Adapters of requests that run.
+    pub running: &'a [&'a str],
+    /// Adapters of requests that wait.
+    pub waiting: &'a [&'a str],
+    /// The time of the step, seconds since 1970: the value of `vllm:lora_requests_info`, by which routers find the newest.
+    pub wall_time: f64,
+}
+
 /// The scheduler's state after a step, and what it looked up while scheduling.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SchedulerStats<'a> {
@@ -152,6 +163,8 @@ pub struct SchedulerStats<'a> {
     pub spec_decode: Option<SpecDecodeStats<'a>>,
     /// KV blocks that were evicted. Only recorded with [`Config::kv_cache_metrics`](super::Config::kv_cache_metrics).
     pub evictions: &'a [Eviction<'a>],
+    /// LoRA adapters. Only recorded with [`Config::lora`](super::Config::lora).
+    pub lora: Option<LoraStats<'a>>,
     /// Estimated work, if it is measured.
     pub perf: Option<PerfStats>,
     /// Tokens of this model execution: prompt chunks and generation. Only read under

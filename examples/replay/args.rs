@@ -1,0 +1,61 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use tachometer::vllm::IterationTokensDefinition;
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 all well, 2 bad arguments, a malformed scenario, or a page that can't be written.";
+
+/// Replays a scenario of engine steps into the vLLM set and prints what a scrape, or the log, would have shown.
+#[derive(Debug, Parser)]
+#[command(name = "replay", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    /// Which of the optional families there are
+    #[arg(long, value_enum)]
+    pub(crate) config: ConfigName,
+
+    /// What vllm:iteration_tokens_total counts
+    #[arg(long, value_enum, default_value_t = Definition::Computed)]
+    pub(crate) definition: Definition,
+
+    /// Print the page at this scrape of the scenario, instead of the final one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scrape: Option<String>,
+
+    /// JSON lines: a header, then an event a line
+    #[arg(value_name = "SCENARIO.jsonl")]
+    pub(crate) scenario: PathBuf,
+}
+
+/// A configuration of the set; `configs.rs` says what each holds.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ConfigName {
+    /// Nothing optional
+    Base,
+    /// Speculative decoding, KV blocks, KV fetches, LoRA
+    Full,
+    /// Watermarks, corrupted requests, speculative decoding, KV blocks, bounds of its own for all bucket families
+    Extra,
+    /// A diffusion model
+    Diffusion,
+}
+
+/// The names of [`IterationTokensDefinition`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Definition {
+    /// Prompt tokens computed here, and generated tokens
+    Computed,
+    /// All prompt tokens whatever their source, and generated tokens
+    AllSources,
+}
+
+impl From<Definition> for IterationTokensDefinition {
+    fn from(definition: Definition) -> Self {
+        match definition {
+            Definition::Computed => Self::Computed,
+            Definition::AllSources => Self::AllSources,
+        }
+    }
+}

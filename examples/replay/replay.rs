@@ -1,0 +1,102 @@
+//! Engines that do what the events say.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+use tachometer::vllm::{self, CacheConfig, Families, LoraStats, Recording, SleepState, StepStats};
+use tachometer::{Engine, Recorder, Registry, Schema};
+
+use crate::event::{Header, Iter, Line, Sleep};
+use crate::{python, stats};
+
+pub(crate) struct Replay {
+    registry: Registry,
+    families: Families,
+    engines: HashMap<i64, EngineReplay>,
+    /// Where requests are admitted.
+    front: Recorder,
+    t0_wall: f64,
+}
+
+struct EngineReplay {
+    recorder: Recorder,
+    recording: Recording,
+    /// Dropping it would remove the series.
+    _attached: Engine,
+}
+
+impl Replay {
+    /// Engines that haven't done anything.
+    pub(crate) fn start(header: &Header, config: &vllm::Config) -> Result<Self> {
+        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]).max_engines(header.engines.len());
+        let families = Families::declare(&mut schema, config)?;
+        let registry = Registry::new(schema.build()?);
+        let cache_config = cache_config(header)?;
+        let mut engines = HashMap::new();
+        for number in &header.engines {
+            let attached = registry.attach([&number.to_string(), &header.model_name])?;
+            let mut recorder = attached.recorder()?;
+            let recording = families.recording(&mut recorder);
+            recorder.record(|step| recording.cache_config(step, &cache_config));
+            engines.insert(*number, EngineReplay { recorder, recording, _attached: attached });
+        }
+        let front = registry.recorder()?;
+        Ok(Self { registry, families, engines, front, t0_wall: header.t0_wall })
+    }
+
+    pub(crate) fn apply(&mut self, event: &Line) {
+        match event {
+            Line::Iter(iter) => self.record(iter),
+            Line::Sleep(sleep) => self.sleep(sleep),
+            Line::Reject(reject) => {
+                self.front.record(|step| self.families.admission_rejected(step, reject.reason.into()));
+            }
+            Line::Header(_) | Line::Log(_) | Line::Scrape(_) => {}
+        }
+    }
+
+    fn record(&mut self, iter: &Iter) {
+        let EngineReplay { recorder, recording, .. } =
+            self.engines.get_mut(&iter.engine).expect("checked when it was read");
+        let (mut evictions, mut running, mut waiting, mut finished) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        if let Some(stats) = &iter.scheduler {
+            evictions = stats::evictions(stats);
+            running = stats.lora.running.as_strs();
+            waiting = stats.lora.waiting.as_strs();
+        }
+        if let Some(stats) = &iter.iteration {
+            finished = stats::finished(&stats.finished);
+        }
+        let lora = LoraStats { running: &running, waiting: &waiting, wall_time: self.t0_wall + iter.t };
+        let scheduler = iter.scheduler.as_ref().map(|stats| stats::scheduler(stats, &evictions, lora));
+        let iteration = iter.iteration.as_ref().map(|stats| stats::iteration(stats, &finished));
+        let mm_cache = iter.mm.as_ref().map(stats::lookups);
+        let stats =
+            StepStats { scheduler: scheduler.as_ref(), iteration: iteration.as_ref(), mm_cache, ..Default::default() };
+        recorder.record(|step| recording.record(step, &stats));
+    }
+
+    /// All engines go to sleep, or wake up, together.
+    fn sleep(&mut self, sleep: &Sleep) {
+        let state = if sleep.sleep == 1 { SleepState::Asleep { level: sleep.level } } else { SleepState::Awake };
+        for EngineReplay { recorder, recording, .. } in self.engines.values_mut() {
+            recorder.record(|step| recording.sleep_state(step, state));
+        }
+    }
+
+    /// What a scrape shows now.
+    pub(crate) fn page(&self) -> Vec<u8> {
+        let mut page = Vec::new();
+        self.registry.render(&mut page);
+        page
+    }
+}
+
+fn cache_config(header: &Header) -> Result<CacheConfig> {
+    let mut config = CacheConfig::default();
+    for (field, value) in &header.cache_config {
+        let value = python::text(value).with_context(|| format!("cache_config: {field:?} can't be an object"))?;
+        config.set(field, value)?;
+    }
+    Ok(config)
+}
