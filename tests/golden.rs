@@ -102,6 +102,44 @@ fn without_engine_labels() {
 }
 
 #[test]
+fn families_of_the_registry_infos_and_hidden_ones() {
+    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+    let first = schema.info("a_config_info", "Of an engine.", ["block_size", "dtype"]);
+    let config = first.engine_labels(["engine"]).declare().unwrap();
+    let [[many, _]] = schema
+        .counter::<u64>("b_rejections", "Of the registry.")
+        .registry_wide()
+        .label("model_name", ["m"])
+        .label("reason", ["requests", "tokens"])
+        .declare()
+        .unwrap();
+    let steps = schema.counter::<u64>("c_steps", "Of an engine.").declare().unwrap();
+    let hidden = schema.gauge::<f64>("d_hidden", "Not printed.").hidden().declare().unwrap();
+    let wide = schema.histogram::<u64>("e_tokens", "Of the registry.", &[1.0]).registry_wide().declare().unwrap();
+    let shared = schema.info("f_adapters_info", "The newest of all.", ["running"]).engine_labels([""; 0]);
+    let adapters = shared.declare().unwrap();
+    schema.info("g_never_set_info", "No sample.", ["x"]).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engines = ["0", "1"].map(|engine| registry.attach([engine, "m"]).unwrap());
+    for (engine, number) in engines.iter().zip(["16", "\"32\"\n"]) {
+        engine.recorder().unwrap().record(|step| {
+            step.set_info(config, [number, "['0', 'a\\b']"], 1.0);
+            step.set_info(adapters, [number], 1_700_000_000.5);
+            step.inc(steps);
+            step.set(hidden, 0.5);
+        });
+    }
+    registry.recorder().unwrap().record(|step| {
+        step.add(many, 3);
+        step.observe(wide, 2);
+    });
+    let samples = assert_golden("scopes.prom", &registry);
+    assert_eq!(sample(&samples, "b_rejections_total", &[("model_name", "m"), ("reason", "requests")]), 3.0);
+    assert_eq!(sample(&samples, "f_adapters_info", &[("running", "\"32\"\n")]), 1_700_000_000.5);
+    assert_eq!(samples.len(), 2 + 2 + 2 + 4 + 1 + 2 * 3 + 3);
+}
+
+#[test]
 fn without_engines() {
     let mut schema = Schema::builder().engine_labels(["engine"]);
     schema.counter::<u64>("x", "Nobody counts.").declare().unwrap();

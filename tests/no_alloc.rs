@@ -59,6 +59,8 @@ fn nothing_is_allocated_once_warm() {
     let level = schema.gauge::<i64>("level", "").declare().unwrap();
     let seconds = schema.histogram::<f64>("seconds", "", &[0.1, 1.0]).declare().unwrap();
     let tokens = schema.histogram::<u64>("tokens", "", &[1.0, 10.0]).declare().unwrap();
+    let adapters = schema.info("adapters", "", ["running", "waiting"]).engine_labels(["model_name"]).declare().unwrap();
+    let wide = schema.counter::<u64>("wide", "").registry_wide().declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let engines: Vec<_> = (0..3).map(|engine| registry.attach([format!("{engine}"), "m".into()]).unwrap()).collect();
     let mut recorder = engines[0].recorder().unwrap();
@@ -87,6 +89,13 @@ fn nothing_is_allocated_once_warm() {
         recorder.add(count, 1);
         recorder.observe(seconds, 0.5);
     });
+
+    let mut own = registry.recorder().unwrap();
+    assert_none("the registry's recorder", || own.inc(wide));
+    assert_none("an info with the same label values", || {
+        recorder.record(|step| step.set_info(adapters, ["sql,chat", ""], 1.0));
+    });
+    assert!(allocations(|| recorder.record(|step| step.set_info(adapters, ["sql", ""], 2.0))) > 0);
 
     let finished = [FinishedRequest {
         reason: FinishReason::Stop,
