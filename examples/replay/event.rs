@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tachometer::vllm::{AdmissionRejection, FinishReason};
 
-use crate::json::{Float, Names, floats, present};
+use crate::json::{Float, Names, Object, floats, present};
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -44,11 +44,11 @@ pub(crate) struct Iter {
     pub(crate) t: f64,
     pub(crate) engine: i64,
     #[serde(deserialize_with = "present")]
-    pub(crate) scheduler: Option<Scheduler>,
+    pub(crate) scheduler: Option<Object<Scheduler>>,
     #[serde(deserialize_with = "present")]
-    pub(crate) iteration: Option<Iteration>,
+    pub(crate) iteration: Option<Object<Iteration>>,
     #[serde(default)]
-    pub(crate) mm: Option<Lookups>,
+    pub(crate) mm: Option<Object<Lookups>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,14 +57,14 @@ pub(crate) struct Scheduler {
     pub(crate) running: u64,
     pub(crate) waiting: u64,
     pub(crate) skipped: u64,
-    pub(crate) kv_fetch: KvFetch,
+    pub(crate) kv_fetch: Object<KvFetch>,
     pub(crate) kv_usage: Float,
-    pub(crate) prefix: Lookups,
-    pub(crate) connector: Option<Connector>,
-    pub(crate) spec: Option<Spec>,
-    pub(crate) evictions: Vec<Eviction>,
-    pub(crate) lora: Lora,
-    pub(crate) perf: Option<Perf>,
+    pub(crate) prefix: Object<Lookups>,
+    pub(crate) connector: Option<Object<Connector>>,
+    pub(crate) spec: Option<Object<Spec>>,
+    pub(crate) evictions: Vec<Object<Eviction>>,
+    pub(crate) lora: Object<Lora>,
+    pub(crate) perf: Option<Object<Perf>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,7 +90,7 @@ pub(crate) struct Connector {
     pub(crate) requests: u64,
     pub(crate) queries: u64,
     pub(crate) hits: u64,
-    pub(crate) hits_by_source: HitsBySource,
+    pub(crate) hits_by_source: Object<HitsBySource>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -138,14 +138,14 @@ pub(crate) struct Perf {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Iteration {
-    pub(crate) prefills: Vec<Prefill>,
+    pub(crate) prefills: Vec<Object<Prefill>>,
     pub(crate) generation_tokens: u64,
     pub(crate) preemptions: u64,
     #[serde(deserialize_with = "floats")]
     pub(crate) ttft: Vec<f64>,
     #[serde(deserialize_with = "floats")]
     pub(crate) itl: Vec<f64>,
-    pub(crate) finished: Vec<Finished>,
+    pub(crate) finished: Vec<Object<Finished>>,
     pub(crate) max_gen_tokens: Vec<u64>,
     pub(crate) n: Vec<u64>,
     pub(crate) corrupted: u64,

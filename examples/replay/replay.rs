@@ -70,7 +70,7 @@ impl Replay {
         let lora = LoraStats { running: &running, waiting: &waiting, wall_time: self.t0_wall + iter.t };
         let scheduler = iter.scheduler.as_ref().map(|stats| stats::scheduler(stats, &evictions, lora));
         let iteration = iter.iteration.as_ref().map(|stats| stats::iteration(stats, &finished));
-        let mm_cache = iter.mm.as_ref().map(stats::lookups);
+        let mm_cache = iter.mm.as_deref().map(stats::lookups);
         let stats =
             StepStats { scheduler: scheduler.as_ref(), iteration: iteration.as_ref(), mm_cache, ..Default::default() };
         recorder.record(|step| recording.record(step, &stats));

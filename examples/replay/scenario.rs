@@ -5,6 +5,8 @@ use std::path::Path;
 use std::{fmt, fs};
 
 use crate::event::{Header, Iter, Line};
+use crate::json::Object;
+use crate::stats;
 
 /// The format that this reads.
 const FORMAT: u64 = 1;
@@ -66,7 +68,7 @@ impl Scenario {
 
 fn parse(line: &[u8]) -> Result<Line, String> {
     let line = std::str::from_utf8(line).map_err(|error| error.to_string())?;
-    serde_json::from_str(line).map_err(|error| {
+    serde_json::from_str::<Object<Line>>(line).map(|Object(line)| line).map_err(|error| {
         // Its own line number would be 1 each time.
         let text = error.to_string();
         text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text).to_owned()
@@ -126,7 +128,7 @@ impl Checks {
         if !self.engines.contains(&iter.engine) {
             return Err(format!("engine {} isn't in the header", iter.engine));
         }
-        match iter.iteration.as_ref().map(crate::stats::prompt_tokens) {
+        match iter.iteration.as_deref().map(stats::prompt_tokens) {
             Some(None) => Err("more prompt tokens are cached than there are (or more than can be counted)".to_owned()),
             _ => Ok(()),
         }

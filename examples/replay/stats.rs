@@ -6,6 +6,7 @@ use tachometer::vllm::{
 };
 
 use crate::event::{Connector, Finished, Iteration, Lookups, Scheduler};
+use crate::json::Object;
 
 /// The prompt tokens of an iteration, by source. `None` where what isn't cached would be negative, or beyond 64 bits.
 pub(crate) fn prompt_tokens(iteration: &Iteration) -> Option<PromptTokens> {
@@ -19,8 +20,8 @@ pub(crate) fn prompt_tokens(iteration: &Iteration) -> Option<PromptTokens> {
     Some(PromptTokens { computed, local_cache_hit: local, external_kv_transfer: external })
 }
 
-pub(crate) fn finished(requests: &[Finished]) -> Vec<FinishedRequest> {
-    let request = |request: &Finished| FinishedRequest {
+pub(crate) fn finished(requests: &[Object<Finished>]) -> Vec<FinishedRequest> {
+    let request = |request: &Object<Finished>| FinishedRequest {
         reason: request.reason.into(),
         prompt_tokens: request.prompt_tokens,
         cached_tokens: request.cached_tokens,
@@ -79,7 +80,7 @@ pub(crate) fn scheduler<'a>(
         },
         kv_cache_usage: stats.kv_usage.0,
         prefix_cache: lookups(&stats.prefix),
-        connector_prefix_cache: stats.connector.as_ref().map(connector),
+        connector_prefix_cache: stats.connector.as_deref().map(connector),
         spec_decode: stats.spec.as_ref().map(|spec| SpecDecodeStats {
             drafts: spec.drafts,
             draft_tokens: spec.draft_tokens,

@@ -1,30 +1,21 @@
 //! Running the example, and what tests of it have in common.
 
-use std::ops::Deref;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::process::{Command, Output};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// Builds the example (in the profile of this test) and returns where it is.
+use self::example::Example;
+use self::temp_file::TempFile;
+
+#[path = "../common/example.rs"]
+mod example;
+#[path = "../common/temp_file.rs"]
+mod temp_file;
+
+/// The example, ready to be given arguments.
 pub(crate) fn fleet() -> Command {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    Command::new(PATH.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--example", "fleet", "--message-format=json"]);
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        let output = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
-        assert!(output.status.success(), "the example doesn't build");
-        let messages = output.stdout.split(|byte| *byte == b'\n');
-        let executable = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok()).find_map(|message| {
-            let is_fleet = message["target"]["name"] == "fleet" && message["target"]["kind"] == json!(["example"]);
-            message["executable"].as_str().filter(|_| is_fleet).map(PathBuf::from)
-        });
-        executable.expect("cargo tells where the example is")
-    }))
+    static FLEET: Example = Example::new("fleet");
+    FLEET.command()
 }
 
 pub(crate) fn run(arguments: &[&str]) -> Output {
@@ -53,29 +44,8 @@ pub(crate) const HITS: u64 = 1_024 + 1_023 + 512;
 pub(crate) const PROMPTS: u64 = COMPUTED + HITS;
 pub(crate) const GENERATED: u64 = 5 + 1 + 3 + 2 + 4;
 
-/// A trace for one test, deleted when the test is over.
-pub(crate) struct TraceFile(String);
-
-impl Deref for TraceFile {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Drop for TraceFile {
-    fn drop(&mut self) {
-        // A file that stays does no harm.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Writes a trace into cargo's directory for tests, under a name that another run of the tests doesn't use.
-pub(crate) fn trace(name: &str, content: impl AsRef<[u8]>) -> TraceFile {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fleet-{}-{name}", std::process::id()));
-    std::fs::write(&path, content).expect("a test can write its trace");
-    TraceFile(path.to_str().expect("a path in UTF-8").to_owned())
+pub(crate) fn trace(name: &str, content: impl AsRef<[u8]>) -> TempFile {
+    TempFile::new(&format!("fleet-{name}"), content)
 }
 
 pub(crate) fn totals(report: &Value) -> [u64; 3] {
