@@ -36,6 +36,19 @@
 //! # fn run_iteration() -> (vllm::StepStats<'static>, u64) { Default::default() }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Threads
+//!
+//! | | `Send` | `Sync` | `Clone` | `Copy` | `UnwindSafe` |
+//! |---|---|---|---|---|---|
+//! | [`Recorder`], [`Step`], [`vllm::Iteration`] | yes | no | no | no | no |
+//! | [`Declaration`] | yes | yes | no | no | no |
+//! | [`Engine`], [`Snapshot`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
+//! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderTaken`] | yes | yes | yes | no | yes |
+//! | [`Counter`], [`Gauge`], [`Histogram`], [`vllm::Families`]; [`EngineView`], [`HistogramView`] | yes | yes | yes | yes | yes |
+//! | [`vllm::Config`], [`vllm::IterationTokensDefinition`], [`vllm::StepStats`] and its parts: [`vllm::SchedulerStats`], [`vllm::CacheStats`], [`vllm::ConnectorCacheStats`], [`vllm::PerfStats`], [`vllm::IterationStats`], [`vllm::PromptTokens`], [`vllm::FinishedRequest`], [`vllm::FinishReason`] | yes | yes | yes | yes | yes |
+//!
+//! `UnwindSafe` stands for `RefUnwindSafe` too. All are `Unpin`.
 #![forbid(unsafe_code)]
 
 pub mod exposition;

@@ -41,26 +41,36 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// There is one writer at a time, checked by the compiler:
+/// There is one writer at a time, checked by the compiler. A recorder can't be cloned, only moved:
 ///
-/// ```compile_fail
-/// # fn not_clone(recorder: tachometer::Recorder) {
+/// ```compile_fail,E0599
+/// # fn example(recorder: tachometer::Recorder) {
 /// let another = recorder.clone();
 /// # }
 /// ```
 ///
-/// ```compile_fail
-/// fn shared_by_reference<T: Sync>() {}
-/// shared_by_reference::<tachometer::Recorder>();
+/// ```
+/// # fn example(recorder: tachometer::Recorder) {
+/// let another = recorder;
+/// # }
+/// ```
+///
+/// It can't be shared with another thread, only sent there:
+///
+/// ```compile_fail,E0277
+/// fn given_to_a_thread<T: Sync>() {}
+/// given_to_a_thread::<tachometer::Recorder>();
 /// ```
 ///
 /// ```
-/// fn moved_to_a_thread<T: Send + 'static>() {}
-/// moved_to_a_thread::<tachometer::Recorder>();
+/// fn given_to_a_thread<T: Send>() {}
+/// given_to_a_thread::<tachometer::Recorder>();
 /// ```
 ///
-/// ```compile_fail
-/// # fn not_while_a_step_is_open(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+/// And it can't be used while one of its steps is open:
+///
+/// ```compile_fail,E0499
+/// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
 /// let step = recorder.step();
 /// recorder.inc(tokens);
 /// step.commit();
@@ -68,7 +78,7 @@ use crate::{
 /// ```
 ///
 /// ```
-/// # fn after_the_step(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+/// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
 /// let step = recorder.step();
 /// step.commit();
 /// recorder.inc(tokens);
