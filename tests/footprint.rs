@@ -88,6 +88,11 @@ fn the_table_in_the_design_is_what_is_measured() {
 }
 
 #[test]
+fn recorders_side_by_side_share_no_cache_line() {
+    assert!(align_of::<Recorder>() >= 128);
+}
+
+#[test]
 fn a_word_is_24_bytes_an_engine_and_8_a_snapshot() {
     let (empty, empty_snapshot) = (engine(&[], &[], nothing), snapshot(nothing));
     for bounds in [1, 2, 10, 100, 1_000] {
