@@ -91,20 +91,29 @@ impl Snapshot {
     }
 
     /// Forgets what it held and takes over `engines`.
+    ///
+    /// What it shares already it keeps: reference counts are written by no warm snapshot, as they may lie on a cache line
+    /// that recorders read.
     pub(crate) fn fill<'e>(
         &mut self,
         schema: &Schema,
         engines: impl ExactSizeIterator<Item = (&'e Arc<EngineLabels>, &'e Slab)>,
     ) {
         let layout = schema.layout();
-        self.schema = Some(schema.clone());
-        self.engines.clear();
+        if self.schema.as_ref().is_none_or(|own| own.layout().schema != layout.schema) {
+            self.schema = Some(schema.clone());
+        }
+        self.engines.truncate(engines.len());
         self.words.resize(engines.len() * layout.row_len(), 0);
-        for ((labels, slab), row) in engines.zip(self.words.chunks_exact_mut(layout.row_len())) {
+        for (index, ((labels, slab), row)) in engines.zip(self.words.chunks_exact_mut(layout.row_len())).enumerate() {
             let (words, aside) = row.split_at_mut(layout.words);
             let reading = slab.read(words);
             slab.read_aside(aside);
-            self.engines.push(EngineRow { labels: Arc::clone(labels), reading });
+            match self.engines.get_mut(index) {
+                Some(row) if Arc::ptr_eq(&row.labels, labels) => row.reading = reading,
+                Some(row) => *row = EngineRow { labels: Arc::clone(labels), reading },
+                None => self.engines.push(EngineRow { labels: Arc::clone(labels), reading }),
+            }
         }
     }
 }
