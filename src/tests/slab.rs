@@ -8,6 +8,7 @@ use super::*;
 #[test]
 fn the_resting_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
     const WORDS: usize = 100;
+    assert_eq!(REFRESH_AFTER_SLABS, 4);
     let slab = Slab::new(WORDS);
     let mut writer = Slab::writer(&slab).unwrap();
     // One entry of two words, and one for the step itself.
@@ -22,6 +23,28 @@ fn the_resting_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
         assert_eq!(words[7], rests);
         assert_eq!(slab.try_resting(rests + 1, &mut words), None, "it isn't that new");
     }
+}
+
+/// Whether the step after one of so many entries copies all words of a slab, or only those that were touched.
+fn all_are_caught_up(entries: usize, words: usize) -> bool {
+    let slab = Slab::new(words);
+    let mut writer = Slab::writer(&slab).unwrap();
+    // Two steps for the logs of a new owner, which stand for all words.
+    for entries in [0, 0, entries] {
+        let mut open = writer.open();
+        (0..entries).for_each(|_| open.store(0, 1));
+        open.commit();
+    }
+    slab.copies[0][words - 1].store(1, Relaxed); // hidden, as three steps were committed
+    writer.open().load(words as u16 - 1) == 0
+}
+
+#[test]
+fn a_log_has_256_entries_and_names_no_more_words_than_there_are() {
+    assert!(LOG_CAPACITY.is_power_of_two());
+    assert_eq!(size_of_val(&Log::OVERFLOWED.entries[0]), 4, "two numbers of 16 bits");
+    assert!(!all_are_caught_up(256, 1_000) && all_are_caught_up(257, 1_000));
+    assert!(!all_are_caught_up(50, 100) && all_are_caught_up(51, 100));
 }
 
 /// What is fetched together: see [`PADDING`].
