@@ -42,19 +42,16 @@ impl Sample {
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
+
+    fn value(&self) -> f64 {
+        f64::from_bits(self.value.load(Relaxed)) // no edge: true by itself
+    }
 }
 
 /// A sample as it was read: labels and a value that was set with them.
 pub(crate) struct InfoReading {
     pub(crate) sample: Arc<Sample>,
     pub(crate) value: f64,
-}
-
-impl InfoReading {
-    fn new(sample: Arc<Sample>) -> Self {
-        let value = f64::from_bits(sample.value.load(Relaxed)); // no edge: true by itself
-        Self { sample, value }
-    }
 }
 
 /// The current samples of an engine.
@@ -76,9 +73,17 @@ impl Infos {
         Self(layout.infos.iter().map(slot).collect())
     }
 
-    /// The current sample of each info. Lock-free.
-    pub(crate) fn read(&self) -> impl Iterator<Item = Option<InfoReading>> {
-        self.0.iter().map(|slot| slot.current.load_full().map(InfoReading::new))
+    /// Overwrites `readings` with the current sample of each info; one that is there already is kept. Lock-free.
+    pub(crate) fn read(&self, readings: &mut [Option<InfoReading>]) {
+        for (slot, reading) in self.0.iter().zip(readings) {
+            let current = slot.current.load();
+            match (reading.as_mut(), current.as_ref()) {
+                (Some(reading), Some(sample)) if Arc::ptr_eq(&reading.sample, sample) => reading.value = sample.value(),
+                (_, sample) => {
+                    *reading = sample.map(|sample| InfoReading { sample: Arc::clone(sample), value: sample.value() });
+                }
+            }
+        }
     }
 }
 

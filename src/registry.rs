@@ -298,3 +298,15 @@ impl fmt::Display for RecorderTaken {
 }
 
 impl error::Error for RecorderTaken {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_snapshots_are_kept_for_as_many_renderings_at_a_time() {
+        let registry = Registry::new(Schema::builder().build().unwrap());
+        (0..9).for_each(|_| registry.0.put_back(Box::default()));
+        assert_eq!(registry.0.snapshots.iter().filter_map(AtomicCell::take).count(), 8);
+    }
+}

@@ -396,26 +396,5 @@ fn copy_out(from: &[AtomicU64], out: &mut [u64]) {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    /// After each step, which step the resting copy holds.
-    #[test]
-    fn the_resting_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
-        const WORDS: usize = 100;
-        let slab = Slab::new(WORDS);
-        let mut writer = Slab::writer(&slab).unwrap();
-        // One entry of two words, and one for the step itself.
-        let steps_a_refresh = (REFRESH_AFTER_SLABS * WORDS / 3 + 1) as u64;
-        for step in 1..=3 * steps_a_refresh {
-            let mut open = writer.open();
-            open.store(7, step);
-            open.commit();
-            let mut words = [0; WORDS];
-            let rests = step / steps_a_refresh * steps_a_refresh;
-            assert_eq!(slab.try_resting(0, &mut words), Some(rests), "after step {step}");
-            assert_eq!(words[7], rests);
-            assert_eq!(slab.try_resting(rests + 1, &mut words), None, "it isn't that new");
-        }
-    }
-}
+#[path = "tests/slab.rs"]
+mod tests;

@@ -141,20 +141,3 @@ fn attaching_and_detaching_goes_on_while_pages_are_rendered() {
     });
     assert_eq!(lines(&registry).len(), 1);
 }
-
-/// Who may cross threads, and who may not be shared.
-#[test]
-fn threads_may_own_recorders_and_share_registries() {
-    fn send<T: Send + 'static>() {}
-    fn send_and_sync<T: Send + Sync + 'static>() {}
-    send::<tachometer::Recorder>();
-    send_and_sync::<Registry>();
-    send_and_sync::<tachometer::Engine>();
-    send_and_sync::<Snapshot>();
-    send_and_sync::<Schema>();
-    send_and_sync::<Counter<u64>>();
-    fn step_is_send(step: tachometer::Step<'_>) -> impl Send + '_ {
-        step
-    }
-    let _ = step_is_send;
-}

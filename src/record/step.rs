@@ -1,6 +1,6 @@
 //! A step that is being recorded.
 
-use std::fmt;
+use std::{cell::Cell, fmt, marker::PhantomData};
 
 use crate::{
     info::InfoWriter,
@@ -45,17 +45,69 @@ const MAX_BUCKETS_A_BATCH: u16 = 32;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A step ends with its commit:
+///
+/// ```compile_fail,E0382
+/// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+/// let mut step = recorder.step();
+/// step.commit();
+/// step.inc(tokens);
+/// # }
+/// ```
+///
+/// ```
+/// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+/// let mut step = recorder.step();
+/// step.inc(tokens);
+/// step.commit();
+/// # }
+/// ```
+///
+/// It can't outlive its recorder:
+///
+/// ```compile_fail,E0505
+/// # fn example(recorder: tachometer::Recorder) {
+/// # let mut recorder = recorder;
+/// let step = recorder.step();
+/// drop(recorder);
+/// step.commit();
+/// # }
+/// ```
+///
+/// ```
+/// # fn example(recorder: tachometer::Recorder) {
+/// # let mut recorder = recorder;
+/// let step = recorder.step();
+/// step.commit();
+/// drop(recorder);
+/// # }
+/// ```
+///
+/// It can't be shared with another thread, only sent there:
+///
+/// ```compile_fail,E0277
+/// fn given_to_a_thread<T: Sync>() {}
+/// given_to_a_thread::<tachometer::Step<'_>>();
+/// ```
+///
+/// ```
+/// fn given_to_a_thread<T: Send>() {}
+/// given_to_a_thread::<tachometer::Step<'_>>();
+/// ```
 #[must_use = "a step that isn't committed is discarded"]
 pub struct Step<'a> {
     slab: OpenStep<'a>,
     layout: &'a Layout,
     infos: &'a mut InfoWriter,
+    /// Two threads that called [`reject`](Self::reject) at once would lose counts: not `Sync`.
+    owned: PhantomData<Cell<()>>,
 }
 
 impl<'a> Step<'a> {
     #[inline(always)]
     pub(super) fn new(slab: OpenStep<'a>, layout: &'a Layout, infos: &'a mut InfoWriter) -> Self {
-        Self { slab, layout, infos }
+        Self { slab, layout, infos, owned: PhantomData }
     }
 
     /// Publishes the step: from now on readers see all that it recorded. Wait-free: one store, and now and then a copy

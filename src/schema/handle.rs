@@ -9,6 +9,38 @@ use std::{fmt, marker::PhantomData};
 use super::layout::{HistogramIndex, InfoIndex};
 
 /// A counter: grows, never falls. `T` is `u64` or `f64`.
+///
+/// A counter can't be set, as a gauge can:
+///
+/// ```compile_fail,E0308
+/// # use tachometer::{Counter, Step};
+/// fn example(step: &mut Step<'_>, series: Counter<f64>) {
+///     step.set(series, 1.0);
+/// }
+/// ```
+///
+/// ```
+/// # use tachometer::{Gauge, Step};
+/// fn example(step: &mut Step<'_>, series: Gauge<f64>) {
+///     step.set(series, 1.0);
+/// }
+/// ```
+///
+/// A counter of `u64` takes no `f64`:
+///
+/// ```compile_fail,E0308
+/// # use tachometer::{Counter, Step};
+/// fn example(step: &mut Step<'_>, series: Counter<u64>) {
+///     step.add(series, 1.0);
+/// }
+/// ```
+///
+/// ```
+/// # use tachometer::{Counter, Step};
+/// fn example(step: &mut Step<'_>, series: Counter<u64>) {
+///     step.add(series, 1);
+/// }
+/// ```
 pub struct Counter<T> {
     pub(crate) schema: u32,
     pub(crate) word: u16,
@@ -17,16 +49,20 @@ pub struct Counter<T> {
 
 /// A gauge: goes up and down. `T` is `i64` or `f64`.
 ///
-/// ```compile_fail
-/// # fn gauges_cannot_observe(step: &mut tachometer::Step<'_>, gauge: tachometer::Gauge<f64>) {
-/// step.observe(gauge, 1.0);
-/// # }
+/// A gauge can't observe, as a histogram can:
+///
+/// ```compile_fail,E0308
+/// # use tachometer::{Gauge, Step};
+/// fn example(step: &mut Step<'_>, series: Gauge<f64>) {
+///     step.observe(series, 1.0);
+/// }
 /// ```
 ///
 /// ```
-/// # fn gauges_can_be_set(step: &mut tachometer::Step<'_>, gauge: tachometer::Gauge<f64>) {
-/// step.set(gauge, 1.0);
-/// # }
+/// # use tachometer::{Histogram, Step};
+/// fn example(step: &mut Step<'_>, series: Histogram<f64>) {
+///     step.observe(series, 1.0);
+/// }
 /// ```
 pub struct Gauge<T> {
     pub(crate) schema: u32,

@@ -80,16 +80,24 @@ pub(crate) struct Source<'e> {
 
 impl Rows {
     /// Forgets what it held and takes over `sources`.
+    ///
+    /// What it shares already it keeps: reference counts are written by no warm snapshot, as they may lie on a cache line
+    /// that recorders read.
     fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = Source<'e>>) {
-        self.heads.clear();
-        self.infos.clear();
+        self.heads.truncate(sources.len());
         self.words.resize(sources.len() * layout.row_len(), 0);
-        for (source, row) in sources.zip(self.words.chunks_exact_mut(layout.row_len())) {
+        self.infos.resize_with(sources.len() * layout.infos.len(), || None);
+        let rows = self.words.chunks_exact_mut(layout.row_len());
+        for (index, (source, row)) in sources.zip(rows).enumerate() {
             let (words, aside) = row.split_at_mut(layout.words);
             let reading = source.slab.read(words);
             source.slab.read_aside(aside);
-            self.heads.push(Head { labels: Arc::clone(source.labels), reading });
-            self.infos.extend(source.infos.read());
+            match self.heads.get_mut(index) {
+                Some(head) if Arc::ptr_eq(&head.labels, source.labels) => head.reading = reading,
+                Some(head) => *head = Head { labels: Arc::clone(source.labels), reading },
+                None => self.heads.push(Head { labels: Arc::clone(source.labels), reading }),
+            }
+            source.infos.read(&mut self.infos[index * layout.infos.len()..][..layout.infos.len()]);
         }
     }
 }
@@ -153,6 +161,13 @@ impl Snapshot {
         engines: impl ExactSizeIterator<Item = Source<'e>>,
         alike: &Alike,
     ) {
+        if self
+            .schema
+            .as_ref()
+            .is_none_or(|own| own.layout(Scope::Engine).schema != schema.layout(Scope::Engine).schema)
+        {
+            self.schema = Some(schema.clone());
+        }
         let [engine_rows, registry_rows] = &mut self.rows;
         engine_rows.fill(schema.layout(Scope::Engine), engines);
         registry_rows.fill(schema.layout(Scope::Registry), registry.into_iter());
@@ -162,7 +177,6 @@ impl Snapshot {
             let readings = engine_rows.infos.iter().skip(info).step_by(infos);
             alike.newest(info, readings.map(|reading| reading.as_ref().map(|reading| reading.value)), newest);
         }
-        self.schema = Some(schema.clone());
     }
 }
 

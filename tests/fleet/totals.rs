@@ -33,6 +33,14 @@ fn the_json_object_has_exactly_the_documented_fields() {
 }
 
 #[test]
+fn the_readme_says_how_many_engines_there_are_and_where() {
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains("# four simulated engines replay a workload; scrape http://127.0.0.1:9464/metrics"));
+    assert_eq!(replay(&["--limit", "1"])["engines"].as_array().map(Vec::len), Some(4));
+    assert!(String::from_utf8_lossy(&run(&["--help"]).stdout).contains("[default: 127.0.0.1:9464]"));
+}
+
+#[test]
 fn a_mixed_engine_counts_what_was_worked_out_by_hand() {
     for (definition, sum) in
         [("computed", COMPUTED + GENERATED), ("all-sources", PROMPTS + GENERATED), ("scheduled", COMPUTED + GENERATED)]

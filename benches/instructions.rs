@@ -1,0 +1,168 @@
+//! Instructions of the main operations: `scripts/instructions` prints the table. Where times are noisy, these numbers are the same
+//! in each run.
+//!
+//! Runs itself under valgrind, an operation at a time, and has only [`counted`] looked into. As in the bench `record`, what an
+//! operation in a step makes the next step do for it is part of its price, and so is fetching its value. The engine has the
+//! vLLM base set: histograms of f64 have 19 bounds, those of u64 have 13.
+
+mod common;
+
+use std::{env, hint::black_box, process::Command};
+
+use tachometer::{Recorder, Step};
+
+use crate::common::{
+    Latencies, Rotation, random, spread_integer,
+    vllm::{Fleet, Steps},
+};
+
+/// Repetitions: enough to share the refreshing of the resting copy, now and then, and to come to whole numbers.
+const ROUNDS: u64 = 4_096;
+
+/// Operations, and how many of them a step holds: so few that its log doesn't overflow.
+const IN_A_STEP: [(&str, u64); 8] = [
+    ("add, u64", 64),
+    ("add, f64", 64),
+    ("set, f64", 64),
+    ("observe, f64", 64),
+    ("observe, u64", 64),
+    ("observe_n, f64", 64),
+    ("observe_all of 64, spread", 8),
+    ("observe_all of 64, clustered", 8),
+];
+
+const EMPTY: &str = "an empty step";
+
+/// What isn't an operation in a step.
+const OTHERS: [&str; 6] = [
+    EMPTY,
+    "an addition, discarded",
+    "a vLLM step, batch of 1",
+    "a vLLM step, batch of 256",
+    "a snapshot of one engine",
+    "a line of a page",
+];
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--bench"] => print_table(),
+        // As a test: each once.
+        [] | ["--test"] | ["--test", "--bench"] => {
+            let in_a_step = IN_A_STEP.iter().map(|(name, _)| name);
+            in_a_step.chain(&OTHERS).for_each(|name| _ = run(name, 1));
+        }
+        [name, a_step] => println!("{}", run(name, a_step.parse().expect("a number"))),
+        _ => panic!("--bench, --test, or an operation and how many of it a step holds; not {arguments:?}"),
+    }
+}
+
+fn print_table() {
+    println!("| instructions | in a step | as a step of its own |\n|---|---|---|");
+    let empty = instructions(EMPTY, 1);
+    for (name, a_step) in IN_A_STEP {
+        let in_a_step = instructions(name, a_step) - empty / a_step as f64;
+        println!("| {name} | {in_a_step:.0} | {:.0} |", instructions(name, 1));
+    }
+    for name in OTHERS {
+        println!("| {name} | | {:.0} |", instructions(name, 1));
+    }
+}
+
+/// Instructions of an operation when a step holds `a_step` of it, as a run of its own under valgrind counts them.
+fn instructions(name: &str, a_step: u64) -> f64 {
+    let this = env::current_exe().expect("a bench is a file");
+    let valgrind = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=instructions::counted*"])
+        .arg(this)
+        .args([name, &a_step.to_string()])
+        .output()
+        .expect("valgrind is installed");
+    let [elements, log] = [valgrind.stdout, valgrind.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let collected = log.lines().find_map(|line| number(line.split_once("Collected :")?.1));
+    let counted = collected.zip(number(&elements)).filter(|(collected, _)| *collected > 0.0);
+    let (collected, elements) = counted.unwrap_or_else(|| panic!("valgrind counted nothing: {log}"));
+    collected / ROUNDS as f64 / elements
+}
+
+/// Whose instructions are counted.
+#[inline(never)]
+fn counted(mut operation: impl FnMut()) {
+    (0..ROUNDS).for_each(|_| operation());
+}
+
+/// Runs an operation again and again. Returns how many of it a round has.
+fn run(name: &str, a_step: u64) -> u64 {
+    let mut fleet = Fleet::new(1);
+    fleet.run(); // so that nothing is done for the first time
+    match name {
+        "a vLLM step, batch of 1" => vllm_step(fleet, 1),
+        "a vLLM step, batch of 256" => vllm_step(fleet, 256),
+        "a snapshot of one engine" => {
+            let mut snapshot = fleet.snapshot();
+            counted(|| fleet.registry.snapshot(black_box(&mut snapshot)));
+            1
+        }
+        "a line of a page" => page(&fleet),
+        _ => {
+            in_a_step(fleet, name, a_step);
+            a_step
+        }
+    }
+}
+
+fn in_a_step(mut fleet: Fleet, name: &str, a_step: u64) {
+    let set = fleet.families;
+    let mut random = random();
+    let [spread, clustered] =
+        Latencies::ALL.map(|(_, latencies)| latencies.rotation(&fleet.bounds(set.inter_token_latency)));
+    let (mut spread, mut clustered) = (spread, clustered);
+    let mut tokens = Rotation::new(|| spread_integer(&fleet.bounds(set.iteration_tokens), &mut random));
+    let recorder = &mut fleet.recorders[0];
+    let seconds = set.inter_token_latency;
+    match name {
+        EMPTY => counted(|| recorder.step().commit()),
+        "an addition, discarded" => {
+            recorder.step().commit(); // leaves nothing to catch up
+            counted(|| recorder.step().add(set.prompt_tokens, tokens.next()));
+        }
+        "add, u64" => steps(recorder, a_step, |step| step.add(set.prompt_tokens, tokens.next())),
+        "add, f64" => steps(recorder, a_step, |step| step.add(set.estimated_flops, clustered.next())),
+        "set, f64" => steps(recorder, a_step, |step| step.set(set.kv_cache_usage, clustered.next())),
+        "observe, f64" => steps(recorder, a_step, |step| step.observe(seconds, spread.next())),
+        "observe, u64" => steps(recorder, a_step, |step| step.observe(set.iteration_tokens, tokens.next())),
+        "observe_n, f64" => steps(recorder, a_step, |step| step.observe_n(seconds, spread.next(), 3)),
+        "observe_all of 64, spread" => steps(recorder, a_step, |step| step.observe_all(seconds, spread.window(64))),
+        "observe_all of 64, clustered" => {
+            steps(recorder, a_step, |step| step.observe_all(seconds, clustered.window(64)));
+        }
+        _ => panic!("no operation is called {name:?}"),
+    }
+}
+
+/// Counts steps of `a_step` operations.
+fn steps(recorder: &mut Recorder, a_step: u64, mut operation: impl FnMut(&mut Step<'_>)) {
+    counted(|| {
+        let mut step = recorder.step();
+        (0..a_step).for_each(|_| operation(&mut step));
+        step.commit();
+    });
+}
+
+fn vllm_step(mut fleet: Fleet, batch: usize) -> u64 {
+    let mut steps = Steps::new(&fleet, batch, Latencies::Clustered);
+    let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
+    counted(|| recorder.record(|step| steps.record(recording, step)));
+    1
+}
+
+fn page(fleet: &Fleet) -> u64 {
+    let mut page = Vec::new();
+    fleet.registry.render(&mut page);
+    counted(|| {
+        page.clear();
+        fleet.registry.render(black_box(&mut page));
+    });
+    page.iter().filter(|byte| **byte == b'\n').count() as u64
+}

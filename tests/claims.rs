@@ -1,0 +1,135 @@
+//! The numbers that the documentation states, and that no other test measures: each is measured here and looked for where it stands.
+//!
+//! Elsewhere: bytes in `footprint.rs`, dependencies in `readme.rs`, the log, its refreshes and cache lines in `src/tests/slab.rs`, the
+//! words of a slab in `src/schema/tests.rs`, and 1 against 1,001 tokens in `vllm.rs`.
+
+use tachometer::{AttachError, Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, exposition, vllm};
+
+const README: &str = include_str!("../README.md");
+const DESIGN: &str = include_str!("../DESIGN.md");
+const SCHEMA: &str = include_str!("../src/schema/mod.rs");
+
+/// Whether `words` stand in a text, wherever its lines break.
+#[track_caller]
+fn assert_says(text: &str, words: &str) {
+    let text: Vec<_> = text.split_whitespace().filter(|word| *word != "///").collect();
+    assert!(text.join(" ").contains(words), "not said any more: {words:?}");
+}
+
+/// 65536 as 65,536.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap());
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// An engine of a schema with one histogram.
+fn histogram<T: tachometer::ObservationValue>(bounds: &[f64]) -> (Registry, Engine, Recorder, Histogram<T>) {
+    let mut schema = Schema::builder();
+    let histogram = schema.histogram("histogram", "A histogram.", bounds).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let recorder = engine.recorder().unwrap();
+    (registry, engine, recorder, histogram)
+}
+
+fn snapshot(registry: &Registry) -> Snapshot {
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    snapshot
+}
+
+#[test]
+fn samples_of_an_engine() {
+    let samples = |with_vllm: bool| {
+        let mut schema = Schema::builder().engine_labels(["engine"]);
+        if with_vllm {
+            vllm::Families::declare(&mut schema, &vllm::Config::new()).unwrap();
+        }
+        let registry = Registry::new(schema.build().unwrap());
+        let _engine = registry.attach(["0"]).unwrap();
+        let mut page = Vec::new();
+        registry.render(&mut page);
+        String::from_utf8(page).unwrap().lines().filter(|line| !line.starts_with('#')).count()
+    };
+    assert_says(README, &format!("vLLM set ({} samples an engine)", samples(true)));
+    assert_eq!(samples(false), 3);
+    assert_says(SCHEMA, "three of the crate's own");
+}
+
+#[test]
+fn limits_unless_set() {
+    let registry = Registry::new(Schema::builder().engine_labels(["engine"]).build().unwrap());
+    let attach = |engine: usize| registry.attach([engine.to_string()]);
+    let engines: Vec<Engine> = (0..).map_while(|engine| attach(engine).ok()).collect();
+    assert_eq!(attach(engines.len()).unwrap_err(), AttachError::TooManyEngines { limit: engines.len() });
+    assert_says(SCHEMA, &format!("attached at a time. {} unless set", grouped(engines.len())));
+
+    let mut schema = Schema::builder();
+    let bounds: Vec<f64> = (0..97).map(f64::from).collect(); // with +Inf, sum and count a hundred samples
+    let mut declare = |n: usize| schema.histogram::<u64>(&format!("h{n}"), "", &bounds).declare();
+    let samples = 100 * (0..).take_while(|n| declare(*n).is_ok()).count();
+    let error = schema.counter::<u64>("one_more", "").declare().unwrap_err();
+    assert_eq!(error, SchemaError::TooManySamples { family: "one_more".into(), limit: samples });
+    assert_says(SCHEMA, &format!("of the crate's own each. {} unless set", grouped(samples)));
+}
+
+#[test]
+fn a_bucket_takes_at_most_two_to_the_62_from_observe_n() {
+    let (registry, _engine, mut recorder, histogram) = histogram::<u64>(&[1.0]);
+    let counted = || snapshot(&registry).engines().next().unwrap().histogram(histogram).count();
+    recorder.observe_n(histogram, 0, (1 << 62) + 1);
+    assert_eq!(counted(), 0);
+    recorder.observe_n(histogram, 0, 1 << 62);
+    recorder.observe_n(histogram, 0, 2);
+    assert_eq!(counted(), 1 << 62);
+    assert_says(DESIGN, "A bucket takes at most 2^62 from `observe_n`");
+}
+
+/// Of a batch that falls into `buckets` buckets. One after the other its values sum up to 0, since the 1 is lost beside 1e16; in
+/// eight lanes, and in no other number, the 1 has a lane of its own, and the sum is 1.
+fn sum_of_a_batch(buckets: i32) -> f64 {
+    let bounds: Vec<f64> = (-1..buckets - 2).map(f64::from).collect();
+    let (registry, _engine, mut recorder, histogram) = histogram::<f64>(&bounds);
+    recorder.observe_all(histogram, &[1e16, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1e16]);
+    let snapshot = snapshot(&registry);
+    let view = snapshot.engines().next().unwrap().histogram(histogram);
+    assert_eq!((view.count(), view.cumulative_buckets().count()), (9, buckets as usize));
+    view.sum()
+}
+
+#[test]
+fn a_batch_is_summed_in_eight_lanes_unless_it_spreads_over_more_than_32_buckets() {
+    assert_eq!([3, 32, 33].map(sum_of_a_batch), [1.0, 1.0, 0.0]);
+    assert_says(DESIGN, "in one pass of eight lanes");
+    assert_says(DESIGN, "spreads over more than 32 buckets, goes value by value");
+}
+
+#[test]
+fn bounds_and_context_of_the_vllm_set() {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let families = vllm::Families::declare(&mut schema, &vllm::Config::new()).unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let _engine = registry.attach(["0"]).unwrap();
+    let snapshot = snapshot(&registry);
+    let latency = snapshot.engines().next().unwrap().histogram(families.inter_token_latency);
+    assert_says(README, &format!("an observation ({} bounds)", latency.cumulative_buckets().count() - 1));
+    assert!(format!("{:?}", vllm::Config::new()).contains("max_model_len: 131072"));
+    assert_says(include_str!("../src/vllm/config.rs"), "A context of 131,072 tokens");
+}
+
+#[test]
+fn versions() {
+    assert_says(README, &format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION")));
+    let version = exposition::text::CONTENT_TYPE.rsplit_once(';').unwrap().0;
+    assert_eq!(version, "text/plain; version=0.0.4");
+    assert_says(README, version);
+}
+
+#[test]
+fn the_readme_says_how_its_times_were_taken() {
+    let costs = README.split("## What it costs").nth(1).unwrap().split("|").next().unwrap();
+    for part in ["Medians", "scripts/bench", "cores", "GHz", "202", "rustc 1."] {
+        assert_says(costs, part);
+    }
+}

@@ -1,0 +1,110 @@
+//! What an engine, a family, a recorder and a snapshot take: the table "Footprint" of DESIGN.md, to the byte.
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))] // where cache lines are padded to 128 bytes
+
+#[path = "common/allocator.rs"]
+mod allocator;
+
+use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, Snapshot, Step, vllm};
+
+const LABELS: [&str; 2] = ["engine", "model_name"];
+const VALUES: [&str; 2] = ["0", "meta-llama/Llama-3.1-8B"];
+
+/// A registry of what `declare` declares.
+fn registry(labels: &[&str], declare: impl FnOnce(&mut SchemaBuilder)) -> Registry {
+    let mut schema = Schema::builder().engine_labels(labels.iter().copied());
+    declare(&mut schema);
+    Registry::new(schema.build().unwrap())
+}
+
+/// Bytes that one more engine holds.
+fn engine(labels: &[&str], values: &[&str], declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
+    let registry = registry(labels, declare);
+    let attach = || registry.attach(values.iter().copied()).unwrap();
+    drop(attach()); // the thread's first use of the list of engines allocates too
+    let (engine, bytes): (Engine, _) = allocator::held(attach);
+    let (_recorder, recorder_bytes) = allocator::held(|| engine.recorder().unwrap());
+    assert!(recorder_bytes <= 16, "a recorder holds nothing outside of itself, but a pointer an info");
+    bytes as usize
+}
+
+/// Bytes that a snapshot of 16 engines holds, an engine.
+fn snapshot(declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
+    const ENGINES: usize = 16;
+    let registry = registry(&["engine"], declare);
+    let _engines: [Engine; ENGINES] = std::array::from_fn(|engine| registry.attach([engine.to_string()]).unwrap());
+    let mut snapshot = Snapshot::new();
+    let ((), bytes) = allocator::held(|| registry.snapshot(&mut snapshot));
+    bytes as usize / ENGINES
+}
+
+fn nothing(_: &mut SchemaBuilder) {}
+
+fn counter(schema: &mut SchemaBuilder) {
+    schema.counter::<u64>("counter", "A counter.").declare().unwrap();
+}
+
+fn gauge(schema: &mut SchemaBuilder) {
+    schema.gauge::<f64>("gauge", "A gauge.").declare().unwrap();
+}
+
+fn histogram(bounds: usize) -> impl FnOnce(&mut SchemaBuilder) {
+    let bounds: Vec<f64> = (0..bounds).map(|bound| bound as f64).collect();
+    move |schema| _ = schema.histogram::<f64>("seconds", "A histogram.", &bounds).declare().unwrap()
+}
+
+fn vllm_base(schema: &mut SchemaBuilder) {
+    vllm::Families::declare(schema, &vllm::Config::new()).unwrap();
+}
+
+/// As vLLM's configuration `full` of speculative decoding, KV cache metrics, a KV consumer and LoRA.
+fn vllm_full(schema: &mut SchemaBuilder) {
+    let config = vllm::Config::new().spec_decode(3).kv_cache_metrics(true).kv_consumer(true).lora(4);
+    vllm::Families::declare(schema, &config).unwrap();
+}
+
+/// The rows of the table: what, and its bytes.
+fn measured() -> Vec<(&'static str, usize)> {
+    let (empty, labelled) = (engine(&[], &[], nothing), engine(&LABELS, &VALUES, nothing));
+    let handles = [size_of::<Counter<u64>>(), size_of::<Gauge<i64>>(), size_of::<Histogram<f64>>()];
+    assert_eq!(handles, [handles[0]; 3]);
+    assert_eq!(engine(&[], &[], gauge), engine(&[], &[], counter));
+    vec![
+        ("an engine without families and labels", empty),
+        ("– its labels, `engine=\"0\"` and a model's name of 23 bytes", labelled - empty),
+        ("– each counter or gauge", engine(&[], &[], counter) - empty),
+        ("– each histogram of 19 bounds", engine(&[], &[], histogram(19)) - empty),
+        ("– the vLLM base set", engine(&LABELS, &VALUES, vllm_base) - labelled),
+        ("– the vLLM set `full`", engine(&LABELS, &VALUES, vllm_full) - labelled),
+        ("its recorder, nearly all of it the two logs", size_of::<Recorder>()),
+        ("an open step", size_of::<Step<'_>>()),
+        ("a snapshot, for each engine without families", snapshot(nothing)),
+        ("– each counter or gauge", snapshot(counter) - snapshot(nothing)),
+        ("– the vLLM base set", snapshot(vllm_base) - snapshot(nothing)),
+        ("– the vLLM set `full`", snapshot(vllm_full) - snapshot(nothing)),
+        ("a handle", handles[0]),
+        ("all handles of the vLLM set", size_of::<vllm::Families>()),
+    ]
+}
+
+#[test]
+fn the_table_in_the_design_is_what_is_measured() {
+    let section = include_str!("../DESIGN.md").split("\n## Footprint\n").nth(1).expect("a section of that name");
+    let rows = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let cells = rows.skip(2).map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    let documented: Vec<_> = cells.map(|cells| (cells[1], cells[2].replace(',', "").parse().unwrap())).collect();
+    assert_eq!(documented, measured());
+}
+
+#[test]
+fn recorders_side_by_side_share_no_cache_line() {
+    assert!(align_of::<Recorder>() >= 128);
+}
+
+#[test]
+fn a_word_is_24_bytes_an_engine_and_8_a_snapshot() {
+    let (empty, empty_snapshot) = (engine(&[], &[], nothing), snapshot(nothing));
+    for bounds in [1, 2, 10, 100, 1_000] {
+        assert_eq!(engine(&[], &[], histogram(bounds)) - empty, 24 * (bounds + 2));
+        assert_eq!(snapshot(histogram(bounds)) - empty_snapshot, 8 * (bounds + 2));
+    }
+}
