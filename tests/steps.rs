@@ -275,6 +275,13 @@ fn a_batch_rejects_only_what_cannot_be_counted() {
 }
 
 #[test]
+fn a_batch_whose_float_sum_overflows_goes_value_by_value() {
+    let mut rig = Rig::new();
+    rig.recorder.observe_all(rig.seconds, &[f64::MAX, f64::MAX, 1.0]);
+    assert_eq!(rig.seen(), Seen { step: 1, seconds: (2, f64::MAX), rejected: 1, ..NOTHING });
+}
+
+#[test]
 fn rejections_stay_when_the_step_is_discarded() {
     let mut rig = Rig::new();
     let mut step = rig.recorder.step();

@@ -1,0 +1,13 @@
+//! The crate against a naive twin: any operations, done to both, must leave the same in every snapshot and on every page.
+//!
+//! `tests/step_model.rs` runs it on random operations, `fuzz/` on what a fuzzer makes of them. Both decode bytes into a
+//! [`plan::Plan`] (the schema) and [`op::Op`]s; [`run`] applies them.
+
+pub(crate) mod bytes;
+pub(crate) mod op;
+mod page;
+pub(crate) mod plan;
+mod twin;
+mod world;
+
+pub(crate) use self::world::run;

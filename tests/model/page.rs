@@ -1,0 +1,112 @@
+//! The page that a twin would print, as samples, compared with what a parser that isn't ours reads.
+
+use super::{
+    plan::{Family, Plan},
+    twin::{Cell, TwinEngine},
+};
+use crate::common;
+
+/// A sample that the page must have.
+struct Sample {
+    name: String,
+    labels: Vec<(String, String)>,
+    number: Number,
+    /// How far a float may be off.
+    slack: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Number {
+    Integer(i128),
+    Float(f64),
+}
+
+/// Fails unless the page has just the samples of these engines.
+pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine]) {
+    let expected: Vec<Sample> = engines.iter().flat_map(|engine| samples(plan, engine)).collect();
+    check_integers(page, &expected);
+    let mut read = common::parse(page);
+    for Sample { name, labels, number, slack } in expected {
+        let number = match number {
+            // This parser reads a count as an `i64`.
+            Number::Integer(count) if name.ends_with("_count") => count.min(i64::MAX.into()) as f64,
+            Number::Integer(integer) => integer as f64,
+            Number::Float(float) => float,
+        };
+        let key = (name, labels);
+        let seen = read.remove(&key).unwrap_or_else(|| panic!("{key:?} isn't in\n{page}"));
+        let same = seen == number || seen.is_nan() && number.is_nan() || (seen - number).abs() <= slack;
+        assert!(same, "{key:?} is {seen}, not {number}, in\n{page}");
+    }
+    assert!(read.is_empty(), "{read:?} doesn't belong in\n{page}");
+}
+
+/// Compares integers by their digits: the parser reads those beyond an `i64` as floats.
+fn check_integers(page: &str, expected: &[Sample]) {
+    let samples = page.lines().filter(|line| !line.starts_with('#'));
+    let parts = samples.filter_map(|line| Some((line.split(['{', ' ']).next()?, line.rsplit(' ').next()?)));
+    let mut seen: Vec<_> =
+        parts.filter_map(|(name, number)| Some((name.to_owned(), number.parse::<i128>().ok()?))).collect();
+    let integer = |sample: &Sample| match sample.number {
+        Number::Integer(integer) => Some((sample.name.clone(), integer)),
+        Number::Float(_) => None,
+    };
+    let mut expected: Vec<_> = expected.iter().filter_map(integer).collect();
+    seen.sort();
+    expected.sort();
+    assert_eq!(seen, expected, "integers of\n{page}");
+}
+
+fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
+    let engine_labels: Vec<_> = plan.engine_labels.iter().cloned().zip(engine.values.iter().cloned()).collect();
+    let own = [
+        ("tachometer_rejected_observations_total", engine.rejected),
+        ("tachometer_discarded_steps_total", engine.discarded),
+        ("tachometer_foreign_handles_total", 0),
+    ];
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut add = |name: String, labels: &[&[(String, String)]], number, slack| {
+        let mut labels = labels.concat();
+        labels.sort();
+        samples.push(Sample { name, labels, number, slack });
+    };
+    for (name, count) in own {
+        add(name.to_owned(), &[&engine_labels], Number::Integer(count.into()), 0.0);
+    }
+    for ((family, set), cell) in &engine.committed {
+        let family = &plan.families[*family];
+        for (suffix, bound, number, slack) in family.numbers(cell) {
+            let bound: Vec<_> = bound.map(|bound| ("le".to_owned(), bound)).into_iter().collect();
+            add(format!("{}{suffix}", family.name), &[&engine_labels, set, &bound], number, slack);
+        }
+    }
+    samples
+}
+
+impl Family {
+    /// A series' samples: suffix of the name, upper bound, number, slack.
+    fn numbers(&self, cell: &Cell) -> Vec<(&'static str, Option<String>, Number, f64)> {
+        let suffix = if self.kind.is_counter() { "_total" } else { "" };
+        let (buckets, sum, slack) = match cell {
+            Cell::U64(value) => return vec![(suffix, None, Number::Integer((*value).into()), 0.0)],
+            Cell::I64(value) => return vec![(suffix, None, Number::Integer((*value).into()), 0.0)],
+            Cell::F64(value) => return vec![(suffix, None, Number::Float(*value), 0.0)],
+            Cell::HistogramU64 { buckets, sum } => (buckets, Number::Integer((*sum).into()), 0.0),
+            Cell::HistogramF64 { buckets, sum } => (buckets, Number::Float(sum.value), sum.slack),
+        };
+        let counts = cumulative(buckets);
+        let count = *counts.last().expect("the overflow bucket");
+        let bounds = self.bounds.iter().chain([&f64::INFINITY]).map(f64::to_string);
+        let buckets = bounds.zip(counts).map(|(bound, n)| ("_bucket", Some(bound), Number::Integer(n.into()), 0.0));
+        let totals = [("_sum", None, sum, slack), ("_count", None, Number::Integer(count.into()), 0.0)];
+        let sum_can_fall = self.bounds.iter().any(|bound| *bound < 0.0);
+        buckets.chain(totals.into_iter().filter(|_| !sum_can_fall)).collect()
+    }
+}
+
+/// Observations at or below each bound; cut off at the greatest `u64`.
+pub(crate) fn cumulative(buckets: &[u64]) -> Vec<u64> {
+    (1..=buckets.len())
+        .map(|end| buckets[..end].iter().fold(0_u64, |count, bucket| count.saturating_add(*bucket)))
+        .collect()
+}

@@ -1,0 +1,253 @@
+//! What the documentation promises, done in the simplest way: maps from label sets to numbers, buckets found bound by
+//! bound, a step that is a copy of everything. Knows nothing of slabs.
+
+use std::collections::BTreeMap;
+
+use super::{
+    op::{Call, Place, Way},
+    plan::{Kind, LabelSet, Plan},
+};
+
+/// What was recorded, by family and label set.
+pub(crate) type Numbers = BTreeMap<(usize, LabelSet), Cell>;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    U64(u64),
+    I64(i64),
+    F64(f64),
+    /// Observations in each bucket, not cumulative; the overflow bucket last.
+    HistogramU64 {
+        buckets: Vec<u64>,
+        sum: u64,
+    },
+    HistogramF64 {
+        buckets: Vec<u64>,
+        sum: Sum,
+    },
+}
+
+/// A float's sum, and how far the true one may be from it: `observe_all` adds in another order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sum {
+    pub(crate) value: f64,
+    pub(crate) slack: f64,
+}
+
+/// One bucket takes no more from `observe_n`.
+const MAX_BUCKET_COUNT: u64 = 1 << 62;
+
+pub(crate) struct TwinEngine {
+    /// Values of the engine labels.
+    pub(crate) values: Vec<String>,
+    pub(crate) attached: bool,
+    /// Its recorder is in use.
+    pub(crate) leased: bool,
+    /// Steps committed.
+    pub(crate) step: u64,
+    pub(crate) committed: Numbers,
+    pub(crate) rejected: u64,
+    pub(crate) discarded: u64,
+    /// A step was leaked, which shows as discarded when the next one opens, or the recorder is dropped.
+    leaked: bool,
+    open: Numbers,
+}
+
+impl TwinEngine {
+    pub(crate) fn new(values: Vec<String>, plan: &Plan) -> Self {
+        let zero = |kind, bounds: &[f64]| match kind {
+            Kind::CounterU64 => Cell::U64(0),
+            Kind::GaugeI64 => Cell::I64(0),
+            Kind::CounterF64 | Kind::GaugeF64 => Cell::F64(0.0),
+            Kind::HistogramU64 => Cell::HistogramU64 { buckets: vec![0; bounds.len() + 1], sum: 0 },
+            Kind::HistogramF64 => {
+                Cell::HistogramF64 { buckets: vec![0; bounds.len() + 1], sum: Sum { value: 0.0, slack: 0.0 } }
+            }
+        };
+        let mut committed = Numbers::new();
+        for (index, family) in plan.families.iter().enumerate() {
+            let cells = family.series().into_iter().map(|set| ((index, set), zero(family.kind, &family.bounds)));
+            committed.extend(cells);
+        }
+        Self {
+            values,
+            attached: true,
+            leased: false,
+            step: 0,
+            committed,
+            rejected: 0,
+            discarded: 0,
+            leaked: false,
+            open: Numbers::new(),
+        }
+    }
+
+    pub(crate) fn open(&mut self) {
+        self.count_leaked();
+        self.open = self.committed.clone();
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.committed = std::mem::take(&mut self.open);
+        self.step += 1;
+    }
+
+    pub(crate) fn discard(&mut self) {
+        self.discarded += 1;
+    }
+
+    pub(crate) fn leak(&mut self) {
+        self.leaked = true;
+    }
+
+    pub(crate) fn drop_recorder(&mut self) {
+        self.count_leaked();
+        self.leased = false;
+    }
+
+    fn count_leaked(&mut self) {
+        self.discarded += u64::from(std::mem::take(&mut self.leaked));
+    }
+
+    fn reject(&mut self, n: u64) {
+        self.rejected = self.rejected.saturating_add(n);
+    }
+
+    fn cell(&mut self, plan: &Plan, place: Place) -> &mut Cell {
+        let set = plan.families[place.family].series().swap_remove(place.series);
+        self.open.get_mut(&(place.family, set)).expect("the family was declared")
+    }
+
+    /// Records into the open step.
+    pub(crate) fn record(&mut self, plan: &Plan, place: Place, call: &Call) {
+        let cell = self.cell(plan, place);
+        let bounds = &plan.families[place.family].bounds;
+        let rejected = match (cell, call) {
+            (Cell::U64(total), Call::AddU64(n)) => add_u64(total, *n),
+            (Cell::U64(total), Call::Inc) => add_u64(total, 1),
+            (Cell::F64(total), Call::AddF64(n)) => add_f64(total, *n),
+            (Cell::F64(total), Call::Inc) => add_f64(total, 1.0),
+            (Cell::I64(level), Call::SetI64(value)) => {
+                *level = *value;
+                0
+            }
+            (Cell::F64(level), Call::SetF64(value)) => {
+                *level = *value;
+                0
+            }
+            (Cell::HistogramU64 { buckets, sum }, Call::ObserveU64(way)) => {
+                way.each(|value, n| observe_u64(bounds, buckets, sum, value, n))
+            }
+            (Cell::HistogramF64 { buckets, sum }, Call::ObserveF64(way)) => {
+                let slack = sum.slack_of(way);
+                let rejected = way.each(|value, n| observe_f64(bounds, buckets, &mut sum.value, value, n));
+                sum.slack += slack;
+                rejected
+            }
+            (_, Call::Reject(n)) => *n,
+            (cell, call) => panic!("{call:?} doesn't fit {cell:?}"),
+        };
+        self.reject(rejected);
+    }
+
+    /// The calls to make for `call`, whose outcome the documentation leaves open where a float's sum is about to overflow:
+    /// it depends on the order of additions. Then a batch goes value by value; and what meets a sum that isn't known to
+    /// the last digit is left out.
+    pub(crate) fn settled(&mut self, plan: &Plan, place: Place, call: &Call) -> Vec<Call> {
+        let (Cell::HistogramF64 { sum, .. }, Call::ObserveF64(way)) = (self.cell(plan, place), call) else {
+            return vec![call.clone()];
+        };
+        match way {
+            _ if sum.value.abs() + way.magnitude() < 1e300 => vec![call.clone()],
+            _ if sum.slack > 0.0 => Vec::new(),
+            Way::All(values) => values.iter().map(|value| Call::ObserveF64(Way::One(*value))).collect(),
+            Way::One(_) | Way::Times(..) => vec![call.clone()],
+        }
+    }
+}
+
+impl<T: Copy> Way<T> {
+    /// Observes each value (so many times) with `observe`, which says whether it could be counted. Returns how many couldn't.
+    fn each(&self, mut observe: impl FnMut(T, u64) -> Option<()>) -> u64 {
+        let mut rejected_of = |value, n| if observe(value, n).is_some() { 0 } else { n };
+        match self {
+            Self::One(value) => rejected_of(*value, 1),
+            Self::Times(value, n) => rejected_of(*value, *n),
+            Self::All(values) => values.iter().map(|value| rejected_of(*value, 1)).sum(),
+        }
+    }
+}
+
+impl Way<f64> {
+    /// How much the values could change a sum, without their signs.
+    fn magnitude(&self) -> f64 {
+        let finite = |value: &f64| if value.is_finite() { value.abs() } else { 0.0 };
+        match self {
+            Self::One(value) => finite(value),
+            Self::Times(value, n) => finite(value) * *n as f64,
+            Self::All(values) => values.iter().map(finite).sum(),
+        }
+    }
+}
+
+impl Sum {
+    /// What `way` adds to the slack: the usual bound on the error of a sum of so many terms, for each of the two orders,
+    /// doubled to cover its own rounding.
+    fn slack_of(&self, way: &Way<f64>) -> f64 {
+        let terms = match way {
+            _ if self.is_exact_with(way) => return 0.0,
+            Way::All(values) => values.len(),
+            Way::One(_) | Way::Times(..) => 1,
+        };
+        2.0 * terms as f64 * f64::EPSILON * (self.value.abs() + way.magnitude())
+    }
+
+    /// Whether the order of additions can't matter: there is only one, or all partial sums are multiples of 2^-20 below 2^32.
+    fn is_exact_with(&self, way: &Way<f64>) -> bool {
+        let exact = |value: &f64| !value.is_finite() || (value * 2_f64.powi(20)).fract() == 0.0;
+        let order_is_fixed = match way {
+            Way::One(_) | Way::Times(..) => true,
+            Way::All(values) => {
+                let small = self.value.abs() + way.magnitude() < 2_f64.powi(32);
+                small && exact(&self.value) && values.iter().all(exact)
+            }
+        };
+        self.slack == 0.0 && order_is_fixed
+    }
+}
+
+fn add_u64(total: &mut u64, n: u64) -> u64 {
+    let sum = total.checked_add(n);
+    *total = sum.unwrap_or(*total);
+    u64::from(sum.is_none())
+}
+
+fn add_f64(total: &mut f64, n: f64) -> u64 {
+    let countable = n.is_finite() && n >= 0.0 && (*total + n).is_finite();
+    *total += if countable { n } else { 0.0 };
+    u64::from(!countable)
+}
+
+fn observe_u64(bounds: &[f64], buckets: &mut [u64], sum: &mut u64, value: u64, n: u64) -> Option<()> {
+    // Exact: a bound beyond the integers is cut off at their ends, which are beyond any u64.
+    let at_most = |bound: &f64| i128::from(value) <= bound.floor() as i128;
+    let bucket = bounds.iter().position(at_most).unwrap_or(bounds.len());
+    let new_sum = sum.checked_add(value.checked_mul(n)?)?;
+    buckets[bucket] = new_count(buckets[bucket], n)?;
+    *sum = new_sum;
+    Some(())
+}
+
+fn observe_f64(bounds: &[f64], buckets: &mut [u64], sum: &mut f64, value: f64, n: u64) -> Option<()> {
+    let any_negative = bounds.iter().any(|bound| *bound < 0.0);
+    let countable = value.is_finite() && (value >= 0.0 || any_negative);
+    let new_sum = Some(*sum + value * n as f64).filter(|sum| countable && sum.is_finite())?;
+    let bucket = bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len());
+    buckets[bucket] = new_count(buckets[bucket], n)?;
+    *sum = new_sum;
+    Some(())
+}
+
+fn new_count(count: u64, n: u64) -> Option<u64> {
+    count.checked_add(n).filter(|count| n == 1 || *count <= MAX_BUCKET_COUNT)
+}
