@@ -11,10 +11,13 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
 use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, Step, vllm};
 
-use crate::common::{Latencies, Rotation, random, spread_integer, vllm::Fleet};
+use crate::common::{
+    Latencies, Rotation, random, spread_integer,
+    vllm::{Fleet, Steps, full},
+};
 
 /// Operations in a step.
 const OPERATIONS: u64 = 64;
@@ -28,6 +31,7 @@ fn main() {
     scalars(&mut criterion);
     observations(&mut criterion);
     batches(&mut criterion);
+    optional_families(&mut criterion);
     criterion.final_summary();
 }
 
@@ -140,5 +144,20 @@ fn batches(criterion: &mut Criterion) {
         bench(&mut group, &format!("observe_all_{BATCH}_{name}"), recorder, BATCHES, |step, _| {
             step.observe_all(*seconds, values.window(BATCH));
         });
+    }
+}
+
+/// A whole vLLM step of a decode batch, as the optional families are off or on: the stats are the same.
+fn optional_families(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("record/vllm_step");
+    for (name, config) in [("base", vllm::Config::new()), ("full", full())] {
+        for batch in [1, BATCH] {
+            let mut fleet = Fleet::with(&config, 1);
+            let mut steps = Steps::new(&fleet, batch, Latencies::Clustered);
+            let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
+            group.bench_function(BenchmarkId::new(name, batch), |bencher| {
+                bencher.iter(|| recorder.record(|step| steps.record(recording, step)));
+            });
+        }
     }
 }

@@ -96,6 +96,14 @@ fn the_table_in_the_design_is_what_is_measured() {
 }
 
 #[test]
+fn the_readme_says_what_an_engine_of_the_vllm_set_takes() {
+    let kilobytes = |declare| format!("{:.1} kB", engine(&LABELS, &VALUES, declare) as f64 / 1e3);
+    let [base, full] = [kilobytes(vllm_base as fn(&mut SchemaBuilder)), kilobytes(vllm_full)];
+    let words = format!("{base} with nothing optional, {full} with the options");
+    assert!(include_str!("../README.md").contains(&words), "not said any more: {words:?}");
+}
+
+#[test]
 fn recorders_side_by_side_share_no_cache_line() {
     assert!(align_of::<Recorder>() >= 128);
 }

@@ -1,11 +1,11 @@
-//! Engines with the vLLM base set, and steps to record into them.
+//! Engines with the vLLM set, and steps to record into them.
 
 use fastrand::Rng;
 use tachometer::{
     Engine, Histogram, ObservationValue, Recorder, Registry, Schema, Snapshot, Step,
     vllm::{
-        CacheStats, Config, Families, FinishReason, FinishedRequest, IterationStats, PromptTokens, Recording,
-        SchedulerStats, StepStats,
+        CacheStats, Config, Eviction, Families, FinishReason, FinishedRequest, IterationStats, KvFetchStats, LoraStats,
+        PromptTokens, Recording, SchedulerStats, SpecDecodeStats, StepStats,
     },
 };
 
@@ -30,9 +30,14 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
+    /// Engines with nothing optional.
     pub(crate) fn new(engines: usize) -> Self {
+        Self::with(&Config::new(), engines)
+    }
+
+    pub(crate) fn with(config: &Config, engines: usize) -> Self {
         let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
-        let families = Families::declare(&mut schema, &Config::new()).expect("vLLM's families are valid");
+        let families = Families::declare(&mut schema, config).expect("vLLM's families are valid");
         let schema = schema.build().expect("the engine labels are valid");
         let registry = Registry::new(schema.clone());
         let attach = |engine: usize| registry.attach([engine.to_string(), "meta-llama/Llama-3.1-8B".to_owned()]);
@@ -65,9 +70,31 @@ impl Fleet {
     }
 }
 
+/// The optional families of a server with speculative decoding, LoRA adapters, KV transfer and measured blocks.
+pub(crate) fn full() -> Config {
+    Config::new().spec_decode(3).lora(4).kv_consumer(true).kv_cache_metrics(true)
+}
+
+/// What a step reports for the families of [`full`]. They add 8 additions, 3 gauges, 4 observations and an info whose label values
+/// stay the same.
+fn with_everything(scheduler: SchedulerStats<'static>) -> SchedulerStats<'static> {
+    SchedulerStats {
+        kv_fetch: KvFetchStats { in_progress: scheduler.waiting, ..KvFetchStats::default() },
+        spec_decode: Some(SpecDecodeStats {
+            drafts: scheduler.running,
+            draft_tokens: 3 * scheduler.running,
+            accepted_tokens: scheduler.running,
+            accepted_per_position: &[7, 5, 3],
+        }),
+        evictions: &[Eviction { lifetime: 40.0, idle: 3.0, reuse_gaps: &[0.2, 8.0] }],
+        lora: Some(LoraStats { running: &["sql", "chat"], waiting: &["code"], wall_time: 1.7e9 }),
+        ..scheduler
+    }
+}
+
 /// Steps of a batch of requests, as an engine reports them.
 ///
-/// Without perf and connector statistics these are 12 additions to counters, 5 gauges, one observation of
+/// Without perf and connector statistics, and with nothing optional, these are 12 additions to counters, 5 gauges, one observation of
 /// iteration tokens, an inter-token latency a request, and for each of max(1, batch / 64) finished requests
 /// 13 observations, one time to first token and one addition.
 pub(crate) struct Steps {
@@ -91,7 +118,7 @@ impl Steps {
         let mut random = random();
         Self {
             batch,
-            schedulers: Rotation::of(STATS, || scheduler(&mut random)),
+            schedulers: Rotation::of(STATS, || with_everything(scheduler(&mut random))),
             prompts: Rotation::of(STATS, || prompt(&iteration_bounds, &mut random)),
             latencies: latencies.rotation(&fleet.bounds(families.inter_token_latency)),
             first_tokens: Rotation::new(|| spread(&first_token_bounds, &mut random)),

@@ -65,6 +65,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bytes_of_transfers_go_from_2_kib_to_8_gib() {
+        assert_eq!(TRANSFER_BYTES[..3], [2048.0, 8192.0, 32768.0]);
+        assert_eq!(TRANSFER_BYTES[11], 8.0 * 1024.0 * 1024.0 * 1024.0);
+    }
+
+    #[test]
     fn request_tokens_go_up_to_the_limit() {
         assert_eq!(one_two_five(0), [1.0]);
         assert_eq!(one_two_five(9), [1.0, 2.0, 5.0]);
