@@ -144,6 +144,13 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// A gauge as this step has it: as set in this step, or else by the newest committed one. So state of your own that belongs
+    /// to recorded steps can tell when a step before this one was discarded. 0 with a handle of another schema.
+    #[inline]
+    pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
+        T::from_word(if self.owns(gauge.schema) { self.slab.load(gauge.word) } else { 0 })
+    }
+
     /// Observes one value.
     #[inline]
     pub fn observe<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T) {

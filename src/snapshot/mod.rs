@@ -208,6 +208,12 @@ impl<'s> EngineView<'s> {
         self.head().labels.values.get(index).map(String::as_str)
     }
 
+    /// The values of the schema's engine labels, in their order: what [`Snapshot::engine`] finds it by. The registry has none.
+    #[must_use]
+    pub fn label_values(&self) -> &'s [String] {
+        &self.head().labels.values
+    }
+
     /// The step that all numbers come from: how many steps the engine committed before. Unchanged means that nothing was
     /// committed since.
     #[must_use]

@@ -31,6 +31,10 @@ pub struct Config {
     pub(super) nan_check: bool,
     pub(super) nixl: bool,
     pub(super) mooncake: bool,
+    pub(super) log_lines: bool,
+    pub(super) shared_hit_rates: bool,
+    pub(super) log_drafts: Option<usize>,
+    pub(super) mfu: bool,
     bounds: [Option<Vec<f64>>; BucketFamily::ALL.len()],
 }
 
@@ -51,6 +55,10 @@ impl Config {
             nan_check: false,
             nixl: false,
             mooncake: false,
+            log_lines: false,
+            shared_hit_rates: false,
+            log_drafts: None,
+            mfu: false,
             bounds: Default::default(),
         }
     }
@@ -136,6 +144,38 @@ impl Config {
     #[must_use]
     pub fn mooncake(mut self, on: bool) -> Self {
         self.mooncake = on;
+        self
+    }
+
+    /// Log lines as vLLM writes them: [`Families::log_lines`](super::Families::log_lines). They need some hidden families, and
+    /// about 75 KB an engine for the windows of their hit rates.
+    #[must_use]
+    pub fn log_lines(mut self, on: bool) -> Self {
+        self.log_lines = on;
+        self
+    }
+
+    /// With log lines: one window of hit rates over the lookups of all engines, in the order of
+    /// [`SharedHitRates::record`](super::SharedHitRates::record), as vLLM's front end has it. For servers where one thread records all
+    /// engines. Without it the line about all engines adds up the engines' own windows.
+    #[must_use]
+    pub fn shared_hit_rates(mut self, on: bool) -> Self {
+        self.shared_hit_rates = on;
+        self
+    }
+
+    /// With log lines: they tell of drafts of at most so many tokens, also without [`spec_decode`](Self::spec_decode).
+    #[must_use]
+    pub fn log_drafts(mut self, speculative_tokens: usize) -> Self {
+        self.log_drafts = Some(speculative_tokens);
+        self
+    }
+
+    /// With log lines: a line of each engine about its estimated work
+    /// ([`SchedulerStats::perf`](super::SchedulerStats::perf)).
+    #[must_use]
+    pub fn mfu(mut self, on: bool) -> Self {
+        self.mfu = on;
         self
     }
 

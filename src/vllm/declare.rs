@@ -8,6 +8,7 @@ use super::{
     families::{
         DiffusionFamilies, KvBlockFamilies, LoraFamilies, MAX_SPECULATIVE_TOKENS, PerPosition, SpecDecodeFamilies,
     },
+    log_families::LogFamilies,
 };
 use crate::{Counter, Gauge, Histogram, SchemaBuilder, SchemaError};
 
@@ -23,7 +24,7 @@ impl Families {
             return Err(DeclareError::NegativeBound { family, bound });
         }
         let spec_decode = config.spec_decode.filter(|_| !config.diffusion);
-        let mut set = Set { schema, config };
+        let mut set = Set { schema, config, hidden: false };
         // A struct literal is evaluated in the order in which it is written: that of vLLM's page.
         Ok(Self {
             iteration_tokens_definition: config.iteration_tokens,
@@ -163,19 +164,31 @@ impl Families {
                 .declare()?,
             nixl: config.nixl.then(|| NixlFamilies::declare(&mut set)).transpose()?,
             mooncake: config.mooncake.then(|| MooncakeFamilies::declare(&mut set)).transpose()?,
+            log: config.log_lines.then(|| LogFamilies::declare(&mut set, config)).transpose()?,
         })
     }
 }
 
 /// Declares families of the kinds that recur.
 pub(super) struct Set<'b> {
-    schema: &'b mut SchemaBuilder,
+    pub(super) schema: &'b mut SchemaBuilder,
     config: &'b Config,
+    /// Whether counts and levels are hidden.
+    hidden: bool,
 }
 
 impl Set<'_> {
+    /// Declares counts and levels that no page shows.
+    pub(super) fn hidden<T>(&mut self, declare: impl FnOnce(&mut Self) -> T) -> T {
+        self.hidden = true;
+        let declared = declare(self);
+        self.hidden = false;
+        declared
+    }
+
     pub(super) fn count(&mut self, name: &str, help: &str) -> Result<Counter<u64>, SchemaError> {
-        self.schema.counter(&full(name), help).declare()
+        let family = self.schema.counter(&full(name), help);
+        if self.hidden { family.hidden().declare() } else { family.declare() }
     }
 
     fn counts<const N: usize>(
@@ -184,7 +197,8 @@ impl Set<'_> {
         help: &str,
         (label, values): (&str, [&str; N]),
     ) -> Result<[Counter<u64>; N], SchemaError> {
-        self.schema.counter(&full(name), help).label(label, values).declare()
+        let family = self.schema.counter(&full(name), help).label(label, values);
+        if self.hidden { family.hidden().declare() } else { family.declare() }
     }
 
     fn amount(&mut self, name: &str, help: &str) -> Result<Counter<f64>, SchemaError> {
@@ -201,7 +215,8 @@ impl Set<'_> {
         help: &str,
         (label, values): (&str, [&str; N]),
     ) -> Result<[Gauge<i64>; N], SchemaError> {
-        self.schema.gauge(&full(name), help).label(label, values).declare()
+        let family = self.schema.gauge(&full(name), help).label(label, values);
+        if self.hidden { family.hidden().declare() } else { family.declare() }
     }
 
     fn ratio(&mut self, name: &str, help: &str) -> Result<Gauge<f64>, SchemaError> {
@@ -244,7 +259,7 @@ impl Set<'_> {
         Ok(LoraFamilies { requests_info, max_loras })
     }
 
-    fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {
+    pub(super) fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {
         let drafts = self.count("spec_decode_num_drafts", "Drafts of speculative decoding.")?;
         let draft_tokens = self.count("spec_decode_num_draft_tokens", "Tokens of drafts.")?;
         let accepted_tokens = self.count("spec_decode_num_accepted_tokens", "Tokens of drafts that were accepted.")?;
@@ -271,7 +286,7 @@ impl Set<'_> {
         })
     }
 
-    fn kv_fetch(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
+    pub(super) fn kv_fetch(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
         let stages = ["waiting_to_start", "in_progress", "completed_waiting"];
         let help = "Requests whose KV comes from another engine, by how far it has come.";
         self.levels("num_requests_kv_fetch_by_stage", help, ("stage", stages))

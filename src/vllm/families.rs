@@ -1,6 +1,6 @@
 //! The handles of vLLM's families.
 
-use super::{CacheConfig, IterationTokensDefinition, MooncakeFamilies, NixlFamilies};
+use super::{CacheConfig, IterationTokensDefinition, MooncakeFamilies, NixlFamilies, log_families::LogFamilies};
 use crate::{Counter, Gauge, Histogram, Info, Step};
 
 /// Positions of a draft that have a series of their own, at most.
@@ -113,6 +113,8 @@ pub struct Families {
     pub nixl: Option<NixlFamilies>,
     /// With [`Config::mooncake`](super::Config::mooncake).
     pub mooncake: Option<MooncakeFamilies>,
+    /// With [`Config::log_lines`](super::Config::log_lines).
+    pub(super) log: Option<LogFamilies>,
 }
 
 impl Families {

@@ -28,7 +28,11 @@ mod connector;
 mod declare;
 mod error;
 mod families;
+mod hit_rate;
+mod interval;
 mod iteration;
+mod log_families;
+mod log_line;
 mod recording;
 mod stats;
 
@@ -40,7 +44,9 @@ pub use self::{
     families::{
         AdmissionRejection, DiffusionFamilies, Families, KvBlockFamilies, LoraFamilies, PerPosition, SpecDecodeFamilies,
     },
+    hit_rate::SharedHitRates,
     iteration::Iteration,
+    log_line::{LogLevel, LogLine, LogLines, LogStyle},
     recording::Recording,
     stats::{
         CacheStats, ConnectorCacheStats, Eviction, FinishReason, FinishedRequest, IterationStats, KvFetchStats,

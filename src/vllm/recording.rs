@@ -3,7 +3,7 @@
 use super::{
     CacheConfig, CacheStats, ConnectorCacheStats, Eviction, Families, Iteration, IterationTokensDefinition,
     KvBlockFamilies, LoraFamilies, LoraStats, MooncakeStats, NixlStats, SchedulerStats, SleepState, SpecDecodeStats,
-    StepStats,
+    StepStats, hit_rate::HitRates,
 };
 use crate::{Recorder, Step};
 
@@ -20,6 +20,8 @@ use crate::{Recorder, Step};
 pub struct Recording {
     families: Families,
     lora_labels: LoraLabels,
+    /// For log lines.
+    hit_rates: Option<HitRates>,
 }
 
 /// Label values of `vllm:lora_requests_info`, in buffers that are reused.
@@ -36,7 +38,8 @@ impl Families {
     pub fn recording(&self, recorder: &mut Recorder) -> Recording {
         let max_loras = self.lora.map(|lora| lora.max_loras.to_string()).unwrap_or_default();
         let lora_labels = LoraLabels { max_loras, ..LoraLabels::default() };
-        let recording = Recording { families: *self, lora_labels };
+        let hit_rates = self.log.map(|log| HitRates::new(log.hit_rates));
+        let recording = Recording { families: *self, lora_labels, hit_rates };
         recorder.record(|step| recording.sleep_state(step, SleepState::Awake));
         recording
     }
@@ -72,6 +75,9 @@ impl Recording {
         step.add(set.prompt_tokens_cached_by_source[0], stats.prefix_cache.hits);
         if let Some(connector) = &stats.connector_prefix_cache {
             record_connector(set, step, connector);
+        }
+        if let Some(hit_rates) = &mut self.hit_rates {
+            hit_rates.scheduler(step, stats);
         }
         if let Some(drafts) = &stats.spec_decode {
             record_drafts(set, step, drafts);
@@ -110,6 +116,9 @@ impl Recording {
     pub fn mm_cache(&mut self, step: &mut Step<'_>, stats: CacheStats) {
         step.add(self.families.mm_cache_queries, stats.queries);
         step.add(self.families.mm_cache_hits, stats.hits);
+        if let Some(hit_rates) = &mut self.hit_rates {
+            hit_rates.mm_cache(step, stats);
+        }
     }
 
     /// Says whether the engine is awake. An engine is until this says otherwise.
@@ -173,7 +182,8 @@ fn record_state(set: &Families, step: &mut Step<'_>, stats: &SchedulerStats<'_>)
     step.set(capacity, clamp(stats.waiting));
     step.set(deferred, clamp(stats.deferred));
     step.set(set.kv_cache_usage, stats.kv_cache_usage);
-    if let Some([waiting_to_start, in_progress, completed_waiting]) = set.requests_kv_fetch_by_stage {
+    let stages = set.requests_kv_fetch_by_stage.or(set.log.and_then(|log| log.kv_fetch));
+    if let Some([waiting_to_start, in_progress, completed_waiting]) = stages {
         step.set(waiting_to_start, clamp(stats.kv_fetch.waiting_to_start));
         step.set(in_progress, clamp(stats.kv_fetch.in_progress));
         step.set(completed_waiting, clamp(stats.kv_fetch.completed_waiting));
@@ -191,7 +201,9 @@ fn record_connector(set: &Families, step: &mut Step<'_>, stats: &ConnectorCacheS
 }
 
 fn record_drafts(set: &Families, step: &mut Step<'_>, stats: &SpecDecodeStats<'_>) {
-    if let Some(families) = &set.spec_decode {
+    let log = set.log.as_ref();
+    let spec_decode = set.spec_decode.as_ref().or(log.and_then(|log| log.spec_decode.as_ref()));
+    if let Some(families) = spec_decode {
         step.add(families.drafts, stats.drafts);
         step.add(families.draft_tokens, stats.draft_tokens);
         step.add(families.accepted_tokens, stats.accepted_tokens);
@@ -205,6 +217,9 @@ fn record_drafts(set: &Families, step: &mut Step<'_>, stats: &SpecDecodeStats<'_
         step.add(families.canvas_positions, stats.draft_tokens);
         step.add(families.committed_tokens, stats.accepted_tokens);
     }
+    if let Some(log) = log.filter(|_| spec_decode.is_some() || set.diffusion.is_some()) {
+        step.inc(log.draft_reports);
+    }
 }
 
 fn record_evictions(families: &KvBlockFamilies, step: &mut Step<'_>, evictions: &[Eviction<'_>]) {
@@ -216,6 +231,6 @@ fn record_evictions(families: &KvBlockFamilies, step: &mut Step<'_>, evictions: 
 }
 
 /// A number of requests as a gauge holds it.
-fn clamp(requests: u64) -> i64 {
+pub(super) fn clamp(requests: u64) -> i64 {
     i64::try_from(requests).unwrap_or(i64::MAX)
 }

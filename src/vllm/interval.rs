@@ -1,0 +1,163 @@
+//! What log lines tell of: how counters grew in an interval, and how things stand at its end.
+
+use super::{Families, families::MAX_SPECULATIVE_TOKENS, hit_rate::HitRateFamilies, log_families::LogFamilies};
+use crate::{EngineView, Gauge, Snapshot};
+
+/// Counters of an engine, or how they grew.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) computed_tokens: u64,
+    pub(super) generation_tokens: u64,
+    pub(super) preemptions: u64,
+    pub(super) corrupted: u64,
+    pub(super) draft_reports: u64,
+    pub(super) drafts: u64,
+    pub(super) draft_tokens: u64,
+    pub(super) accepted_tokens: u64,
+    pub(super) accepted_per_position: [u64; MAX_SPECULATIVE_TOKENS],
+    pub(super) flops: f64,
+    pub(super) bytes: f64,
+}
+
+impl Counts {
+    pub(super) fn read(set: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
+        let mut counts = Self {
+            computed_tokens: engine.counter(set.prompt_tokens_by_source[0]),
+            generation_tokens: engine.counter(set.generation_tokens),
+            preemptions: engine.counter(set.preemptions),
+            corrupted: set.corrupted_requests.map_or(0, |corrupted| engine.counter(corrupted)),
+            draft_reports: engine.counter(log.draft_reports),
+            flops: engine.counter(set.estimated_flops),
+            bytes: engine.counter(set.estimated_read_bytes) + engine.counter(set.estimated_write_bytes),
+            ..Self::default()
+        };
+        if let Some(families) = set.spec_decode.as_ref().or(log.spec_decode.as_ref()) {
+            counts.drafts = engine.counter(families.drafts);
+            counts.draft_tokens = engine.counter(families.draft_tokens);
+            counts.accepted_tokens = engine.counter(families.accepted_tokens);
+            let positions = families.accepted_tokens_per_position.as_slice();
+            for (count, position) in counts.accepted_per_position.iter_mut().zip(positions) {
+                *count = engine.counter(*position);
+            }
+        }
+        if let Some(families) = &set.diffusion {
+            counts.drafts = engine.counter(families.denoising_steps);
+            counts.draft_tokens = engine.counter(families.canvas_positions);
+            counts.accepted_tokens = engine.counter(families.committed_tokens);
+        }
+        counts
+    }
+
+    /// How they grew since `before`. One that is less than before began anew: another engine has the same labels now.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        let float = |now: f64, before: f64| if now >= before { now - before } else { now };
+        self.zip(before, |now, before| now.checked_sub(before).unwrap_or(now), float)
+    }
+
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        self.zip(other, u64::saturating_add, |a, b| a + b)
+    }
+
+    fn zip(&self, other: &Self, integer: impl Fn(u64, u64) -> u64, float: impl Fn(f64, f64) -> f64) -> Self {
+        let mut accepted_per_position = self.accepted_per_position;
+        for (a, b) in accepted_per_position.iter_mut().zip(other.accepted_per_position) {
+            *a = integer(*a, b);
+        }
+        Self {
+            computed_tokens: integer(self.computed_tokens, other.computed_tokens),
+            generation_tokens: integer(self.generation_tokens, other.generation_tokens),
+            preemptions: integer(self.preemptions, other.preemptions),
+            corrupted: integer(self.corrupted, other.corrupted),
+            draft_reports: integer(self.draft_reports, other.draft_reports),
+            drafts: integer(self.drafts, other.drafts),
+            draft_tokens: integer(self.draft_tokens, other.draft_tokens),
+            accepted_tokens: integer(self.accepted_tokens, other.accepted_tokens),
+            accepted_per_position,
+            flops: float(self.flops, other.flops),
+            bytes: float(self.bytes, other.bytes),
+        }
+    }
+}
+
+/// Gauges of an engine, or of all together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct State {
+    pub(super) running: i64,
+    pub(super) waiting: i64,
+    pub(super) deferred: i64,
+    /// Waiting to start, in progress, completed and waiting.
+    pub(super) kv_fetch: [i64; 3],
+    pub(super) kv_cache_usage: f64,
+    /// Prefix cache, cache behind the KV connector, multi-modal cache.
+    pub(super) lookups: [Lookups; 3],
+}
+
+/// A window's totals.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lookups {
+    requests: i64,
+    queries: i64,
+    hits: i64,
+}
+
+impl Lookups {
+    /// The share of queries that were hits; 0 without queries, `None` without requests.
+    pub(super) fn hit_rate(&self) -> Option<f64> {
+        let rate = if self.queries == 0 { 0.0 } else { self.hits as f64 / self.queries as f64 };
+        (self.requests > 0).then_some(rate)
+    }
+
+    fn read(families: &HitRateFamilies, view: &EngineView<'_>) -> [Self; 3] {
+        families.0.map(|[_, requests, queries, hits]| Self {
+            requests: view.gauge(requests),
+            queries: view.gauge(queries),
+            hits: view.gauge(hits),
+        })
+    }
+
+    fn add(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.queries = self.queries.saturating_add(other.queries);
+        self.hits = self.hits.saturating_add(other.hits);
+    }
+}
+
+impl State {
+    pub(super) fn read(set: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
+        let gauge = |gauge: Gauge<i64>| engine.gauge(gauge);
+        Self {
+            running: gauge(set.requests_running),
+            waiting: gauge(set.requests_waiting),
+            deferred: gauge(set.requests_waiting_by_reason[1]),
+            kv_fetch: set.requests_kv_fetch_by_stage.or(log.kv_fetch).map_or([0; 3], |stages| stages.map(gauge)),
+            kv_cache_usage: engine.gauge(set.kv_cache_usage),
+            lookups: Lookups::read(&log.hit_rates, engine),
+        }
+    }
+
+    /// Of all engines: sums, and the mean KV cache usage.
+    pub(super) fn of_all(set: &Families, log: &LogFamilies, snapshot: &Snapshot) -> Self {
+        let mut all = Self::default();
+        for engine in snapshot.engines() {
+            all.add(&Self::read(set, log, &engine));
+        }
+        all.kv_cache_usage /= snapshot.engines().len().max(1) as f64;
+        if let (Some(families), Some(registry)) = (&log.shared_hit_rates, snapshot.registry()) {
+            all.lookups = Lookups::read(families, &registry);
+        }
+        all
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.running = self.running.saturating_add(other.running);
+        self.waiting = self.waiting.saturating_add(other.waiting);
+        self.deferred = self.deferred.saturating_add(other.deferred);
+        self.kv_cache_usage += other.kv_cache_usage;
+        for (stage, other) in self.kv_fetch.iter_mut().zip(other.kv_fetch) {
+            *stage = stage.saturating_add(other);
+        }
+        for (lookups, other) in self.lookups.iter_mut().zip(other.lookups) {
+            lookups.add(other);
+        }
+    }
+}
