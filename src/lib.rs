@@ -43,13 +43,13 @@
 //! | | `Send` | `Sync` | `Clone` | `Copy` | `UnwindSafe` |
 //! |---|---|---|---|---|---|
 //! | [`Recorder`], [`Step`], [`vllm::Iteration`] | yes | no | no | no | no |
-//! | [`vllm::Recording`] | yes | yes | no | no | yes |
+//! | [`vllm::Recording`], [`vllm::SharedHitRates`], [`vllm::LogLines`] | yes | yes | no | no | yes |
 //! | [`Declaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
 //! | [`Engine`], [`Snapshot`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
-//! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderTaken`]; [`vllm::Config`], [`vllm::CacheConfig`], [`vllm::DeclareError`], [`vllm::UnknownField`], [`vllm::FieldValue`] | yes | yes | yes | no | yes |
+//! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderTaken`]; [`vllm::Config`], [`vllm::CacheConfig`], [`vllm::DeclareError`], [`vllm::UnknownField`], [`vllm::FieldValue`], [`vllm::LogLine`] | yes | yes | yes | no | yes |
 //! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`]; [`EngineView`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
 //! | [`vllm::Families`] and its parts: [`vllm::SpecDecodeFamilies`], [`vllm::PerPosition`], [`vllm::DiffusionFamilies`], [`vllm::KvBlockFamilies`], [`vllm::LoraFamilies`], [`vllm::NixlFamilies`], [`vllm::MooncakeFamilies`] | yes | yes | yes | yes | yes |
-//! | [`vllm::BucketFamily`], [`vllm::IterationTokensDefinition`], [`vllm::AdmissionRejection`], [`vllm::SleepState`], [`vllm::StepStats`] and its parts: [`vllm::SchedulerStats`], [`vllm::CacheStats`], [`vllm::ConnectorCacheStats`], [`vllm::KvFetchStats`], [`vllm::SpecDecodeStats`], [`vllm::Eviction`], [`vllm::LoraStats`], [`vllm::PerfStats`], [`vllm::IterationStats`], [`vllm::PromptTokens`], [`vllm::WatermarkStats`], [`vllm::FinishedRequest`], [`vllm::FinishReason`], [`vllm::NixlStats`], [`vllm::NixlTransfer`], [`vllm::MooncakeStats`], [`vllm::MooncakeTransfer`] | yes | yes | yes | yes | yes |
+//! | [`vllm::BucketFamily`], [`vllm::IterationTokensDefinition`], [`vllm::AdmissionRejection`], [`vllm::SleepState`], [`vllm::LogStyle`], [`vllm::LogLevel`], [`vllm::StepStats`] and its parts: [`vllm::SchedulerStats`], [`vllm::CacheStats`], [`vllm::ConnectorCacheStats`], [`vllm::KvFetchStats`], [`vllm::SpecDecodeStats`], [`vllm::Eviction`], [`vllm::LoraStats`], [`vllm::PerfStats`], [`vllm::IterationStats`], [`vllm::PromptTokens`], [`vllm::WatermarkStats`], [`vllm::FinishedRequest`], [`vllm::FinishReason`], [`vllm::NixlStats`], [`vllm::NixlTransfer`], [`vllm::MooncakeStats`], [`vllm::MooncakeTransfer`] | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` stands for `RefUnwindSafe` too. All are `Unpin`.
 #![forbid(unsafe_code)]

@@ -53,9 +53,10 @@ fn answers() -> BTreeMap<&'static str, [bool; 5]> {
         EngineView<'static> Eviction<'static> Families FieldValue FinishReason FinishedRequest Gauge<f64>
         Histogram<f64> HistogramView<'static, f64> Info<1> InfoDeclaration<'static, 1> InfoView<'static, 1>
         Iteration<'static, 'static> IterationStats<'static> IterationTokensDefinition KvBlockFamilies
-        KvFetchStats LoraFamilies LoraStats<'static> MooncakeFamilies MooncakeStats<'static>
+        KvFetchStats LogLevel LogLine LogLines LogStyle LoraFamilies LoraStats<'static> MooncakeFamilies MooncakeStats<'static>
         MooncakeTransfer NixlFamilies NixlStats<'static> NixlTransfer One PerPosition PerfStats PromptTokens
         Recorder RecorderTaken Recording Registry Schema SchemaBuilder SchemaError SchedulerStats<'static>
+        SharedHitRates
         SleepState Snapshot SpecDecodeFamilies SpecDecodeStats<'static> Step<'static> StepStats<'static>
         TextRenderer UnknownField WatermarkStats
     })

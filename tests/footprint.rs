@@ -62,6 +62,20 @@ fn vllm_full(schema: &mut SchemaBuilder) {
     vllm::Families::declare(schema, &config).unwrap();
 }
 
+fn log_lines(schema: &mut SchemaBuilder) -> vllm::Families {
+    vllm::Families::declare(schema, &vllm::Config::new().log_lines(true)).unwrap()
+}
+
+/// Bytes that a recording holds on the heap.
+fn recording(declare: impl FnOnce(&mut SchemaBuilder) -> vllm::Families) -> usize {
+    let mut families = None;
+    let registry = registry(&["engine"], |schema| families = Some(declare(schema)));
+    let engine = registry.attach(["0"]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    let (_recording, bytes) = allocator::held(|| families.unwrap().recording(&mut recorder));
+    bytes as usize
+}
+
 /// The rows of the table: what, and its bytes.
 fn measured() -> Vec<(&'static str, usize)> {
     let (empty, labelled) = (engine(&[], &[], nothing), engine(&LABELS, &VALUES, nothing));
@@ -75,8 +89,13 @@ fn measured() -> Vec<(&'static str, usize)> {
         ("– each histogram of 19 bounds", engine(&[], &[], histogram(19)) - empty),
         ("– the vLLM base set", engine(&LABELS, &VALUES, vllm_base) - labelled),
         ("– the vLLM set `full`", engine(&LABELS, &VALUES, vllm_full) - labelled),
+        (
+            "– log lines, beside the base set",
+            engine(&LABELS, &VALUES, |schema| _ = log_lines(schema)) - engine(&LABELS, &VALUES, vllm_base),
+        ),
         ("its recorder, nearly all of it the two logs", size_of::<Recorder>()),
         ("an open step", size_of::<Step<'_>>()),
+        ("the windows of its hit rates, for log lines", recording(log_lines)),
         ("a snapshot, for each engine without families", snapshot(nothing)),
         ("– each counter or gauge", snapshot(counter) - snapshot(nothing)),
         ("– the vLLM base set", snapshot(vllm_base) - snapshot(nothing)),
