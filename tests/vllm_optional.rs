@@ -1,5 +1,9 @@
 //! The optional families of the vLLM set: what is recorded where, and what a configuration must not ask for.
 
+mod common;
+#[path = "common/example.rs"]
+mod example;
+
 use tachometer::{
     Engine, Recorder, Registry, Schema, Snapshot,
     vllm::{
@@ -236,6 +240,17 @@ fn rejected_requests_belong_to_no_engine() {
         r#"vllm:admission_rejections_total{model_name="m\"1",reason="max_num_queued_tokens"} 2"#,
     ];
     assert_eq!(rig.lines("vllm:admission_rejections_total"), expected);
+}
+
+#[test]
+fn a_connector_of_ones_own_shares_schema_and_step() {
+    let output = example::Example::new("own_connector").command().output().expect("the example runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let samples = common::parse(std::str::from_utf8(&output.stdout).expect("text"));
+    let sum =
+        |wanted: &str| samples.iter().filter(|((name, _), _)| name == wanted).map(|(_, value)| value).sum::<f64>();
+    assert_eq!([sum("vllm:prompt_tokens_total"), sum("disk_kv:fetch_bytes_count")], [3_000.0, 3.0]);
+    assert_eq!(sum("disk_kv:failures_total"), 3.0);
 }
 
 /// Why a configuration is refused.

@@ -5,6 +5,7 @@
 use crate::args::Definition;
 use crate::engine::Executed;
 use crate::expected::{Expected, Totals};
+use crate::kv_pool::TOKEN_BYTES;
 use crate::layout::Role;
 use crate::numbers::EngineNumbers;
 
@@ -45,6 +46,7 @@ pub(crate) fn evaluate(
             iteration_tokens(numbers, *executed, definition),
             sources(numbers),
             totals_of_engine(numbers, *totals),
+            kv(numbers, *totals),
         ];
         checks.extend(of_engine.into_iter().flatten().map(|check| Check {
             name: format!("engine {} ({}): {}", numbers.engine, numbers.role.name(), check.name),
@@ -115,6 +117,31 @@ fn totals_of_engine(numbers: &EngineNumbers, totals: Totals) -> Vec<Check> {
         Check::new("prompt_tokens = tokens routed here", numbers.prompt_tokens, totals.prompt_tokens),
         Check::new("generation_tokens = tokens asked for", numbers.generation_tokens, totals.generation_tokens),
     ]
+}
+
+/// What holds of an engine that is idle: its lookups, or the transfers that spared it lookups.
+fn kv(numbers: &EngineNumbers, totals: Totals) -> Vec<Check> {
+    let transfers = numbers.transfers;
+    match numbers.role {
+        Role::Prefill | Role::Mixed => vec![
+            Check::new("prefix_cache_queries = prompt_tokens", numbers.prefix_cache_queries, numbers.prompt_tokens),
+            Check::new(
+                "prefix_cache_queries - prefix_cache_hits = sum of request_prefill_kv_computed_tokens",
+                i128::from(numbers.prefix_cache_queries) - i128::from(numbers.prefix_cache_hits),
+                numbers.prefill_kv_computed_tokens,
+            ),
+            Check::new("no KV is received", transfers.count, 0),
+        ],
+        Role::Decode => vec![
+            Check::new("KV transfers = requests routed here", transfers.count, totals.requests),
+            Check::new(
+                "bytes of KV transfers = those of the prompts routed here",
+                transfers.bytes,
+                totals.prompt_tokens * TOKEN_BYTES,
+            ),
+            Check::new("descriptors = KV blocks of these prompts", transfers.descriptors, totals.prompt_blocks),
+        ],
+    }
 }
 
 fn totals_of_fleet(engines: &[EngineNumbers], workload: Totals) -> Vec<Check> {

@@ -3,7 +3,7 @@
 //! The engine opens a metrics step, runs its iteration (at a finite speed that means sleeping: scrapes go on meanwhile and
 //! see the step before), fills in what the iteration brought, and commits.
 
-use tachometer::vllm::{IterationStats, Recording, SchedulerStats, StepStats};
+use tachometer::vllm::{IterationStats, KvFetchStats, NixlStats, NixlTransfer, Recording, SchedulerStats, StepStats};
 use tachometer::{Recorder, Step};
 
 use crate::batch::{Arrived, Batch, Output};
@@ -35,8 +35,9 @@ impl Feed {
         }
     }
 
-    /// Moves the requests that are ready at `now` into the batch; returns how many are here but not ready.
-    fn collect(&mut self, now: Nanos, batch: &mut Batch) -> u64 {
+    /// Moves the requests that are ready at `now` into the batch, and reports the transfers that brought them; returns how many
+    /// requests are on their way.
+    fn collect(&mut self, now: Nanos, batch: &mut Batch, transfers: &mut Vec<NixlTransfer>) -> u64 {
         match self {
             Self::Arrivals { workload, requests } => {
                 while let Some(request) = requests.next_if(|request| workload[*request].arrival <= now) {
@@ -44,7 +45,7 @@ impl Feed {
                 }
                 0
             }
-            Self::Transfers(inbox) => inbox.collect(now, &mut batch.waiting),
+            Self::Transfers(inbox) => inbox.collect(now, &mut batch.waiting, transfers),
         }
     }
 }
@@ -83,11 +84,13 @@ impl Engine {
         let mut now = 0;
         let mut recording = self.meters.vllm.recording(&mut recorder);
         let mut output = Output::default();
+        let mut transfers = Vec::new();
         let mut executed = Executed::default();
         while let Some(begin) = self.next_step(now) {
             self.pace.wait_until(begin);
-            let mut stats =
-                SchedulerStats { deferred: self.feed.collect(begin, &mut self.batch), ..SchedulerStats::default() };
+            transfers.clear();
+            let on_their_way = self.feed.collect(begin, &mut self.batch, &mut transfers);
+            let mut stats = SchedulerStats { deferred: on_their_way, ..SchedulerStats::default() };
 
             let mut step = recorder.step();
             let work = self.batch.schedule(begin, &mut stats);
@@ -97,9 +100,10 @@ impl Engine {
             self.batch.finish_step(end, &mut output);
 
             self.batch.describe(&mut stats);
+            stats.kv_fetch = self.kv_fetch(&stats);
             stats.scheduled_tokens = work.prompt_tokens + output.generation_tokens;
             executed.count(stats.scheduled_tokens, !output.is_empty());
-            record(&mut recording, &mut step, &stats, &output);
+            record(&mut recording, &mut step, &stats, &output, &transfers);
             step.add(self.meters.transferred, self.send_kv(end, &output.finished_requests));
             step.commit();
             now = end;
@@ -120,6 +124,16 @@ impl Engine {
         }
     }
 
+    /// Requests whose KV comes from elsewhere: a prefill engine begins to send at once.
+    fn kv_fetch(&self, stats: &SchedulerStats<'_>) -> KvFetchStats {
+        match self.feed {
+            Feed::Arrivals { .. } => KvFetchStats::default(),
+            Feed::Transfers(_) => {
+                KvFetchStats { waiting_to_start: 0, in_progress: stats.deferred, completed_waiting: stats.waiting }
+            }
+        }
+    }
+
     /// Sends the KV of finished prompts to the decode engines; returns how many tokens that were.
     fn send_kv(&self, now: Nanos, finished: &[usize]) -> u64 {
         let Some(outlet) = &self.outlet else { return 0 };
@@ -133,7 +147,13 @@ impl Engine {
 }
 
 /// As in vLLM, a step without output has scheduler statistics only.
-fn record(recording: &mut Recording, step: &mut Step<'_>, scheduler: &SchedulerStats, output: &Output) {
+fn record(
+    recording: &mut Recording,
+    step: &mut Step<'_>,
+    scheduler: &SchedulerStats<'_>,
+    output: &Output,
+    transfers: &[NixlTransfer],
+) {
     let iteration = IterationStats {
         prompt_tokens: output.prompt_tokens,
         generation_tokens: output.generation_tokens,
@@ -145,5 +165,7 @@ fn record(recording: &mut Recording, step: &mut Step<'_>, scheduler: &SchedulerS
         ..IterationStats::default()
     };
     let iteration = (!output.is_empty()).then_some(&iteration);
-    recording.record(step, &StepStats { scheduler: Some(scheduler), iteration, ..StepStats::default() });
+    let nixl = NixlStats { transfers, ..NixlStats::default() };
+    let stats = StepStats { scheduler: Some(scheduler), iteration, nixl: Some(&nixl), ..StepStats::default() };
+    recording.record(step, &stats);
 }

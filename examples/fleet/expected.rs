@@ -1,5 +1,6 @@
 //! What must come out: computed from the workload and its routing alone, without looking at any engine.
 
+use crate::kv_pool::blocks;
 use crate::layout::{Layout, Role};
 use crate::workload::{Request, Workload};
 
@@ -9,6 +10,8 @@ pub(crate) struct Totals {
     pub(crate) requests: u64,
     pub(crate) prompt_tokens: u64,
     pub(crate) generation_tokens: u64,
+    /// KV blocks of the prompts.
+    pub(crate) prompt_blocks: u64,
 }
 
 impl Totals {
@@ -16,6 +19,7 @@ impl Totals {
         self.requests += 1;
         self.prompt_tokens += request.prompt_tokens;
         self.generation_tokens += generation_tokens;
+        self.prompt_blocks += blocks(request.prompt_tokens);
     }
 }
 

@@ -5,8 +5,15 @@
 
 /// Tokens a block.
 const BLOCK_TOKENS: u64 = 16;
+/// Bytes of a token's KV: 128 KiB.
+pub(crate) const TOKEN_BYTES: u64 = 1 << 17;
 /// Room for 1,048,576 tokens.
 const INITIAL_BLOCKS: u64 = 65_536;
+
+/// The blocks that hold `tokens` tokens.
+pub(crate) const fn blocks(tokens: u64) -> u64 {
+    tokens.div_ceil(BLOCK_TOKENS)
+}
 
 #[derive(Debug)]
 pub(crate) struct KvPool {
@@ -21,7 +28,7 @@ impl KvPool {
 
     /// The blocks reserved for `tokens` tokens; `None` if they don't fit now.
     pub(crate) fn reserve(&mut self, tokens: u64) -> Option<u64> {
-        let blocks = tokens.div_ceil(BLOCK_TOKENS);
+        let blocks = blocks(tokens);
         if self.used == 0 {
             self.capacity = self.capacity.max(blocks);
         }

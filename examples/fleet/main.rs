@@ -61,7 +61,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode> {
     let workload = read_workload(args)?;
     let layout = args.layout();
-    let (meters, registry) = Meters::declare(args.definition.into())?;
+    let (meters, registry) = Meters::declare(args.definition.into(), layout)?;
     let server = args.listen_address().map(|address| Server::start(address, registry.clone())).transpose()?;
 
     let started = Instant::now();

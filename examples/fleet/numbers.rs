@@ -21,6 +21,10 @@ pub(crate) struct EngineNumbers {
     pub(crate) prompt_tokens_cached: u64,
     pub(crate) generation_tokens: u64,
     pub(crate) transferred_tokens: u64,
+    pub(crate) prefix_cache_queries: u64,
+    pub(crate) prefix_cache_hits: u64,
+    pub(crate) prefill_kv_computed_tokens: u64,
+    pub(crate) transfers: Transfers,
     pub(crate) iteration_tokens_sum: u64,
     pub(crate) iteration_tokens_count: u64,
     pub(crate) first_tokens: u64,
@@ -31,6 +35,14 @@ pub(crate) struct EngineNumbers {
     pub(crate) iteration_tokens: Quantiles,
     pub(crate) time_to_first_token: Quantiles,
     pub(crate) inter_token_latency: Quantiles,
+}
+
+/// KV that this engine received: zeros where nothing is ever transferred.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Transfers {
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+    pub(crate) descriptors: u64,
 }
 
 /// Of one histogram, as PromQL would estimate them; NaN without observations.
@@ -73,6 +85,14 @@ fn read_engine(
         external_kv_transfer,
         prompt_tokens_cached: view.counter(vllm.prompt_tokens_cached),
         generation_tokens: view.counter(vllm.generation_tokens),
+        prefix_cache_queries: view.counter(vllm.prefix_cache_queries),
+        prefix_cache_hits: view.counter(vllm.prefix_cache_hits),
+        prefill_kv_computed_tokens: view.histogram(vllm.request_prefill_kv_computed_tokens).sum(),
+        transfers: vllm.nixl.map_or_else(Transfers::default, |nixl| Transfers {
+            count: view.histogram(nixl.transfer_time).count(),
+            bytes: view.histogram(nixl.bytes).sum(),
+            descriptors: view.histogram(nixl.descriptors).sum(),
+        }),
         transferred_tokens: view.counter(transferred),
         iteration_tokens_sum: iteration_tokens.sum(),
         iteration_tokens_count: iteration_tokens.count(),

@@ -21,6 +21,9 @@ const TRANSFER_LATENCY: Nanos = 5_000_000;
 /// 2.5 µs: 400,000 tokens a second, for example 128 KiB a token over 50 GB/s.
 const TRANSFER_TOKEN: Nanos = 2_500;
 
+/// 1 µs a piece of memory that is to be transferred.
+const POST_DESCRIPTOR: Nanos = 1_000;
+
 /// What one step executes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Work {
@@ -40,6 +43,11 @@ pub(crate) const fn step_time(work: Work) -> Nanos {
 
 pub(crate) const fn transfer_time(tokens: u64) -> Nanos {
     TRANSFER_LATENCY.saturating_add(tokens.saturating_mul(TRANSFER_TOKEN))
+}
+
+/// Telling the network what to transfer; part of the latency.
+pub(crate) const fn post_time(descriptors: u64) -> Nanos {
+    descriptors.saturating_mul(POST_DESCRIPTOR)
 }
 
 /// The time from `earlier` to `later`, in seconds.

@@ -4,15 +4,19 @@
 //! on how the threads are scheduled (a conservative simulation, after Chandy and Misra), each prefill engine sends, beside
 //! its transfers, promises: nothing will be sent before this moment. A decode engine goes on to time t only when every
 //! promise is beyond t. Prefill engines never wait for decode engines, so nobody waits forever.
+//!
+//! A decode engine reports the transfers that have arrived as NIXL does, which fetches: one descriptor for each KV block.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use tachometer::vllm::NixlTransfer;
 
 use crate::batch::Arrived;
+use crate::kv_pool::{TOKEN_BYTES, blocks};
 use crate::layout::pick;
-use crate::timing::{Nanos, transfer_time};
+use crate::timing::{Nanos, post_time, seconds_between, transfer_time};
 
 /// The promise of an engine that is done.
 const NEVER: Nanos = Nanos::MAX;
@@ -29,6 +33,7 @@ enum Content {
     Promise(Nanos),
     Transfer {
         request: usize,
+        tokens: u64,
         sent_at: Nanos,
         ready_at: Nanos,
     },
@@ -57,7 +62,7 @@ impl Outlet {
     /// Starts the transfer of a prompt's KV to the decode engine that the request goes to.
     pub(crate) fn send(&self, request: usize, prompt_tokens: u64, now: Nanos) {
         let ready_at = now.saturating_add(transfer_time(prompt_tokens)).min(NEVER - 1);
-        let content = Content::Transfer { request, sent_at: now, ready_at };
+        let content = Content::Transfer { request, tokens: prompt_tokens, sent_at: now, ready_at };
         self.post(pick(request, self.senders.len()), content);
     }
 
@@ -98,7 +103,20 @@ struct Pending {
     ready_at: Nanos,
     source: usize,
     request: usize,
+    tokens: u64,
     sent_at: Nanos,
+}
+
+impl Pending {
+    fn report(&self) -> NixlTransfer {
+        let descriptors = blocks(self.tokens);
+        NixlTransfer {
+            seconds: seconds_between(self.sent_at, self.ready_at),
+            post_seconds: seconds_between(0, post_time(descriptors)),
+            bytes: self.tokens.saturating_mul(TOKEN_BYTES),
+            descriptors,
+        }
+    }
 }
 
 impl Inbox {
@@ -106,14 +124,21 @@ impl Inbox {
         Self { receiver, promises: vec![0; prefill], pending: BinaryHeap::new() }
     }
 
-    /// Moves all requests whose KV is here at `now` to `waiting`; returns how many are still on their way.
-    pub(crate) fn collect(&mut self, now: Nanos, waiting: &mut VecDeque<Arrived>) -> u64 {
+    /// Moves all requests whose KV is here at `now` to `waiting`, and reports their transfers; returns how many are still on
+    /// their way.
+    pub(crate) fn collect(
+        &mut self,
+        now: Nanos,
+        waiting: &mut VecDeque<Arrived>,
+        transfers: &mut Vec<NixlTransfer>,
+    ) -> u64 {
         while self.promised() <= now && self.receive() {}
         while let Some(Reverse(pending)) = self.pending.peek() {
             if pending.ready_at > now {
                 break;
             }
             waiting.push_back(Arrived { request: pending.request, at: pending.sent_at });
+            transfers.push(pending.report());
             self.pending.pop();
         }
         // What was sent later than `now` may be here already, or not: it doesn't count.
@@ -142,8 +167,8 @@ impl Inbox {
         let source = message.source;
         match message.content {
             Content::Promise(moment) => self.promises[source] = moment,
-            Content::Transfer { request, sent_at, ready_at } => {
-                self.pending.push(Reverse(Pending { ready_at, source, request, sent_at }));
+            Content::Transfer { request, tokens, sent_at, ready_at } => {
+                self.pending.push(Reverse(Pending { ready_at, source, request, tokens, sent_at }));
             }
         }
         true
