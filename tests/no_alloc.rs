@@ -48,7 +48,7 @@ struct Handles {
 /// All that is optional, switched on.
 fn everything() -> vllm::Config {
     let config = vllm::Config::new().spec_decode(3).kv_cache_metrics(true).kv_consumer(true).lora(4);
-    config.watermark(true).nan_check(true).nixl(true).mooncake(true)
+    config.watermark(true).nan_check(true).nixl(true).mooncake(true).log_lines(true).shared_hit_rates(true)
 }
 
 fn schema() -> (Schema, Handles) {
@@ -76,8 +76,8 @@ fn recording_allocates_nothing() {
     steps(&mut recorder, handles);
     single_calls(&mut recorder, handles);
     infos(&mut recorder, handles.adapters);
-    vllm_steps(&mut recorder, &handles.families);
     let mut own = registry.recorder().unwrap();
+    vllm_steps(&mut recorder, &mut own, &handles.families);
     assert_none("the registry's recorder", || own.inc(handles.wide));
 }
 
@@ -87,6 +87,7 @@ fn steps(recorder: &mut Recorder, Handles { count, amount, level, seconds, token
         step.add(count, 1);
         step.inc(amount);
         step.set(level, 1);
+        black_box(step.gauge(level));
         step.observe(seconds, 0.5);
         step.observe(seconds, f64::NAN);
         step.observe_n(tokens, 5, 3);
@@ -139,7 +140,7 @@ fn infos(recorder: &mut Recorder, adapters: Info<2>) {
     assert!(allocator::calls(other_values) > 0, "other label values are the exception that is documented");
 }
 
-fn vllm_steps(recorder: &mut Recorder, families: &vllm::Families) {
+fn vllm_steps(recorder: &mut Recorder, own: &mut Recorder, families: &vllm::Families) {
     let prompt = PromptTokens { computed: 10, ..Default::default() };
     let cache = CacheStats { requests: 1, queries: 10, hits: 5, ..Default::default() };
     let scheduler = SchedulerStats {
@@ -178,9 +179,15 @@ fn vllm_steps(recorder: &mut Recorder, families: &vllm::Families) {
     };
     let config = CacheConfig::default();
     let mut recording = families.recording(recorder);
+    let mut shared = families.shared_hit_rates().unwrap();
     assert_none("a vLLM step", || recorder.record(|step| recording.record(step, &stats)));
+    assert_none("shared hit rates", || own.record(|step| shared.record(step, &stats)));
     // Windows of hit rates are full then.
     (0..2_000).for_each(|_| recorder.record(|step| recording.record(step, &stats)));
+    assert_none("a vLLM step that is discarded, and the next", || {
+        recording.record(&mut recorder.step(), &stats);
+        recorder.record(|step| recording.record(step, &stats));
+    });
     assert_none("a vLLM step, piece by piece", || {
         let mut step = recorder.step();
         recording.scheduler(&mut step, &scheduler);
@@ -209,7 +216,7 @@ fn reading_allocates_nothing() {
     assert_none("snapshot", || registry.snapshot(&mut snapshot));
     assert_none("getters", || {
         let view = snapshot.engines().next().unwrap();
-        black_box((view.label("engine"), view.step(), view.failed_tries()));
+        black_box((view.label("engine"), view.label_values(), view.step(), view.failed_tries()));
         black_box((view.counter(count), view.gauge(level)));
         let view = snapshot.engine(&["1", "m"]).unwrap();
         let histogram = view.histogram(seconds);
