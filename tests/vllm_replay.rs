@@ -271,6 +271,8 @@ fn bad_arguments_are_refused() {
         (&["--config", "most"], "most"),
         (&["--config", "base", "--definition", "scheduled"], "scheduled"),
         (&["--config", "base", "--scrape", "late"], "early"),
+        (&["--config", "base", "--log", "loud"], "loud"),
+        (&["--config", "base", "--log", "aggregated", "--scrape", "early"], "--scrape"),
         (&["--config", "base", "--scrape"], "--scrape"),
         (&["--config", "base", "--verbose"], "--verbose"),
         (&["--config", "base", "another"], "unexpected"),
@@ -302,6 +304,6 @@ fn a_page_that_nobody_reads_is_no_error_and_one_that_cannot_be_written_is() {
         let full = std::fs::File::create("/dev/full").expect("Linux has it");
         let output =
             REPLAY.command().args(["--config", "base", &file]).stdout(full).output().expect("the example runs");
-        assert_refused(&output, "/dev/full", &["can't write the page"]);
+        assert_refused(&output, "/dev/full", &["can't write to stdout"]);
     }
 }

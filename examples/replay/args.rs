@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use tachometer::vllm::IterationTokensDefinition;
+use tachometer::vllm::{IterationTokensDefinition, LogStyle};
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 all well, 2 bad arguments, a malformed scenario, or a page that can't be written.";
+    "Exit codes: 0 all well, 2 bad arguments, a malformed scenario, or output that can't be written.";
 
 /// Replays a scenario of engine steps into the vLLM set and prints what a scrape, or the log, would have shown.
 #[derive(Debug, Parser)]
@@ -24,6 +24,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     pub(crate) scrape: Option<String>,
 
+    /// Print the log lines at each of the scenario's log events, instead of a page
+    #[arg(long, value_enum, value_name = "STYLE", conflicts_with = "scrape")]
+    pub(crate) log: Option<Log>,
+
     /// JSON lines: a header, then an event a line
     #[arg(value_name = "SCENARIO.jsonl")]
     pub(crate) scenario: PathBuf,
@@ -40,6 +44,24 @@ pub(crate) enum ConfigName {
     Extra,
     /// A diffusion model
     Diffusion,
+}
+
+/// The names of [`LogStyle`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Log {
+    /// Lines for each engine
+    PerEngine,
+    /// Lines for all engines together
+    Aggregated,
+}
+
+impl From<Log> for LogStyle {
+    fn from(log: Log) -> Self {
+        match log {
+            Log::PerEngine => Self::PerEngine,
+            Log::Aggregated => Self::Aggregated,
+        }
+    }
 }
 
 /// The names of [`IterationTokensDefinition`] on the command line.

@@ -17,6 +17,12 @@ const EXTRA_BOUNDS: [(BucketFamily, &[f64]); 8] = [
     (BucketFamily::KvCacheResidency, &[1e-6, 0.1, 1_234_567.5]),
 ];
 
+/// What log lines need on top. vLLM's loggers tell of drafts whatever the configuration, of estimated work only in one.
+pub(crate) fn with_log_lines(config: Config, name: ConfigName, header: &Header) -> Config {
+    let mfu = matches!(name, ConfigName::Extra);
+    config.log_lines(true).shared_hit_rates(true).log_drafts(header.num_spec_tokens).mfu(mfu)
+}
+
 pub(crate) fn config(name: ConfigName, header: &Header) -> Config {
     let base = Config::new().model_name(&header.model_name).max_model_len(header.max_model_len);
     match name {

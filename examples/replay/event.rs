@@ -34,7 +34,6 @@ pub(crate) struct Header {
     /// Wall clock at time 0, seconds since 1970.
     pub(crate) t0_wall: f64,
     /// Monotonic clock at time 0, seconds.
-    #[expect(dead_code, reason = "the log lines will need it")]
     pub(crate) t0_mono: f64,
 }
 

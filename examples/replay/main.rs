@@ -1,7 +1,7 @@
-//! Replays a scenario of engine steps into the vLLM set, and prints the page.
+//! Replays a scenario of engine steps into the vLLM set, and prints the page or the log lines.
 //!
-//! `cargo run --release --example replay -- --config base SCENARIO.jsonl`. The page goes to stdout, and nothing else does.
-//! Exit codes: 0 all well, 2 bad arguments, a malformed scenario (stderr says in which line), or a page that can't be written.
+//! `cargo run --release --example replay -- --config base SCENARIO.jsonl`. What was asked for goes to stdout, and nothing else does.
+//! Exit codes: 0 all well, 2 bad arguments, a malformed scenario (stderr says in which line), or output that can't be written.
 
 mod args;
 mod configs;
@@ -18,9 +18,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use args::Args;
 use clap::Parser;
-use event::Line;
+use event::{Line, Log};
 use replay::Replay;
 use scenario::Scenario;
+use tachometer::vllm::{FieldValue, LogStyle};
 
 const BAD_INPUT: u8 = 2;
 
@@ -40,40 +41,65 @@ fn run(args: &Args) -> Result<()> {
     if let Some(name) = &args.scrape {
         check_scrape(name, &scenario)?;
     }
-    let page = page(args, &scenario)?;
-    print(&page).context("can't write the page to stdout")
+    let replay = start(args, &scenario)?;
+    let output = match args.log {
+        Some(log) => log_lines(replay, &scenario, log.into()).into_bytes(),
+        None => page(replay, &scenario, args.scrape.as_deref()),
+    };
+    print(&output).context("can't write to stdout")
 }
 
 fn check_scrape(name: &str, scenario: &Scenario) -> Result<()> {
     if scenario.scrapes().any(|scrape| scrape == name) {
         return Ok(());
     }
-    bail!(
-        "--scrape {name}: the scenario has no such scrape; it has [{}]",
-        scenario.scrapes().collect::<Vec<_>>().join(", ")
-    )
+    let scrapes = scenario.scrapes().collect::<Vec<_>>().join(", ");
+    bail!("--scrape {name}: the scenario has no such scrape; it has [{scrapes}]")
+}
+
+fn start(args: &Args, scenario: &Scenario) -> Result<Replay> {
+    let header = &scenario.header;
+    let mut config = configs::config(args.config, header).iteration_tokens(args.definition.into());
+    if args.log.is_some() {
+        config = configs::with_log_lines(config, args.config, header);
+    }
+    // All that is wrong here is the header's fault.
+    let place = || format!("{}: line {}", args.scenario.display(), scenario.header_line);
+    Replay::start(header, &config).with_context(place)
 }
 
 /// The page at the scrape that was asked for, or the final one.
-fn page(args: &Args, scenario: &Scenario) -> Result<Vec<u8>> {
-    let header = &scenario.header;
-    let config = configs::config(args.config, header).iteration_tokens(args.definition.into());
-    // All that is wrong here is the header's fault.
-    let mut replay = Replay::start(header, &config)
-        .with_context(|| format!("{}: line {}", args.scenario.display(), scenario.header_line))?;
+fn page(mut replay: Replay, scenario: &Scenario, scrape: Option<&str>) -> Vec<u8> {
     for event in &scenario.events {
-        if matches!(event, Line::Scrape(scrape) if Some(&scrape.name) == args.scrape.as_ref()) {
+        if matches!(event, Line::Scrape(at) if Some(at.name.as_str()) == scrape) {
             break;
         }
         replay.apply(event);
     }
-    Ok(replay.page())
+    replay.page()
+}
+
+/// What the loggers say, each time below a line that tells when.
+fn log_lines(mut replay: Replay, scenario: &Scenario, style: LogStyle) -> String {
+    let t0 = scenario.header.t0_mono;
+    let mut lines = replay.log_lines(style, t0).expect("they are switched on");
+    let mut log = String::new();
+    for event in &scenario.events {
+        replay.apply(event);
+        if let Line::Log(Log { t }) = event {
+            log.push_str(&format!("# log() at t={}\n", FieldValue::from(*t)));
+            for line in lines.next(&replay.snapshot(), t0 + t) {
+                log.push_str(&format!("{} {}\n", line.level, line.text));
+            }
+        }
+    }
+    log
 }
 
 /// That nobody reads on (as behind `head`) is fine.
-fn print(page: &[u8]) -> io::Result<()> {
+fn print(output: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(page).and_then(|()| out.flush()) {
+    match out.write_all(output).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

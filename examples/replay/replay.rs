@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use tachometer::vllm::{self, CacheConfig, Families, LoraStats, Recording, SleepState, StepStats};
-use tachometer::{Engine, Recorder, Registry, Schema};
+use tachometer::vllm::{
+    self, CacheConfig, Families, LogLines, LogStyle, LoraStats, Recording, SharedHitRates, SleepState, StepStats,
+};
+use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
 
 use crate::event::{Header, Iter, Line, Sleep};
 use crate::{python, stats};
@@ -15,6 +17,8 @@ pub(crate) struct Replay {
     engines: HashMap<i64, EngineReplay>,
     /// Where requests are admitted.
     front: Recorder,
+    /// With log lines: hit rates over all engines.
+    hit_rates: Option<SharedHitRates>,
     t0_wall: f64,
 }
 
@@ -40,8 +44,8 @@ impl Replay {
             recorder.record(|step| recording.cache_config(step, &cache_config));
             engines.insert(*number, EngineReplay { recorder, recording, _attached: attached });
         }
-        let front = registry.recorder()?;
-        Ok(Self { registry, families, engines, front, t0_wall: header.t0_wall })
+        let (front, hit_rates) = (registry.recorder()?, families.shared_hit_rates());
+        Ok(Self { registry, families, engines, front, hit_rates, t0_wall: header.t0_wall })
     }
 
     pub(crate) fn apply(&mut self, event: &Line) {
@@ -74,6 +78,9 @@ impl Replay {
         let stats =
             StepStats { scheduler: scheduler.as_ref(), iteration: iteration.as_ref(), mm_cache, ..Default::default() };
         recorder.record(|step| recording.record(step, &stats));
+        if let Some(hit_rates) = &mut self.hit_rates {
+            self.front.record(|step| hit_rates.record(step, &stats));
+        }
     }
 
     /// All engines go to sleep, or wake up, together.
@@ -82,6 +89,17 @@ impl Replay {
         for EngineReplay { recorder, recording, .. } in self.engines.values_mut() {
             recorder.record(|step| recording.sleep_state(step, state));
         }
+    }
+
+    /// Log lines about what happens from now on. `now` is the monotonic clock.
+    pub(crate) fn log_lines(&self, style: LogStyle, now: f64) -> Option<LogLines> {
+        self.families.log_lines(style, &self.snapshot(), now)
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        snapshot
     }
 
     /// What a scrape shows now.
