@@ -96,6 +96,34 @@ fn two_runs_differ_in_nothing_but_seconds() {
 }
 
 #[test]
+fn the_release_note_shows_what_the_fleet_shows() {
+    const NOTE: &str = include_str!("../../docs/iteration-tokens.md");
+    let of_definition = |definition| {
+        let arguments = ["--prefill", "1", "--decode", "1", "--definition", definition];
+        let table = String::from_utf8(run(&[&arguments[..], &["--speed", "max", "--no-listen"]].concat()).stdout);
+        let quantiles = |role: &str| {
+            let rows = table.as_ref().expect("text").lines();
+            let row =
+                rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>()).find(|row| row.get(1) == Some(&role));
+            row.expect("a row for each engine")[8].to_owned()
+        };
+        let report = replay(&arguments);
+        let mean = |engine: usize| {
+            let ([_, _, _], _, [sum, count], _) = self::engine(&report, engine);
+            format!("{:.0}", sum as f64 / count as f64)
+        };
+        ([quantiles("0 prefill"), quantiles("1 decode")], [mean(0), mean(1)])
+    };
+    let (computed, all_sources) = (of_definition("computed"), of_definition("all-sources"));
+    for (engine, role) in ["prefill engine", "decode engine"].into_iter().enumerate() {
+        let [quantiles, means] =
+            [[&computed.0, &all_sources.0], [&computed.1, &all_sources.1]].map(|of| of.map(|of| of[engine].as_str()));
+        let row = format!("| {role} | {} | {} | {} | {} |", quantiles[0], quantiles[1], means[0], means[1]);
+        assert!(NOTE.contains(&row), "not said any more: {row}");
+    }
+}
+
+#[test]
 fn a_limit_takes_the_first_requests_of_the_file() {
     let report = replay(&["--trace", &fixture("mooncake.jsonl"), "--limit", "2"]);
     assert_eq!(totals(&report), [2, 2_400, 6]);
