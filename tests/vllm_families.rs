@@ -291,3 +291,32 @@ fn the_identities_of_a_real_page() {
     assert_eq!(sum("vllm:inter_token_latency_seconds_count{"), generated - requests);
     assert_eq!(sum("vllm:iteration_tokens_total_sum{"), computed + generated);
 }
+
+/// The names of all tests: what stands in the files of tests and of the crate behind `fn`.
+fn names_of_functions(directory: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names_of_functions(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(path).unwrap();
+            names.extend(text.split("fn ").skip(1).filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
+        }
+    }
+}
+
+#[test]
+fn each_deliberate_difference_names_a_test_that_there_is() {
+    const PAGE: &str = include_str!("../docs/from-vllm.md");
+    let mut tests = BTreeSet::new();
+    names_of_functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut tests);
+    let tables = PAGE.split("## What differs").skip(1).flat_map(str::lines);
+    let rows: Vec<_> = tables.filter(|line| line.starts_with("| ") && !line.starts_with("| what ")).collect();
+    assert_eq!(rows.len(), 20);
+    for row in rows {
+        let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let named = shown_by.split('`').skip(1).step_by(2);
+        assert!(named.clone().all(|test| tests.contains(test)), "{row}");
+        assert!(named.count() > 0 || row.starts_with("| several front end processes"), "{row}");
+    }
+}
