@@ -328,7 +328,7 @@ fn engines_may_come_and_go() {
             .starts_with("2 Engines Aggregated: Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 20.0")
     );
     // The one that takes its place counts from zero, and what was counted isn't told again.
-    rig.engines.remove(0);
+    drop(rig.engines.remove(0));
     rig.attach("0");
     rig.generate(1, 30);
     rig.attach("2");
