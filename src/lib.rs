@@ -2,8 +2,8 @@
 //!
 //! # The tour, in the order of the flow
 //!
-//! 1. **Declare**: a [`SchemaBuilder`] takes families and returns handles ([`Counter`], [`Gauge`], [`Histogram`]); what is
-//!    wrong with a name, a bound or a label is refused here, with an error that says so.
+//! 1. **Declare**: a [`SchemaBuilder`] takes families and returns handles ([`Counter`], [`Gauge`], [`Histogram`]; [`Info`] for
+//!    label values that change); what is wrong with a name, a bound or a label is refused here, with an error that says so.
 //! 2. **Record**: an engine [attaches](Registry::attach) to the [`Registry`]; its [`Recorder`] moves into the engine's
 //!    thread and opens a [`Step`] an iteration. Wait-free: no lock, no read-modify-write, no allocation.
 //! 3. **Publish**: [`Step::commit`]. Readers see whole steps only; a dropped step leaves no trace.

@@ -60,7 +60,8 @@ impl LogLine {
 /// Says what happened from one snapshot to the next, as vLLM's loggers do. From [`Families::log_lines`].
 ///
 /// Throughputs are those of the interval since the lines before; prompt tokens are those that were computed here, neither cached nor
-/// received. Hit rates are those of the last 1,000 requests.
+/// received. Hit rates are those of the last 1,000 requests. An engine's line may be followed by one about its drafts and one about its
+/// estimated work ([`Config::mfu`](super::Config::mfu)), for the time since there was such a line before.
 ///
 /// ```
 /// # use std::time::Instant;

@@ -3,6 +3,8 @@
 //! [`Families::declare`] puts it into your schema, and [`Families::recording`] begins to record an engine. [`Recording::record`] records
 //! all that a step reports, into an open [`Step`](crate::Step), so your own families share the step.
 //!
+//! [`Families::log_lines`] says in vLLM's words what happened from one snapshot to the next.
+//!
 //! # What an iteration counts
 //!
 //! | series | value added in a step |
