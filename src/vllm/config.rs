@@ -84,7 +84,7 @@ impl Config {
         self
     }
 
-    /// Speculative decoding with drafts of at most so many tokens: [`Families::spec_decode`](super::Families::spec_decode).
+    /// Speculative decoding with drafts of at most so many tokens, 32 at most: [`Families::spec_decode`](super::Families::spec_decode).
     #[must_use]
     pub fn spec_decode(mut self, speculative_tokens: usize) -> Self {
         self.spec_decode = Some(speculative_tokens);

@@ -5,6 +5,33 @@
 //!
 //! [`Families::log_lines`] says in vLLM's words what happened from one snapshot to the next.
 //!
+//! [`Config`] switches on what is optional, all at start-up. The repository's `docs/vllm-families.md` lists every family with its labels, what
+//! switches it on and what is added to it when; `docs/from-vllm.md` says what takes the place of what in vLLM, and lists every deliberate difference.
+//!
+//! ```
+//! use tachometer::{Registry, Schema, vllm::{AdmissionRejection, CacheConfig, Config, Families, SleepState}};
+//!
+//! let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+//! let config = Config::new().model_name("llama").spec_decode(3).kv_consumer(true).nixl(true);
+//! let families = Families::declare(&mut schema, &config)?;
+//! let registry = Registry::new(schema.build()?);
+//! let engine = registry.attach(["0", "llama"])?;
+//! let mut recorder = engine.recorder()?;
+//! let mut recording = families.recording(&mut recorder);
+//!
+//! let mut cache_config = CacheConfig::default();
+//! cache_config.set("num_gpu_blocks", 4096)?;                       // known once the engine has started
+//! recorder.record(|step| recording.cache_config(step, &cache_config));
+//! recorder.record(|step| recording.sleep_state(step, SleepState::Asleep { level: 1 }));
+//!
+//! let mut front = registry.recorder()?;                            // where requests are admitted, or not
+//! front.record(|step| families.admission_rejected(step, AdmissionRejection::QueuedRequests));
+//! # let mut page = Vec::new();
+//! # registry.render(&mut page);
+//! # assert!(String::from_utf8(page)?.contains("reason=\"max_num_queued_reqs\"} 1\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What an iteration counts
 //!
 //! | series | value added in a step |

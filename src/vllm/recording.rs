@@ -15,7 +15,7 @@ use crate::{Recorder, Step};
 ///
 /// # Progress
 /// As [`Step`]: wait-free. Nothing is allocated, but for the new label values of an info (other LoRA adapters than in the step before, another
-/// cache configuration).
+/// cache configuration). Infos aren't part of the step: they show at once, and stay when it is discarded.
 #[derive(Debug)]
 pub struct Recording {
     families: Families,
