@@ -11,7 +11,7 @@
 //! A sample's labels never change, so whoever has the sample has its labels whole; its value was set with these labels, whenever
 //! it is read. The swap (`ArcSwap`'s, with sequentially consistent order) publishes a new sample after its labels were written;
 //! the value is relaxed, as it tells of nothing but itself. The owner compares with its own pointer, so that the usual case, no
-//! change, reads nothing that others write.
+//! change, reads nothing that others write. So does a reader that comes again: a version tells it whether anything was swapped.
 
 use std::{collections::HashMap, iter, sync::Arc};
 
@@ -20,7 +20,10 @@ use arc_swap::ArcSwapOption;
 use crate::{
     escape,
     schema::layout::{InfoIndex, InfoLayout, Layout},
-    sync::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 /// Label values with the value that was set last.
@@ -54,8 +57,22 @@ pub(crate) struct InfoReading {
     pub(crate) value: f64,
 }
 
+impl InfoReading {
+    fn new(sample: Arc<Sample>) -> Self {
+        Self { value: sample.value(), sample }
+    }
+
+    fn refresh(&mut self) {
+        self.value = self.sample.value();
+    }
+}
+
 /// The current samples of an engine.
-pub(crate) struct Infos(Box<[Slot]>);
+pub(crate) struct Infos {
+    slots: Box<[Slot]>,
+    /// How many samples were swapped in.
+    version: AtomicU64,
+}
 
 struct Slot {
     /// The engine labels that are printed, escaped: `engine="0"`.
@@ -70,20 +87,20 @@ impl Infos {
             let printed = info.engine_labels.iter().map(|place| engine_labels[*place]);
             Slot { engine_text: escape::label_pairs(printed), current: ArcSwapOption::empty() }
         };
-        Self(layout.infos.iter().map(slot).collect())
+        Self { slots: layout.infos.iter().map(slot).collect(), version: AtomicU64::new(0) }
     }
 
-    /// Overwrites `readings` with the current sample of each info; one that is there already is kept. Lock-free.
-    pub(crate) fn read(&self, readings: &mut [Option<InfoReading>]) {
-        for (slot, reading) in self.0.iter().zip(readings) {
-            let current = slot.current.load();
-            match (reading.as_mut(), current.as_ref()) {
-                (Some(reading), Some(sample)) if Arc::ptr_eq(&reading.sample, sample) => reading.value = sample.value(),
-                (_, sample) => {
-                    *reading = sample.map(|sample| InfoReading { sample: Arc::clone(sample), value: sample.value() });
-                }
-            }
+    /// Overwrites `readings` with the current sample of each info, and returns their version. `known` is the version of what stands
+    /// there already: if nothing has changed since, only values are read. Lock-free.
+    pub(crate) fn read(&self, readings: &mut [Option<InfoReading>], known: Option<u64>) -> u64 {
+        let version = self.version.load(Acquire); // sees all samples that were swapped in before
+        if known == Some(version) {
+            readings.iter_mut().flatten().for_each(InfoReading::refresh);
+        } else {
+            let samples = self.slots.iter().map(|slot| slot.current.load_full());
+            readings.iter_mut().zip(samples).for_each(|(reading, sample)| *reading = sample.map(InfoReading::new));
         }
+        version
     }
 }
 
@@ -97,7 +114,7 @@ pub(crate) struct InfoWriter {
 impl InfoWriter {
     /// For the slab's owner only.
     pub(crate) fn new(infos: &Arc<Infos>) -> Self {
-        let current = infos.0.iter().map(|slot| slot.current.load_full()).collect();
+        let current = infos.slots.iter().map(|slot| slot.current.load_full()).collect();
         Self { current, infos: Arc::clone(infos) }
     }
 
@@ -111,7 +128,7 @@ impl InfoWriter {
 
     #[cold]
     fn replace(&mut self, layout: &Layout, info: usize, values: &[&str], value: f64) {
-        let (slot, labels) = (&self.infos.0[info], &layout.infos[info].labels);
+        let (slot, labels) = (&self.infos.slots[info], &layout.infos[info].labels);
         let own = escape::label_pairs(iter::zip(labels, values).map(|(label, value)| (label.as_str(), *value)));
         let sample = Arc::new(Sample {
             values: values.iter().map(|value| (*value).to_owned()).collect(),
@@ -120,6 +137,8 @@ impl InfoWriter {
         });
         self.current[info] = Some(Arc::clone(&sample));
         slot.current.store(Some(sample));
+        let version = self.infos.version.load(Relaxed); // own stores only
+        self.infos.version.store(version + 1, Release); // after the sample
     }
 }
 
@@ -144,8 +163,12 @@ pub(crate) type EngineValue = (u32, f64);
 impl Alike {
     /// `engines` in the order of the list.
     pub(crate) fn new<'e>(engines: impl Iterator<Item = &'e Infos> + Clone) -> Self {
-        let infos = engines.clone().next().map_or(0, |first| first.0.len());
-        Self((0..infos).map(|info| Self::first(engines.clone().map(|engine| &*engine.0[info].engine_text))).collect())
+        let infos = engines.clone().next().map_or(0, |first| first.slots.len());
+        Self(
+            (0..infos)
+                .map(|info| Self::first(engines.clone().map(|engine| &*engine.slots[info].engine_text)))
+                .collect(),
+        )
     }
 
     fn first<'e>(texts: impl Iterator<Item = &'e [u8]>) -> Box<[u32]> {

@@ -69,6 +69,8 @@ struct Rows {
 struct Head {
     labels: Arc<EngineLabels>,
     reading: Reading,
+    /// The version of its infos, once they were read.
+    infos: Option<u64>,
 }
 
 /// What a snapshot reads of an engine, or of the registry itself.
@@ -92,12 +94,14 @@ impl Rows {
             let (words, aside) = row.split_at_mut(layout.words);
             let reading = source.slab.read(words);
             source.slab.read_aside(aside);
+            let fresh = || Head { labels: Arc::clone(source.labels), reading, infos: None };
             match self.heads.get_mut(index) {
                 Some(head) if Arc::ptr_eq(&head.labels, source.labels) => head.reading = reading,
-                Some(head) => *head = Head { labels: Arc::clone(source.labels), reading },
-                None => self.heads.push(Head { labels: Arc::clone(source.labels), reading }),
+                Some(head) => *head = fresh(),
+                None => self.heads.push(fresh()),
             }
-            source.infos.read(&mut self.infos[index * layout.infos.len()..][..layout.infos.len()]);
+            let (head, infos) = (&mut self.heads[index], layout.infos.len());
+            head.infos = Some(source.infos.read(&mut self.infos[index * infos..][..infos], head.infos));
         }
     }
 }
