@@ -19,6 +19,7 @@ fn plans_and_ops() -> impl Strategy<Value = (Plan, Vec<Op>)> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
+        cases: 1_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions"))),
         ..ProptestConfig::default()
     })]

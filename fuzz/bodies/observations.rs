@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 /// Enough to reach every state, few enough to stay fast.
-const MAX_CALLS: usize = 60;
+const MAX_CALLS: usize = 12;
 
 pub(crate) fn run(data: &[u8]) {
     let mut bytes = Bytes(data);

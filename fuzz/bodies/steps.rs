@@ -3,7 +3,7 @@
 use crate::model::{self, bytes::Bytes, op::Op, plan::Plan};
 
 /// Enough to reach every state, few enough to stay fast.
-const MAX_OPS: usize = 300;
+const MAX_OPS: usize = 120;
 
 pub(crate) fn run(data: &[u8]) {
     let mut bytes = Bytes(data);

@@ -73,7 +73,7 @@ impl Op {
     }
 }
 
-/// Two names collide, and one has a value too many.
+/// Four names, so that engines collide; and sometimes a value too many.
 fn engine_values(name: usize, plan: &Plan) -> Vec<String> {
     let value = |k| if k == 0 { format!("{}", name % 4) } else { "quote\" backslash\\ feed\n é🦀".to_owned() };
     (0..plan.engine_labels.len() + usize::from(name == 7)).map(value).collect()
@@ -88,6 +88,7 @@ impl Call {
             Kind::CounterU64 | Kind::CounterF64 if bytes.below(8) == 7 => Self::Inc,
             Kind::CounterU64 => Self::AddU64(u64_near(bytes, &[])),
             Kind::CounterF64 => Self::AddF64(f64_near(bytes, &[])),
+            // Belongs to no family, so it stands in for some other call.
             Kind::GaugeI64 if bytes.below(8) == 7 => Self::Reject(u64_near(bytes, &[])),
             Kind::GaugeI64 => Self::SetI64(u64_near(bytes, &[]) as i64),
             Kind::GaugeF64 => Self::SetF64(f64_near(bytes, &[])),

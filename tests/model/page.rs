@@ -106,7 +106,10 @@ impl Family {
 
 /// Observations at or below each bound; cut off at the greatest `u64`.
 pub(crate) fn cumulative(buckets: &[u64]) -> Vec<u64> {
-    (1..=buckets.len())
-        .map(|end| buckets[..end].iter().fold(0_u64, |count, bucket| count.saturating_add(*bucket)))
-        .collect()
+    let mut count = 0_u64;
+    let mut add = |bucket: &u64| {
+        count = count.saturating_add(*bucket);
+        count
+    };
+    buckets.iter().map(&mut add).collect()
 }
