@@ -12,16 +12,16 @@
 //! it is read. The swap (`ArcSwap`'s, with sequentially consistent order) publishes a new sample after its labels were written;
 //! the value is relaxed, as it tells of nothing but itself. The owner compares with its own pointer, so that the usual case, no
 //! change, reads nothing that others write. So does a reader that comes again: a version tells it whether anything was swapped.
+//! Edge **E6 swapped** (those before are the slab's): the owner stores the version with release after the swap, a reader loads it with
+//! acquire before the slots, so that it never takes an old sample for one of the version that it remembers.
 
 use std::{collections::HashMap, iter, sync::Arc};
-
-use arc_swap::ArcSwapOption;
 
 use crate::{
     escape,
     schema::layout::{InfoIndex, InfoLayout, Layout},
     sync::{
-        AtomicU64,
+        ArcSwapOption, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -93,7 +93,7 @@ impl Infos {
     /// Overwrites `readings` with the current sample of each info, and returns their version. `known` is the version of what stands
     /// there already: if nothing has changed since, only values are read. Lock-free.
     pub(crate) fn read(&self, readings: &mut [Option<InfoReading>], known: Option<u64>) -> u64 {
-        let version = self.version.load(Acquire); // sees all samples that were swapped in before
+        let version = self.version.load(Acquire); // E6
         if known == Some(version) {
             readings.iter_mut().flatten().for_each(InfoReading::refresh);
         } else {
@@ -138,7 +138,7 @@ impl InfoWriter {
         self.current[info] = Some(Arc::clone(&sample));
         slot.current.store(Some(sample));
         let version = self.infos.version.load(Relaxed); // own stores only
-        self.infos.version.store(version + 1, Release); // after the sample
+        self.infos.version.store(version + 1, Release); // E6
     }
 }
 

@@ -10,11 +10,11 @@ pub(crate) use std::sync::{
 };
 
 #[cfg(not(all(test, loom)))]
-pub(crate) use arc_swap::ArcSwap;
+pub(crate) use arc_swap::{ArcSwap, ArcSwapOption};
 
 #[cfg(all(test, loom))]
 pub(crate) use crate::tests::{
-    stand_in::ArcSwap,
+    stand_in::{ArcSwap, ArcSwapOption},
     weakened::{Arc, AtomicBool, AtomicU64, Ordering, fence},
 };
 

@@ -4,6 +4,8 @@
 #[cfg(loom)]
 mod explore;
 #[cfg(loom)]
+mod loom_info;
+#[cfg(loom)]
 mod loom_registry;
 #[cfg(loom)]
 mod loom_slab;

@@ -1,10 +1,19 @@
-//! What stands for `ArcSwap` in models: loom can't look into the real one, whose own tests show that it is linearizable. This one
-//! is a lock, so that loom tries every order of its calls.
+//! What stands for `ArcSwap` in models: loom can't look into the real one, whose own tests show that it is linearizable.
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{self, Arc},
+};
 
-use loom::sync::Mutex;
+use loom::sync::{
+    Mutex,
+    atomic::{
+        AtomicUsize,
+        Ordering::{Acquire, Release},
+    },
+};
 
+/// A lock, so that loom tries every order of its calls.
 pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
 
 /// What `load` gives.
@@ -37,5 +46,34 @@ impl<T> ArcSwap<T> {
             *place = new;
         }
         Guard(found)
+    }
+}
+
+/// All values that it ever held, and which of them it holds. A lock would order more than the real one does, and hide a missing edge; this
+/// orders less (that is sequentially consistent, of which loom would only show that a load sees the last store).
+pub(crate) struct ArcSwapOption<T> {
+    /// 0 for none, and otherwise the place plus one.
+    which: AtomicUsize,
+    /// Not modelled: a place is read only after it was stored in `which`.
+    values: sync::Mutex<Vec<Arc<T>>>,
+}
+
+impl<T> ArcSwapOption<T> {
+    pub(crate) fn empty() -> Self {
+        Self { which: AtomicUsize::new(0), values: sync::Mutex::default() }
+    }
+
+    pub(crate) fn load_full(&self) -> Option<Arc<T>> {
+        let place = self.which.load(Acquire).checked_sub(1)?;
+        Some(Arc::clone(&self.values.lock().unwrap()[place]))
+    }
+
+    pub(crate) fn store(&self, value: Option<Arc<T>>) {
+        let which = value.map_or(0, |value| {
+            let mut values = self.values.lock().unwrap();
+            values.push(value);
+            values.len()
+        });
+        self.which.store(which, Release);
     }
 }

@@ -5,7 +5,10 @@
 use std::{
     cell::RefCell,
     rc::Rc,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -16,27 +19,73 @@ use crate::{Counter, Recorder, Registry, Schema, Snapshot, slab::Slab, sync::Pla
 /// How long the writer sleeps.
 const STOP: Duration = Duration::from_millis(10);
 
+/// What the writer and the reader share beside the registry.
+#[derive(Default)]
+struct Shared {
+    /// Steps that were committed, counted after the commit.
+    committed: AtomicU64,
+    /// Odd while the writer sleeps.
+    stops: AtomicU64,
+    done: AtomicBool,
+}
+
 /// Commits steps, and sleeps at `place` inside every 50th commit, or the next that comes to it.
-fn write(mut recorder: Recorder, counters: [Counter<u64>; 2], place: Place, committed: &AtomicU64, done: &AtomicBool) {
-    let mut commits = 0;
+fn write(mut recorder: Recorder, counters: [Counter<u64>; 2], place: Place, shared: Arc<Shared>) {
+    let (mut commits, stopping) = (0, Arc::clone(&shared));
     at_each_place(move |reached| {
         commits += u32::from(reached == Place::BeforePublish);
         if reached == place && commits >= 50 {
             commits = 0;
+            stopping.stops.fetch_add(1, Ordering::SeqCst);
             thread::sleep(STOP);
+            stopping.stops.fetch_add(1, Ordering::SeqCst);
         }
     });
-    while !done.load(Ordering::Relaxed) {
+    while !shared.done.load(Ordering::Relaxed) {
         recorder.record(|step| counters.iter().for_each(|counter| step.inc(*counter)));
-        committed.fetch_add(1, Ordering::Release);
+        shared.committed.fetch_add(1, Ordering::Release);
     }
 }
 
-/// Wherever the writer stops, readers go on, and what they get is whole and recent: of the newest step when the read began or
-/// later, and at most one behind what the stopped writer has recorded.
+/// How the snapshots went.
+#[derive(Default)]
+struct Reads {
+    snapshots: u64,
+    /// Begun and ended within one stop of the writer.
+    while_stopped: u64,
+    failed_tries: u32,
+    greatest_age: u64,
+}
+
+/// Reads for as long as is given, and stops the writer.
+fn read(registry: &Registry, counters: [Counter<u64>; 2], shared: &Shared, end: Instant) -> Reads {
+    let (mut reads, mut snapshot, mut newest) = (Reads::default(), Snapshot::new(), 0);
+    while Instant::now() < end {
+        let (stop, before) = (shared.stops.load(Ordering::SeqCst), shared.committed.load(Ordering::Acquire));
+        registry.snapshot(&mut snapshot);
+        let (after, stop_after) = (shared.committed.load(Ordering::Acquire), shared.stops.load(Ordering::SeqCst));
+        let view = snapshot.engines().next().unwrap();
+        let step = view.step();
+        assert_eq!(counters.map(|counter| view.counter(counter)), [step; 2], "torn: step {step}");
+        assert!(step >= newest.max(before), "step {step} after step {newest}, {before} were committed before");
+        let stopped = stop == stop_after && stop % 2 == 1;
+        assert!(
+            !stopped || step <= before + 1,
+            "step {step}, but no more than {before} and the open one were recorded"
+        );
+        reads.snapshots += 1;
+        reads.while_stopped += u64::from(stopped);
+        reads.failed_tries = reads.failed_tries.max(view.failed_tries());
+        reads.greatest_age = reads.greatest_age.max(after.saturating_sub(step));
+        newest = step;
+    }
+    reads
+}
+
+/// Wherever the writer stops, readers go on, and what they get is whole and recent.
 #[test]
 fn a_writer_that_stops_inside_a_commit_holds_up_nobody() {
-    let seconds = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
+    let seconds: f64 = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
     for place in [Place::BeforePublish, Place::Published, Place::Resting] {
         let mut schema = Schema::builder();
         let counters = schema.counter::<u64>("moves", "").label("which", ["first", "second"]).declare().unwrap();
@@ -44,40 +93,21 @@ fn a_writer_that_stops_inside_a_commit_holds_up_nobody() {
         schema.histogram::<u64>("wide", "", &(0..100).map(f64::from).collect::<Vec<_>>()).declare().unwrap();
         let registry = Registry::new(schema.build().unwrap());
         let engine = registry.attach::<&str>([]).unwrap();
-        let recorder = engine.recorder().unwrap();
-        let (committed, done) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (mut snapshots, mut while_stopped, mut tries, mut greatest_age) = (0_u64, 0_u64, 0, 0);
-        thread::scope(|scope| {
-            scope.spawn(|| write(recorder, counters, place, &committed, &done));
-            let mut snapshot = Snapshot::new();
-            let mut newest = 0;
-            let end = Instant::now() + Duration::from_secs_f64(seconds / 3.0);
-            while Instant::now() < end {
-                let before = committed.load(Ordering::Acquire);
-                registry.snapshot(&mut snapshot);
-                let view = snapshot.engines().next().unwrap();
-                let numbers = counters.map(|counter| view.counter(counter));
-                // Stops the writer first, as an assertion that fails inside the scope would wait for it.
-                let after = committed.load(Ordering::Acquire);
-                if numbers != [view.step(); 2] || view.step() < before.max(newest) {
-                    done.store(true, Ordering::Relaxed);
-                    panic!("{place:?}: step {} has {numbers:?}; {before} were committed before", view.step());
-                }
-                snapshots += 1;
-                while_stopped += u64::from(before == after && view.step() == newest);
-                tries = tries.max(view.failed_tries());
-                greatest_age = greatest_age.max(after.saturating_sub(view.step()));
-                newest = view.step();
-            }
-            done.store(true, Ordering::Relaxed);
+        let (recorder, shared) = (engine.recorder().unwrap(), Arc::new(Shared::default()));
+        let writer = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || write(recorder, counters, place, shared)
         });
+        let reads = read(&registry, counters, &shared, Instant::now() + Duration::from_secs_f64(seconds / 3.0));
+        shared.done.store(true, Ordering::Relaxed);
+        writer.join().unwrap();
+        let (steps, stops) = (shared.committed.load(Ordering::Relaxed), shared.stops.load(Ordering::Relaxed) / 2);
         println!(
-            "stopped at {place:?}: {} steps, {snapshots} snapshots, {while_stopped} of them while the writer stood still, \
-             0 torn, {tries} failed tries at most, {greatest_age} steps of age at most",
-            committed.into_inner()
+            "stopped at {place:?}: {steps} steps, {stops} stops, {} snapshots, {} of them within a stop, 0 torn, \
+             {} failed tries at most, {} steps of age at most",
+            reads.snapshots, reads.while_stopped, reads.failed_tries, reads.greatest_age
         );
-        // A reader that waits for the writer would get about one snapshot a stop.
-        assert!(while_stopped > 10 * (Duration::from_secs_f64(seconds / 3.0).as_millis() / STOP.as_millis()) as u64);
+        assert!(stops > 0 && reads.while_stopped > stops, "{place:?}: readers waited for the writer");
     }
 }
 
