@@ -119,6 +119,12 @@ fn bounds_and_context_of_the_vllm_set() {
 }
 
 #[test]
+fn unsafe_code_is_forbidden() {
+    assert!(include_str!("../src/lib.rs").lines().any(|line| line == "#![forbid(unsafe_code)]"));
+    assert_says(README, "No `unsafe` in the crate (`#![forbid(unsafe_code)]`)");
+}
+
+#[test]
 fn versions() {
     assert_says(README, &format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION")));
     let version = exposition::text::CONTENT_TYPE.rsplit_once(';').unwrap().0;
