@@ -217,14 +217,12 @@ fn a_line_is_info_until_one_interval_after_the_last_token() {
 
 #[test]
 fn odd_numbers_are_written_as_python_does() {
-    let mut rig = Rig::new(Config::new().log_drafts(1), LogStyle::PerEngine, 0);
+    let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 0);
     rig.attach("-7");
     rig.attach("decode");
     for (engine, kv_cache_usage) in [f64::NAN, f64::NEG_INFINITY].into_iter().enumerate() {
-        rig.scheduler(
-            engine,
-            &SchedulerStats { kv_cache_usage, spec_decode: Some(SpecDecodeStats::default()), ..Default::default() },
-        );
+        let spec_decode = Some(SpecDecodeStats { accepted_per_position: &[0], ..Default::default() });
+        rig.scheduler(engine, &SchedulerStats { kv_cache_usage, spec_decode, ..Default::default() });
     }
     let lines: Vec<_> = rig.lines(10.0).into_iter().map(|line| line.text).collect();
     assert!(lines[0].starts_with("Engine -07: ") && lines[0].ends_with("usage: nan%"), "{lines:?}");
@@ -255,6 +253,46 @@ fn drafts_and_estimates_are_told_for_the_time_since_they_were_told_before() {
     assert_eq!(texts, expected);
     rig.scheduler(0, &step);
     assert!(rig.lines(30.0)[2].text.ends_with("MFU: 4.0 TF/s/device 4.0 GB/s/device"));
+}
+
+#[test]
+fn as_many_positions_are_told_as_were_reported_whatever_is_configured() {
+    let told = |rig: &mut Rig, now| {
+        let line = rig.lines(now).pop().unwrap().text;
+        let rates = line.split_once("Per-position acceptance rate: ").unwrap().1.split_once(", Avg Draft").unwrap().0;
+        rates.split(", ").map(str::to_owned).collect::<Vec<_>>()
+    };
+    let report = |rig: &mut Rig, engine, accepted_per_position: &[u64]| {
+        let drafts = SpecDecodeStats { drafts: 4, accepted_per_position, ..Default::default() };
+        rig.scheduler(engine, &SchedulerStats { spec_decode: Some(drafts), ..Default::default() });
+    };
+    for config in [Config::new(), Config::new().spec_decode(3)] {
+        let mut rig = Rig::new(config, LogStyle::Aggregated, 2);
+        report(&mut rig, 0, &[4, 1]);
+        assert_eq!(told(&mut rig, 10.0), ["1.000", "0.250"], "fewer than configured");
+        report(&mut rig, 0, &[4, 2, 0, 1, 0]);
+        report(&mut rig, 1, &[2]);
+        assert_eq!(
+            told(&mut rig, 20.0),
+            ["0.750", "0.250", "0.000", "0.125", "0.000"],
+            "the widest, and more than that"
+        );
+        report(&mut rig, 1, &[]);
+        assert_eq!(told(&mut rig, 30.0), [""]);
+        report(&mut rig, 0, &[1; 40]);
+        assert_eq!(told(&mut rig, 40.0), ["0.250"; 32], "no more than 32");
+    }
+}
+
+#[test]
+fn an_estimate_is_told_also_where_it_is_lost_in_the_total() {
+    let mut rig = Rig::new(Config::new().mfu(true), LogStyle::PerEngine, 1);
+    let mut lines = |flops, now| {
+        let perf = Some(PerfStats { flops, ..Default::default() });
+        rig.scheduler(0, &SchedulerStats { perf, ..Default::default() });
+        rig.lines(now).len()
+    };
+    assert_eq!([lines(1e300, 10.0), lines(1.0, 20.0), lines(0.0, 30.0), lines(f64::NAN, 40.0)], [2, 2, 1, 1]);
 }
 
 #[test]
@@ -360,7 +398,7 @@ fn what_happened_before_the_first_snapshot_is_not_told() {
 #[test]
 fn without_the_option_there_are_no_lines_and_no_hidden_families() {
     let mut schema = Schema::builder().engine_labels(["engine"]);
-    let families = Families::declare(&mut schema, &Config::new().shared_hit_rates(true).log_drafts(3)).unwrap();
+    let families = Families::declare(&mut schema, &Config::new().shared_hit_rates(true)).unwrap();
     assert!(families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).is_none());
     assert!(families.shared_hit_rates().is_none());
     // The names of hidden families are free.
@@ -371,7 +409,7 @@ fn without_the_option_there_are_no_lines_and_no_hidden_families() {
 fn log_lines_change_no_page() {
     let page = |log_lines| {
         let mut schema = Schema::builder().engine_labels(["engine"]);
-        let config = Config::new().model_name("m").log_lines(log_lines).shared_hit_rates(true).log_drafts(3);
+        let config = Config::new().model_name("m").log_lines(log_lines).shared_hit_rates(true);
         Families::declare(&mut schema, &config).unwrap();
         let registry = Registry::new(schema.build().unwrap());
         let _engine = registry.attach(["0"]).unwrap();

@@ -38,9 +38,9 @@ pub(crate) struct Args {
 pub(crate) enum ConfigName {
     /// Nothing optional
     Base,
-    /// Speculative decoding, KV blocks, KV fetches, LoRA
+    /// Speculative decoding (pages: of 32 tokens at most), KV blocks, KV fetches, LoRA
     Full,
-    /// Watermarks, corrupted requests, speculative decoding, KV blocks, bounds of its own for all bucket families
+    /// Watermarks, corrupted requests, speculative decoding (as in full), KV blocks, bounds of its own for all bucket families
     Extra,
     /// A diffusion model
     Diffusion,

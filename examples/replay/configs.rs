@@ -17,22 +17,28 @@ const EXTRA_BOUNDS: [(BucketFamily, &[f64]); 8] = [
     (BucketFamily::KvCacheResidency, &[1e-6, 0.1, 1_234_567.5]),
 ];
 
-/// What log lines need on top. vLLM's loggers tell of drafts whatever the configuration, of estimated work only in one.
-pub(crate) fn with_log_lines(config: Config, name: ConfigName, header: &Header) -> Config {
+/// What log lines need. vLLM's loggers tell of estimated work in one configuration only. No page is printed, so there needn't be
+/// a series for each position of a draft, and any number of speculative tokens will do.
+pub(crate) fn for_log_lines(name: ConfigName, header: &Header) -> Config {
     let mfu = matches!(name, ConfigName::Extra);
-    config.log_lines(true).shared_hit_rates(true).log_drafts(header.num_spec_tokens).mfu(mfu)
+    config(name, header, 0).log_lines(true).shared_hit_rates(true).mfu(mfu)
 }
 
-pub(crate) fn config(name: ConfigName, header: &Header) -> Config {
-    let base = Config::new().model_name(&header.model_name).max_model_len(header.max_model_len);
+pub(crate) fn for_pages(name: ConfigName, header: &Header) -> Config {
+    // More than an address has are too many, too.
+    config(name, header, header.num_spec_tokens.0.try_into().unwrap_or(usize::MAX))
+}
+
+fn config(name: ConfigName, header: &Header, speculative_tokens: usize) -> Config {
+    let base = Config::new().model_name(&header.model_name).max_model_len(header.max_model_len.0);
     match name {
         ConfigName::Base => base,
         ConfigName::Full => {
-            let full = base.spec_decode(header.num_spec_tokens).lora(header.max_loras);
+            let full = base.spec_decode(speculative_tokens).lora(header.max_loras);
             full.kv_cache_metrics(true).kv_consumer(true)
         }
         ConfigName::Extra => {
-            let extra = base.spec_decode(header.num_spec_tokens).kv_cache_metrics(true).watermark(true).nan_check(true);
+            let extra = base.spec_decode(speculative_tokens).kv_cache_metrics(true).watermark(true).nan_check(true);
             EXTRA_BOUNDS.into_iter().fold(extra, |config, (family, bounds)| config.bounds(family, bounds))
         }
         ConfigName::Diffusion => base.diffusion(true),

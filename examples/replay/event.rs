@@ -3,14 +3,23 @@
 //! Fields that no family and no log line shows are read over. What a field must be (a count isn't negative, a name is known) is
 //! checked here; what only shows in the whole is checked by `scenario`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
-use serde_json::{Map, Value};
-use tachometer::vllm::{AdmissionRejection, FinishReason};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tachometer::vllm::{AdmissionRejection, FinishReason, SleepState};
 
-use crate::json::{Float, Names, Object, floats, present};
+use crate::json::{Count, Float, Names, Number, Object, Signed, counts, floats, present, some_counts};
 
+/// What a line is.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) struct Tag {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+}
+
+#[derive(Debug)]
 pub(crate) enum Line {
     Header(Box<Header>),
     Iter(Box<Iter>),
@@ -26,11 +35,11 @@ pub(crate) struct Header {
     /// Numbers of the engines; any, in any order.
     pub(crate) engines: Vec<i64>,
     pub(crate) model_name: String,
-    pub(crate) max_model_len: u64,
-    pub(crate) num_spec_tokens: usize,
+    pub(crate) max_model_len: Count,
+    pub(crate) num_spec_tokens: Count,
     pub(crate) max_loras: u64,
     /// What differs from the defaults.
-    pub(crate) cache_config: Map<String, Value>,
+    pub(crate) cache_config: BTreeMap<String, Box<RawValue>>,
     /// Wall clock at time 0, seconds since 1970.
     pub(crate) t0_wall: f64,
     /// Monotonic clock at time 0, seconds.
@@ -53,9 +62,9 @@ pub(crate) struct Iter {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Scheduler {
-    pub(crate) running: u64,
-    pub(crate) waiting: u64,
-    pub(crate) skipped: u64,
+    pub(crate) running: Count,
+    pub(crate) waiting: Count,
+    pub(crate) skipped: Count,
     pub(crate) kv_fetch: Object<KvFetch>,
     pub(crate) kv_usage: Float,
     pub(crate) prefix: Object<Lookups>,
@@ -69,53 +78,56 @@ pub(crate) struct Scheduler {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct KvFetch {
-    pub(crate) waiting_to_start: u64,
-    pub(crate) in_progress: u64,
-    pub(crate) completed_waiting: u64,
+    pub(crate) waiting_to_start: Count,
+    pub(crate) in_progress: Count,
+    pub(crate) completed_waiting: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Lookups {
     pub(crate) reset: bool,
-    pub(crate) requests: u64,
-    pub(crate) queries: u64,
-    pub(crate) hits: u64,
+    pub(crate) requests: Count,
+    pub(crate) queries: Count,
+    pub(crate) hits: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Connector {
-    pub(crate) requests: u64,
-    pub(crate) queries: u64,
-    pub(crate) hits: u64,
+    pub(crate) requests: Count,
+    pub(crate) queries: Count,
+    pub(crate) hits: Count,
     pub(crate) hits_by_source: Object<HitsBySource>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct HitsBySource {
-    pub(crate) device: u64,
-    pub(crate) host: u64,
-    pub(crate) p2p: u64,
-    pub(crate) disk: u64,
-    pub(crate) external_unspecified: u64,
+    pub(crate) device: Count,
+    pub(crate) host: Count,
+    pub(crate) p2p: Count,
+    pub(crate) disk: Count,
+    pub(crate) external_unspecified: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Spec {
-    pub(crate) drafts: u64,
-    pub(crate) draft_tokens: u64,
-    pub(crate) accepted_tokens: u64,
-    pub(crate) accepted_per_pos: Vec<u64>,
+    pub(crate) drafts: Count,
+    pub(crate) draft_tokens: Count,
+    pub(crate) accepted_tokens: Count,
+    /// Without it, nothing was accepted at any of the header's positions.
+    #[serde(deserialize_with = "some_counts")]
+    pub(crate) accepted_per_pos: Option<Vec<u64>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Eviction {
     pub(crate) lifetime: Float,
     pub(crate) idle: Float,
-    #[serde(default, deserialize_with = "floats")]
+    #[serde(deserialize_with = "floats")]
     pub(crate) reuse_gaps: Vec<f64>,
 }
 
@@ -138,28 +150,30 @@ pub(crate) struct Perf {
 #[serde(default)]
 pub(crate) struct Iteration {
     pub(crate) prefills: Vec<Object<Prefill>>,
-    pub(crate) generation_tokens: u64,
-    pub(crate) preemptions: u64,
+    pub(crate) generation_tokens: Count,
+    pub(crate) preemptions: Count,
     #[serde(deserialize_with = "floats")]
     pub(crate) ttft: Vec<f64>,
     #[serde(deserialize_with = "floats")]
     pub(crate) itl: Vec<f64>,
     pub(crate) finished: Vec<Object<Finished>>,
+    #[serde(deserialize_with = "counts")]
     pub(crate) max_gen_tokens: Vec<u64>,
+    #[serde(deserialize_with = "counts")]
     pub(crate) n: Vec<u64>,
-    pub(crate) corrupted: u64,
-    pub(crate) watermarked: u64,
-    pub(crate) watermark_skipped: u64,
-    pub(crate) not_watermarked: u64,
+    pub(crate) corrupted: Count,
+    pub(crate) watermarked: Count,
+    pub(crate) watermark_skipped: Count,
+    pub(crate) not_watermarked: Count,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Prefill {
-    pub(crate) prompt: u64,
+    pub(crate) prompt: Count,
     #[serde(default)]
-    pub(crate) local_cached: u64,
+    pub(crate) local_cached: Count,
     #[serde(default)]
-    pub(crate) external_cached: u64,
+    pub(crate) external_cached: Count,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,13 +182,13 @@ pub(crate) struct Finished {
     #[serde(default)]
     pub(crate) e2e: Float,
     #[serde(default)]
-    pub(crate) prompt_tokens: u64,
+    pub(crate) prompt_tokens: Count,
     #[serde(default)]
-    pub(crate) preemptions: u64,
+    pub(crate) preemptions: Count,
     #[serde(default)]
-    pub(crate) generation_tokens: u64,
+    pub(crate) generation_tokens: Count,
     #[serde(default)]
-    pub(crate) max_tokens: Option<u64>,
+    pub(crate) max_tokens: Option<Count>,
     #[serde(default)]
     pub(crate) queued: Float,
     #[serde(default)]
@@ -186,7 +200,7 @@ pub(crate) struct Finished {
     #[serde(default)]
     pub(crate) tpot: Float,
     #[serde(default)]
-    pub(crate) cached_tokens: i64,
+    pub(crate) cached_tokens: Signed,
 }
 
 /// Why a request ended.
@@ -216,9 +230,22 @@ impl From<Reason> for FinishReason {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sleep {
     pub(crate) t: f64,
-    /// 1: asleep; anything else: awake.
-    pub(crate) sleep: i64,
-    pub(crate) level: u64,
+    /// What Python takes for 1: asleep; anything else: awake.
+    pub(crate) sleep: Value,
+    /// Of no meaning for an engine that is awake.
+    #[serde(default)]
+    pub(crate) level: Value,
+}
+
+impl Sleep {
+    /// `Err` where the level of an engine that is asleep isn't a count.
+    pub(crate) fn state(&self) -> Result<SleepState, serde_json::Error> {
+        let asleep = self.sleep == Value::Bool(true) || self.sleep.as_f64() == Some(1.0);
+        if !asleep {
+            return Ok(SleepState::Awake);
+        }
+        Count::deserialize(&self.level).map(|Count(level)| SleepState::Asleep { level })
+    }
 }
 
 /// A request wasn't admitted.
@@ -247,7 +274,7 @@ impl From<RejectReason> for AdmissionRejection {
 /// The loggers say their lines.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Log {
-    pub(crate) t: f64,
+    pub(crate) t: Number,
 }
 
 /// A moment at which the page can be asked for.
@@ -265,7 +292,7 @@ impl Line {
             Self::Iter(event) => Some(event.t),
             Self::Sleep(event) => Some(event.t),
             Self::Reject(event) => Some(event.t),
-            Self::Log(event) => Some(event.t),
+            Self::Log(event) => Some(event.t.value),
             Self::Scrape(event) => Some(event.t),
         }
     }

@@ -1,12 +1,13 @@
-//! What JSON and serde don't say by themselves: numbers that aren't finite, fields that may be null but not missing, objects
-//! that can't be lists, and the order of keys.
+//! What JSON and serde don't say by themselves: numbers that aren't finite, whole numbers that are written as floats, fields that
+//! may be null but not missing, objects that can't be lists, the order of keys, and how a number is written.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde_json::value::RawValue;
 
 /// A number, or one of the strings `NaN`, `Infinity` and `-Infinity`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +45,7 @@ impl Visitor<'_> for FloatVisitor {
             "NaN" => Ok(Float(f64::NAN)),
             "Infinity" => Ok(Float(f64::INFINITY)),
             "-Infinity" => Ok(Float(f64::NEG_INFINITY)),
-            _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
         }
     }
 }
@@ -52,6 +53,87 @@ impl Visitor<'_> for FloatVisitor {
 pub(crate) fn floats<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
     let floats = Vec::<Float>::deserialize(deserializer)?;
     Ok(floats.into_iter().map(|Float(number)| number).collect())
+}
+
+/// A whole number from 0 on, which may be written as a float: `3.0`, `1e3`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Count(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = deserializer.deserialize_any(WholeVisitor("a whole number from 0 on"))?;
+        number.try_into().map(Self).map_err(|_| D::Error::custom(format_args!("{number} isn't a count")))
+    }
+}
+
+/// A whole number, which may be written as a float.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Signed(pub(crate) i64);
+
+impl<'de> Deserialize<'de> for Signed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = deserializer.deserialize_any(WholeVisitor("a whole number"))?;
+        number.try_into().map(Self).map_err(|_| D::Error::custom(format_args!("{number} has more than 64 bits")))
+    }
+}
+
+/// Holds what is expected.
+struct WholeVisitor(&'static str);
+
+impl Visitor<'_> for WholeVisitor {
+    type Value = i128;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<i128, E> {
+        Ok(number.into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<i128, E> {
+        Ok(number.into())
+    }
+
+    /// Integers beyond 64 bits come here too.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<i128, E> {
+        let limit = 2_f64.powi(64);
+        if number.fract() == 0.0 && -limit < number && number < limit {
+            return Ok(number as i128);
+        }
+        Err(E::invalid_value(Unexpected::Float(number), &self))
+    }
+}
+
+pub(crate) fn counts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+    let counts = Vec::<Count>::deserialize(deserializer)?;
+    Ok(counts.into_iter().map(|Count(number)| number).collect())
+}
+
+/// For a field that may be missing.
+pub(crate) fn some_counts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u64>>, D::Error> {
+    counts(deserializer).map(Some)
+}
+
+/// A number, and how it is written.
+#[derive(Debug)]
+pub(crate) struct Number {
+    pub(crate) value: f64,
+    pub(crate) written: Box<RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Box::<RawValue>::deserialize(deserializer)?;
+        let value = serde_json::from_str(written.get()).map_err(|error| D::Error::custom(reason(&error)))?;
+        Ok(Self { value, written })
+    }
+}
+
+/// Without the place, which would be one in a single line or value.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text).to_owned()
 }
 
 /// For a field that may be null but not missing.
@@ -118,7 +200,7 @@ impl<'de> Visitor<'de> for NamesVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
         let mut names = Vec::new();
-        while let Some((name, _)) = map.next_entry::<String, u64>()? {
+        while let Some((name, _)) = map.next_entry::<String, Count>()? {
             if names.contains(&name) {
                 return Err(A::Error::custom(format_args!("{name:?} stands there twice")));
             }

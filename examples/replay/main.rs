@@ -21,7 +21,7 @@ use clap::Parser;
 use event::{Line, Log};
 use replay::Replay;
 use scenario::Scenario;
-use tachometer::vllm::{FieldValue, LogStyle};
+use tachometer::vllm::LogStyle;
 
 const BAD_INPUT: u8 = 2;
 
@@ -59,10 +59,8 @@ fn check_scrape(name: &str, scenario: &Scenario) -> Result<()> {
 
 fn start(args: &Args, scenario: &Scenario) -> Result<Replay> {
     let header = &scenario.header;
-    let mut config = configs::config(args.config, header).iteration_tokens(args.definition.into());
-    if args.log.is_some() {
-        config = configs::with_log_lines(config, args.config, header);
-    }
+    let config = if args.log.is_some() { configs::for_log_lines } else { configs::for_pages };
+    let config = config(args.config, header).iteration_tokens(args.definition.into());
     // All that is wrong here is the header's fault.
     let place = || format!("{}: line {}", args.scenario.display(), scenario.header_line);
     Replay::start(header, &config).with_context(place)
@@ -87,8 +85,8 @@ fn log_lines(mut replay: Replay, scenario: &Scenario, style: LogStyle) -> String
     for event in &scenario.events {
         replay.apply(event);
         if let Line::Log(Log { t }) = event {
-            log.push_str(&format!("# log() at t={}\n", FieldValue::from(*t)));
-            for line in lines.next(&replay.snapshot(), t0 + t) {
+            log.push_str(&format!("# log() at t={}\n", python::text(&t.written).expect("a number")));
+            for line in lines.next(&replay.snapshot(), t0 + t.value) {
                 log.push_str(&format!("{} {}\n", line.level, line.text));
             }
         }

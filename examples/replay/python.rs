@@ -1,28 +1,46 @@
 //! JSON values as Python's `str` prints them: that is how vLLM makes label values of a cache configuration.
+//!
+//! They are taken as written, since an integer may have more digits than a machine's, and `-0` is one while `-0.0` isn't.
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tachometer::vllm::FieldValue;
+use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// `None` for an object, which no field of a cache configuration is.
-pub(crate) fn text(value: &Value) -> Option<FieldValue> {
-    Some(match value {
-        Value::Null => None::<bool>.into(),
-        Value::Bool(value) => (*value).into(),
-        Value::Number(number) if number.is_f64() => number.as_f64()?.into(),
-        Value::Number(number) => number.to_string().into(),
-        Value::String(text) => text.as_str().into(),
-        Value::Array(values) => list(values)?.into(),
-        Value::Object(_) => return None,
+use crate::json::reason;
+
+/// `Err` for an object, which no field of a cache configuration is, and for what has no value: a number that is out of range.
+pub(crate) fn text(value: &RawValue) -> Result<FieldValue, String> {
+    let json = value.get();
+    Ok(match json.as_bytes()[0] {
+        b'n' => None::<bool>.into(),
+        b't' => true.into(),
+        b'f' => false.into(),
+        b'"' => string(json)?.into(),
+        b'[' => list(json)?.into(),
+        b'{' => return Err("it can't be an object".to_owned()),
+        _ => number(json)?,
     })
 }
 
+fn number(json: &str) -> Result<FieldValue, String> {
+    if json.contains(['.', 'e', 'E']) {
+        return serde_json::from_str::<f64>(json).map(FieldValue::from).map_err(|error| reason(&error));
+    }
+    Ok(if json == "-0" { "0" } else { json }.into())
+}
+
+fn string(json: &str) -> Result<String, String> {
+    serde_json::from_str(json).map_err(|error| reason(&error))
+}
+
 /// A list shows its strings quoted.
-fn list(values: &[Value]) -> Option<String> {
-    let items = values.iter().map(|value| match value {
-        Value::String(text) => Some(quoted(text)),
-        other => text(other).map(|value| value.to_string()),
+fn list(json: &str) -> Result<String, String> {
+    let values: Vec<&RawValue> = serde_json::from_str(json).map_err(|error| reason(&error))?;
+    let items = values.into_iter().map(|value| match value.get() {
+        json if json.starts_with('"') => Ok(quoted(&string(json)?)),
+        _ => text(value).map(|value| value.to_string()),
     });
-    Some(format!("[{}]", items.collect::<Option<Vec<_>>>()?.join(", ")))
+    Ok(format!("[{}]", items.collect::<Result<Vec<_>, _>>()?.join(", ")))
 }
 
 /// In single quotes, unless only they occur in the text.
@@ -35,15 +53,27 @@ fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            control if control.is_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(control))),
-            other => {
-                if other == quote {
-                    quoted.push('\\');
-                }
-                quoted.push(other);
-            }
+            _ if char == quote => quoted.extend(['\\', quote]),
+            _ if is_printable(char) => quoted.push(char),
+            _ => quoted.push_str(&escaped(char)),
         }
     }
     quoted.push(quote);
     quoted
+}
+
+/// As Python's `str.isprintable`: neither of a category "other" nor a separator, but for the space.
+fn is_printable(char: char) -> bool {
+    use GeneralCategory::*;
+    let hidden =
+        [Control, Format, Surrogate, PrivateUse, Unassigned, LineSeparator, ParagraphSeparator, SpaceSeparator];
+    char == ' ' || !hidden.contains(&get_general_category(char))
+}
+
+fn escaped(char: char) -> String {
+    match u32::from(char) {
+        code @ ..=0xff => format!("\\x{code:02x}"),
+        code @ ..=0xffff => format!("\\u{code:04x}"),
+        code => format!("\\U{code:08x}"),
+    }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use tachometer::vllm::{
-    self, CacheConfig, Families, LogLines, LogStyle, LoraStats, Recording, SharedHitRates, SleepState, StepStats,
+    self, CacheConfig, Families, LogLines, LogStyle, LoraStats, Recording, SharedHitRates, StepStats,
 };
 use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
 
 use crate::event::{Header, Iter, Line, Sleep};
 use crate::{python, stats};
+
+/// No page and no log line tells of more.
+const MAX_POSITIONS: u64 = 32;
 
 pub(crate) struct Replay {
     registry: Registry,
@@ -20,6 +23,8 @@ pub(crate) struct Replay {
     /// With log lines: hit rates over all engines.
     hit_rates: Option<SharedHitRates>,
     t0_wall: f64,
+    /// What vLLM tells of drafts by position before any was accepted.
+    no_positions: Vec<u64>,
 }
 
 struct EngineReplay {
@@ -45,7 +50,8 @@ impl Replay {
             engines.insert(*number, EngineReplay { recorder, recording, _attached: attached });
         }
         let (front, hit_rates) = (registry.recorder()?, families.shared_hit_rates());
-        Ok(Self { registry, families, engines, front, hit_rates, t0_wall: header.t0_wall })
+        let no_positions = vec![0; header.num_spec_tokens.0.min(MAX_POSITIONS) as usize];
+        Ok(Self { registry, families, engines, front, hit_rates, t0_wall: header.t0_wall, no_positions })
     }
 
     pub(crate) fn apply(&mut self, event: &Line) {
@@ -72,7 +78,8 @@ impl Replay {
             finished = stats::finished(&stats.finished);
         }
         let lora = LoraStats { running: &running, waiting: &waiting, wall_time: self.t0_wall + iter.t };
-        let scheduler = iter.scheduler.as_ref().map(|stats| stats::scheduler(stats, &evictions, lora));
+        let scheduler =
+            iter.scheduler.as_ref().map(|stats| stats::scheduler(stats, &evictions, lora, &self.no_positions));
         let iteration = iter.iteration.as_ref().map(|stats| stats::iteration(stats, &finished));
         let mm_cache = iter.mm.as_deref().map(stats::lookups);
         let stats =
@@ -85,7 +92,7 @@ impl Replay {
 
     /// All engines go to sleep, or wake up, together.
     fn sleep(&mut self, sleep: &Sleep) {
-        let state = if sleep.sleep == 1 { SleepState::Asleep { level: sleep.level } } else { SleepState::Awake };
+        let state = sleep.state().expect("checked when it was read");
         for EngineReplay { recorder, recording, .. } in self.engines.values_mut() {
             recorder.record(|step| recording.sleep_state(step, state));
         }
@@ -113,7 +120,7 @@ impl Replay {
 fn cache_config(header: &Header) -> Result<CacheConfig> {
     let mut config = CacheConfig::default();
     for (field, value) in &header.cache_config {
-        let value = python::text(value).with_context(|| format!("cache_config: {field:?} can't be an object"))?;
+        let value = python::text(value).map_err(|reason| anyhow!("cache_config: {field:?}: {reason}"))?;
         config.set(field, value)?;
     }
     Ok(config)

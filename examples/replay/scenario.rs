@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::{fmt, fs};
 
-use crate::event::{Header, Iter, Line};
-use crate::json::Object;
+use serde::de::DeserializeOwned;
+
+use crate::event::{Header, Iter, Line, Tag};
+use crate::json::{self, Object};
 use crate::stats;
 
 /// The format that this reads.
@@ -68,11 +70,23 @@ impl Scenario {
 
 fn parse(line: &[u8]) -> Result<Line, String> {
     let line = std::str::from_utf8(line).map_err(|error| error.to_string())?;
-    serde_json::from_str::<Object<Line>>(line).map(|Object(line)| line).map_err(|error| {
-        // Its own line number would be 1 each time.
-        let text = error.to_string();
-        text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text).to_owned()
+    if line.starts_with('\u{feff}') {
+        return Err("begins with a byte order mark (U+FEFF): a scenario is UTF-8 without one".to_owned());
+    }
+    let Tag { kind } = read(line)?;
+    Ok(match kind.as_str() {
+        "header" => Line::Header(Box::new(read(line)?)),
+        "iter" => Line::Iter(Box::new(read(line)?)),
+        "sleep" => Line::Sleep(read(line)?),
+        "reject" => Line::Reject(read(line)?),
+        "log" => Line::Log(read(line)?),
+        "scrape" => Line::Scrape(read(line)?),
+        _ => return Err(format!("there is no event of type {kind:?}")),
     })
+}
+
+fn read<T: DeserializeOwned>(line: &str) -> Result<T, String> {
+    serde_json::from_str::<Object<T>>(line).map(|Object(read)| read).map_err(|error| json::reason(&error))
 }
 
 fn header(line: &[u8]) -> Result<Header, String> {
@@ -116,6 +130,7 @@ impl Checks {
         self.time = time;
         match &event {
             Line::Iter(iter) => self.check_iter(iter)?,
+            Line::Sleep(sleep) => _ = sleep.state().map_err(|error| format!("level: {error}"))?,
             Line::Scrape(scrape) if !self.scrapes.insert(scrape.name.clone()) => {
                 return Err(format!("there are two scrapes {:?}", scrape.name));
             }

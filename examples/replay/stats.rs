@@ -6,15 +6,15 @@ use tachometer::vllm::{
 };
 
 use crate::event::{Connector, Finished, Iteration, Lookups, Scheduler};
-use crate::json::Object;
+use crate::json::{Count, Object};
 
 /// The prompt tokens of an iteration, by source. `None` where what isn't cached would be negative, or beyond 64 bits.
 pub(crate) fn prompt_tokens(iteration: &Iteration) -> Option<PromptTokens> {
     let [mut total, mut local, mut external] = [0_u64; 3];
     for prefill in &iteration.prefills {
-        total = total.checked_add(prefill.prompt)?;
-        local = local.checked_add(prefill.local_cached)?;
-        external = external.checked_add(prefill.external_cached)?;
+        total = total.checked_add(prefill.prompt.0)?;
+        local = local.checked_add(prefill.local_cached.0)?;
+        external = external.checked_add(prefill.external_cached.0)?;
     }
     let computed = total.checked_sub(local)?.checked_sub(external)?;
     Some(PromptTokens { computed, local_cache_hit: local, external_kv_transfer: external })
@@ -23,11 +23,11 @@ pub(crate) fn prompt_tokens(iteration: &Iteration) -> Option<PromptTokens> {
 pub(crate) fn finished(requests: &[Object<Finished>]) -> Vec<FinishedRequest> {
     let request = |request: &Object<Finished>| FinishedRequest {
         reason: request.reason.into(),
-        prompt_tokens: request.prompt_tokens,
-        cached_tokens: request.cached_tokens,
-        generation_tokens: request.generation_tokens,
-        max_tokens: request.max_tokens,
-        preemptions: request.preemptions,
+        prompt_tokens: request.prompt_tokens.0,
+        cached_tokens: request.cached_tokens.0,
+        generation_tokens: request.generation_tokens.0,
+        max_tokens: request.max_tokens.map(|Count(tokens)| tokens),
+        preemptions: request.preemptions.0,
         e2e_latency: request.e2e.0,
         queue_time: request.queued.0,
         prefill_time: request.prefill.0,
@@ -41,13 +41,13 @@ pub(crate) fn finished(requests: &[Object<Finished>]) -> Vec<FinishedRequest> {
 pub(crate) fn iteration<'a>(iteration: &'a Iteration, finished: &'a [FinishedRequest]) -> IterationStats<'a> {
     IterationStats {
         prompt_tokens: prompt_tokens(iteration).expect("checked when it was read"),
-        generation_tokens: iteration.generation_tokens,
-        preemptions: iteration.preemptions,
-        corrupted: iteration.corrupted,
+        generation_tokens: iteration.generation_tokens.0,
+        preemptions: iteration.preemptions.0,
+        corrupted: iteration.corrupted.0,
         watermark: WatermarkStats {
-            watermarked: iteration.watermarked,
-            skipped: iteration.watermark_skipped,
-            not_watermarked: iteration.not_watermarked,
+            watermarked: iteration.watermarked.0,
+            skipped: iteration.watermark_skipped.0,
+            not_watermarked: iteration.not_watermarked.0,
         },
         time_to_first_token: &iteration.ttft,
         inter_token_latency: &iteration.itl,
@@ -64,28 +64,30 @@ pub(crate) fn evictions(scheduler: &Scheduler) -> Vec<Eviction<'_>> {
         .collect()
 }
 
+/// `no_positions` stands for drafts that aren't told by position.
 pub(crate) fn scheduler<'a>(
     stats: &'a Scheduler,
     evictions: &'a [Eviction<'a>],
     lora: LoraStats<'a>,
+    no_positions: &'a [u64],
 ) -> SchedulerStats<'a> {
     SchedulerStats {
-        running: stats.running,
-        waiting: stats.waiting,
-        deferred: stats.skipped,
+        running: stats.running.0,
+        waiting: stats.waiting.0,
+        deferred: stats.skipped.0,
         kv_fetch: KvFetchStats {
-            waiting_to_start: stats.kv_fetch.waiting_to_start,
-            in_progress: stats.kv_fetch.in_progress,
-            completed_waiting: stats.kv_fetch.completed_waiting,
+            waiting_to_start: stats.kv_fetch.waiting_to_start.0,
+            in_progress: stats.kv_fetch.in_progress.0,
+            completed_waiting: stats.kv_fetch.completed_waiting.0,
         },
         kv_cache_usage: stats.kv_usage.0,
         prefix_cache: lookups(&stats.prefix),
         connector_prefix_cache: stats.connector.as_deref().map(connector),
         spec_decode: stats.spec.as_ref().map(|spec| SpecDecodeStats {
-            drafts: spec.drafts,
-            draft_tokens: spec.draft_tokens,
-            accepted_tokens: spec.accepted_tokens,
-            accepted_per_position: &spec.accepted_per_pos,
+            drafts: spec.drafts.0,
+            draft_tokens: spec.draft_tokens.0,
+            accepted_tokens: spec.accepted_tokens.0,
+            accepted_per_position: spec.accepted_per_pos.as_deref().unwrap_or(no_positions),
         }),
         evictions,
         lora: Some(lora),
@@ -99,18 +101,18 @@ pub(crate) fn scheduler<'a>(
 }
 
 pub(crate) fn lookups(stats: &Lookups) -> CacheStats {
-    CacheStats { reset: stats.reset, requests: stats.requests, queries: stats.queries, hits: stats.hits }
+    CacheStats { reset: stats.reset, requests: stats.requests.0, queries: stats.queries.0, hits: stats.hits.0 }
 }
 
 fn connector(stats: &Connector) -> ConnectorCacheStats {
     ConnectorCacheStats {
-        requests: stats.requests,
-        queries: stats.queries,
-        hits: stats.hits,
-        device_hits: stats.hits_by_source.device,
-        host_hits: stats.hits_by_source.host,
-        p2p_hits: stats.hits_by_source.p2p,
-        disk_hits: stats.hits_by_source.disk,
-        unspecified_hits: stats.hits_by_source.external_unspecified,
+        requests: stats.requests.0,
+        queries: stats.queries.0,
+        hits: stats.hits.0,
+        device_hits: stats.hits_by_source.device.0,
+        host_hits: stats.hits_by_source.host.0,
+        p2p_hits: stats.hits_by_source.p2p.0,
+        disk_hits: stats.hits_by_source.disk.0,
+        unspecified_hits: stats.hits_by_source.external_unspecified.0,
     }
 }

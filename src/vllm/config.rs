@@ -33,7 +33,6 @@ pub struct Config {
     pub(super) mooncake: bool,
     pub(super) log_lines: bool,
     pub(super) shared_hit_rates: bool,
-    pub(super) log_drafts: Option<usize>,
     pub(super) mfu: bool,
     bounds: [Option<Vec<f64>>; BucketFamily::ALL.len()],
 }
@@ -57,7 +56,6 @@ impl Config {
             mooncake: false,
             log_lines: false,
             shared_hit_rates: false,
-            log_drafts: None,
             mfu: false,
             bounds: Default::default(),
         }
@@ -147,8 +145,8 @@ impl Config {
         self
     }
 
-    /// Log lines as vLLM writes them: [`Families::log_lines`](super::Families::log_lines). They need some hidden families, and
-    /// about 75 KB an engine for the windows of their hit rates.
+    /// Log lines as vLLM writes them: [`Families::log_lines`](super::Families::log_lines). They need some hidden families (2 KB an
+    /// engine), and about 75 KB an engine for the windows of their hit rates.
     #[must_use]
     pub fn log_lines(mut self, on: bool) -> Self {
         self.log_lines = on;
@@ -161,13 +159,6 @@ impl Config {
     #[must_use]
     pub fn shared_hit_rates(mut self, on: bool) -> Self {
         self.shared_hit_rates = on;
-        self
-    }
-
-    /// With log lines: they tell of drafts of at most so many tokens, also without [`spec_decode`](Self::spec_decode).
-    #[must_use]
-    pub fn log_drafts(mut self, speculative_tokens: usize) -> Self {
-        self.log_drafts = Some(speculative_tokens);
         self
     }
 

@@ -1,6 +1,6 @@
 //! Families of KV connectors: what they tell of the transfers between engines.
 
-use super::{buckets, declare::Set};
+use super::{buckets, set::Set};
 use crate::{Counter, Histogram, SchemaError, Step};
 
 /// NIXL's families. A transfer is counted by the engine that makes it, which is the one that receives.

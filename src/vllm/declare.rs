@@ -3,14 +3,15 @@
 use std::array;
 
 use super::{
-    BucketFamily::{self, *},
+    BucketFamily::*,
     CacheConfig, Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
     families::{
         DiffusionFamilies, KvBlockFamilies, LoraFamilies, MAX_SPECULATIVE_TOKENS, PerPosition, SpecDecodeFamilies,
     },
     log_families::LogFamilies,
+    set::{Set, full},
 };
-use crate::{Counter, Gauge, Histogram, SchemaBuilder, SchemaError};
+use crate::{Counter, Gauge, Histogram, Info, SchemaBuilder, SchemaError};
 
 impl Families {
     /// Declares the families into `schema`, which the caller goes on with. It must have the engine label
@@ -23,222 +24,195 @@ impl Families {
         if let Some((family, bound)) = config.negative_bound() {
             return Err(DeclareError::NegativeBound { family, bound });
         }
-        let spec_decode = config.spec_decode.filter(|_| !config.diffusion);
-        let mut set = Set { schema, config, hidden: false };
-        // A struct literal is evaluated in the order in which it is written: that of vLLM's page.
-        Ok(Self {
+        let mut set = Set::new(schema, config);
+        // In the order of vLLM's page.
+        let (spec_decode, diffusion) = set.drafts()?;
+        let [estimated_flops, estimated_read_bytes, estimated_write_bytes] = set.estimates()?;
+        let [requests_running, requests_waiting] = set.queues()?;
+        let requests_waiting_by_reason = set.queues_by_reason()?;
+        let requests_kv_fetch_by_stage = config.kv_consumer.then(|| set.kv_fetch()).transpose()?;
+        let sleep_state = set.sleep_state()?;
+        let kv_cache_usage = set.ratio("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?;
+        let corrupted_requests = config.nan_check.then(|| set.corrupted_requests()).transpose()?;
+        let watermark_requests = config.watermark.then(|| set.watermark()).transpose()?;
+        let [prefix_cache_queries, prefix_cache_hits] = set.prefix_cache()?;
+        let [external_prefix_cache_queries, external_prefix_cache_hits] = set.external_prefix_cache()?;
+        let [mm_cache_queries, mm_cache_hits] = set.mm_cache()?;
+        let preemptions = set.count("num_preemptions", "Times that a running request was preempted.")?;
+        let (prompt_tokens, prompt_tokens_by_source) = set.prompt_tokens()?;
+        let (prompt_tokens_cached, prompt_tokens_cached_by_source) = set.cached_tokens()?;
+        let generation_tokens = set.count("generation_tokens", "Tokens generated.")?;
+        let request_success = set.request_success()?;
+        let admission_rejections = set.admission_rejections()?;
+        let [request_prompt_tokens, request_generation_tokens] = set.request_tokens()?;
+        let iteration_tokens =
+            set.numbers("iteration_tokens_total", config.iteration_tokens.help(), IterationTokens)?;
+        let [request_max_generation_tokens, request_params_n, request_params_max_tokens] = set.request_params()?;
+        let [time_to_first_token, inter_token_latency, request_time_per_output_token] = set.token_latencies()?;
+        let [
+            e2e_request_latency,
+            request_queue_time,
+            request_inference_time,
+            request_prefill_time,
+            request_decode_time,
+        ] = set.request_times()?;
+        let [request_preemptions, request_prefill_kv_computed_tokens] = set.request_work()?;
+        let kv_blocks = config.kv_cache_metrics.then(|| set.kv_blocks()).transpose()?;
+        let lora = config.max_loras.map(|max_loras| set.lora(max_loras)).transpose()?;
+        let cache_config = set.cache_config()?;
+        let nixl = config.nixl.then(|| NixlFamilies::declare(&mut set)).transpose()?;
+        let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(&mut set)).transpose()?;
+        let log = config.log_lines.then(|| LogFamilies::declare(&mut set, config)).transpose()?;
+        // Names only: one a line would say no more.
+        #[rustfmt::skip]
+        let families = Self {
             iteration_tokens_definition: config.iteration_tokens,
-            spec_decode: spec_decode.map(|tokens| set.spec_decode(tokens)).transpose()?,
-            diffusion: config.diffusion.then(|| set.diffusion()).transpose()?,
-            estimated_flops: set
-                .amount("estimated_flops_per_gpu", "Estimated floating-point operations, for each GPU.")?,
-            estimated_read_bytes: set
-                .amount("estimated_read_bytes_per_gpu", "Estimated bytes read from memory, for each GPU.")?,
-            estimated_write_bytes: set
-                .amount("estimated_write_bytes_per_gpu", "Estimated bytes written to memory, for each GPU.")?,
-            requests_running: set.level("num_requests_running", "Requests in the running batch.")?,
-            requests_waiting: set.level("num_requests_waiting", "Requests that wait to run.")?,
-            requests_waiting_by_reason: set.levels(
-                "num_requests_waiting_by_reason",
-                "Requests that wait to run, by what they wait for.",
-                ("reason", ["capacity", "deferred"]),
-            )?,
-            requests_kv_fetch_by_stage: config.kv_consumer.then(|| set.kv_fetch()).transpose()?,
-            sleep_state: set.levels(
-                "engine_sleep_state",
-                "1 for the state that the engine is in: awake, or asleep at level 1 or 2.",
-                ("sleep_state", ["awake", "weights_offloaded", "discard_all"]),
-            )?,
-            kv_cache_usage: set.ratio("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?,
-            corrupted_requests: config
-                .nan_check
-                .then(|| set.count("corrupted_requests", "Requests whose logits held NaN."))
-                .transpose()?,
-            watermark_requests: config.watermark.then(|| set.watermark()).transpose()?,
-            prefix_cache_queries: set.count("prefix_cache_queries", "Tokens looked up in the prefix cache.")?,
-            prefix_cache_hits: set.count("prefix_cache_hits", "Tokens found in the prefix cache.")?,
-            external_prefix_cache_queries: set
-                .count("external_prefix_cache_queries", "Tokens looked up behind the KV connector.")?,
-            external_prefix_cache_hits: set
-                .count("external_prefix_cache_hits", "Tokens found behind the KV connector.")?,
-            mm_cache_queries: set.count("mm_cache_queries", "Items looked up in the multi-modal cache.")?,
-            mm_cache_hits: set.count("mm_cache_hits", "Items found in the multi-modal cache.")?,
-            preemptions: set.count("num_preemptions", "Times that a running request was preempted.")?,
-            prompt_tokens: set.count("prompt_tokens", "Prompt tokens, whether computed here, cached or received.")?,
-            prompt_tokens_by_source: set.counts(
-                "prompt_tokens_by_source",
-                "Prompt tokens, by where they came from.",
-                ("source", ["local_compute", "local_cache_hit", "external_kv_transfer"]),
-            )?,
-            prompt_tokens_cached: set.count("prompt_tokens_cached", "Prompt tokens that were not computed here.")?,
-            prompt_tokens_cached_by_source: set.counts(
-                "prompt_tokens_cached_by_source",
-                "Prompt tokens found in a cache when they were scheduled, by where the cache is.",
-                ("source", ["device", "host", "p2p", "disk", "external_unspecified"]),
-            )?,
-            generation_tokens: set.count("generation_tokens", "Tokens generated.")?,
-            request_success: set.counts(
-                "request_success",
-                "Finished requests, by why they ended.",
-                ("finished_reason", ["stop", "length", "abort", "error", "repetition"]),
-            )?,
-            admission_rejections: set.admission_rejections()?,
-            request_prompt_tokens: set.numbers(
-                "request_prompt_tokens",
-                "Prompt tokens of a finished request.",
-                RequestTokens,
-            )?,
-            request_generation_tokens: set.numbers(
-                "request_generation_tokens",
-                "Tokens that a finished request generated.",
-                RequestTokens,
-            )?,
-            iteration_tokens: set.numbers("iteration_tokens_total", config.iteration_tokens.help(), IterationTokens)?,
-            request_max_generation_tokens: set.numbers(
-                "request_max_num_generation_tokens",
-                "Most tokens that one output of a finished request generated.",
-                RequestTokens,
-            )?,
-            request_params_n: set.numbers("request_params_n", "Outputs asked for by a request.", RequestN)?,
-            request_params_max_tokens: set.numbers(
-                "request_params_max_tokens",
-                "Limit of generated tokens asked for by a request.",
-                RequestTokens,
-            )?,
-            time_to_first_token: set.seconds(
-                "time_to_first_token_seconds",
-                "From arrival to first token.",
-                TimeToFirstToken,
-            )?,
-            inter_token_latency: set.seconds(
-                "inter_token_latency_seconds",
-                "From one token to the next.",
-                InterTokenLatency,
-            )?,
-            request_time_per_output_token: set.seconds(
-                "request_time_per_output_token_seconds",
-                "Mean time per output token of a finished request, after the first.",
-                InterTokenLatency,
-            )?,
-            e2e_request_latency: set.seconds(
-                "e2e_request_latency_seconds",
-                "From arrival to end of a request.",
-                RequestLatency,
-            )?,
-            request_queue_time: set.seconds(
-                "request_queue_time_seconds",
-                "From queueing to first scheduling of a request.",
-                RequestLatency,
-            )?,
-            request_inference_time: set.seconds(
-                "request_inference_time_seconds",
-                "From first scheduling to end of a request.",
-                RequestLatency,
-            )?,
-            request_prefill_time: set.seconds(
-                "request_prefill_time_seconds",
-                "From first scheduling to first token of a request.",
-                RequestLatency,
-            )?,
-            request_decode_time: set.seconds(
-                "request_decode_time_seconds",
-                "From first to last token of a request.",
-                RequestLatency,
-            )?,
-            request_preemptions: set.numbers(
-                "request_num_preemptions",
-                "Times that a finished request was preempted.",
-                RequestPreemptions,
-            )?,
-            request_prefill_kv_computed_tokens: set.numbers(
-                "request_prefill_kv_computed_tokens",
-                "Prompt tokens of a finished request that were computed here.",
-                RequestTokens,
-            )?,
-            kv_blocks: config.kv_cache_metrics.then(|| set.kv_blocks()).transpose()?,
-            lora: config.max_loras.map(|max_loras| set.lora(max_loras)).transpose()?,
-            cache_config: set
-                .schema
-                .info(&full("cache_config_info"), "The cache configuration.", CacheConfig::fields())
-                .engine_labels(["engine"])
-                .declare()?,
-            nixl: config.nixl.then(|| NixlFamilies::declare(&mut set)).transpose()?,
-            mooncake: config.mooncake.then(|| MooncakeFamilies::declare(&mut set)).transpose()?,
-            log: config.log_lines.then(|| LogFamilies::declare(&mut set, config)).transpose()?,
-        })
+            spec_decode, diffusion, estimated_flops, estimated_read_bytes, estimated_write_bytes, requests_running,
+            requests_waiting, requests_waiting_by_reason, requests_kv_fetch_by_stage, sleep_state, kv_cache_usage,
+            corrupted_requests, watermark_requests, prefix_cache_queries, prefix_cache_hits, external_prefix_cache_queries,
+            external_prefix_cache_hits, mm_cache_queries, mm_cache_hits, preemptions, prompt_tokens, prompt_tokens_by_source,
+            prompt_tokens_cached, prompt_tokens_cached_by_source, generation_tokens, request_success, admission_rejections,
+            request_prompt_tokens, request_generation_tokens, iteration_tokens, request_max_generation_tokens,
+            request_params_n, request_params_max_tokens, time_to_first_token, inter_token_latency,
+            request_time_per_output_token, e2e_request_latency, request_queue_time, request_inference_time,
+            request_prefill_time, request_decode_time, request_preemptions, request_prefill_kv_computed_tokens, kv_blocks,
+            lora, cache_config, nixl, mooncake, log,
+        };
+        Ok(families)
     }
 }
 
-/// Declares families of the kinds that recur.
-pub(super) struct Set<'b> {
-    pub(super) schema: &'b mut SchemaBuilder,
-    config: &'b Config,
-    /// Whether counts and levels are hidden.
-    hidden: bool,
-}
-
+/// Groups of families, each in the order of vLLM's page.
 impl Set<'_> {
-    /// Declares counts and levels that no page shows.
-    pub(super) fn hidden<T>(&mut self, declare: impl FnOnce(&mut Self) -> T) -> T {
-        self.hidden = true;
-        let declared = declare(self);
-        self.hidden = false;
-        declared
+    /// Of speculative decoding, or of a diffusion model.
+    fn drafts(&mut self) -> Result<(Option<SpecDecodeFamilies>, Option<DiffusionFamilies>), DeclareError> {
+        if self.config.diffusion {
+            return Ok((None, Some(self.diffusion()?)));
+        }
+        Ok((self.config.spec_decode.map(|tokens| self.spec_decode(tokens)).transpose()?, None))
     }
 
-    pub(super) fn count(&mut self, name: &str, help: &str) -> Result<Counter<u64>, SchemaError> {
-        let family = self.schema.counter(&full(name), help);
-        if self.hidden { family.hidden().declare() } else { family.declare() }
+    fn estimates(&mut self) -> Result<[Counter<f64>; 3], SchemaError> {
+        Ok([
+            self.amount("estimated_flops_per_gpu", "Estimated floating-point operations, for each GPU.")?,
+            self.amount("estimated_read_bytes_per_gpu", "Estimated bytes read from memory, for each GPU.")?,
+            self.amount("estimated_write_bytes_per_gpu", "Estimated bytes written to memory, for each GPU.")?,
+        ])
     }
 
-    fn counts<const N: usize>(
-        &mut self,
-        name: &str,
-        help: &str,
-        (label, values): (&str, [&str; N]),
-    ) -> Result<[Counter<u64>; N], SchemaError> {
-        let family = self.schema.counter(&full(name), help).label(label, values);
-        if self.hidden { family.hidden().declare() } else { family.declare() }
+    fn queues(&mut self) -> Result<[Gauge<i64>; 2], SchemaError> {
+        Ok([
+            self.level("num_requests_running", "Requests in the running batch.")?,
+            self.level("num_requests_waiting", "Requests that wait to run.")?,
+        ])
     }
 
-    fn amount(&mut self, name: &str, help: &str) -> Result<Counter<f64>, SchemaError> {
-        self.schema.counter(&full(name), help).declare()
+    fn queues_by_reason(&mut self) -> Result<[Gauge<i64>; 2], SchemaError> {
+        let help = "Requests that wait to run, by what they wait for.";
+        self.levels("num_requests_waiting_by_reason", help, ("reason", ["capacity", "deferred"]))
     }
 
-    fn level(&mut self, name: &str, help: &str) -> Result<Gauge<i64>, SchemaError> {
-        self.schema.gauge(&full(name), help).declare()
+    fn sleep_state(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
+        let help = "1 for the state that the engine is in: awake, or asleep at level 1 or 2.";
+        self.levels("engine_sleep_state", help, ("sleep_state", ["awake", "weights_offloaded", "discard_all"]))
     }
 
-    fn levels<const N: usize>(
-        &mut self,
-        name: &str,
-        help: &str,
-        (label, values): (&str, [&str; N]),
-    ) -> Result<[Gauge<i64>; N], SchemaError> {
-        let family = self.schema.gauge(&full(name), help).label(label, values);
-        if self.hidden { family.hidden().declare() } else { family.declare() }
+    fn corrupted_requests(&mut self) -> Result<Counter<u64>, SchemaError> {
+        self.count("corrupted_requests", "Requests whose logits held NaN.")
     }
 
-    fn ratio(&mut self, name: &str, help: &str) -> Result<Gauge<f64>, SchemaError> {
-        self.schema.gauge(&full(name), help).declare()
+    fn prefix_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
+        Ok([
+            self.count("prefix_cache_queries", "Tokens looked up in the prefix cache.")?,
+            self.count("prefix_cache_hits", "Tokens found in the prefix cache.")?,
+        ])
     }
 
-    fn numbers(&mut self, name: &str, help: &str, bounds: BucketFamily) -> Result<Histogram<u64>, DeclareError> {
-        let upper = self.config.bounds_of(bounds);
-        self.integers(name, help, &upper).map_err(|error| of_bounds(bounds, error))
+    fn external_prefix_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
+        Ok([
+            self.count("external_prefix_cache_queries", "Tokens looked up behind the KV connector.")?,
+            self.count("external_prefix_cache_hits", "Tokens found behind the KV connector.")?,
+        ])
     }
 
-    fn seconds(&mut self, name: &str, help: &str, bounds: BucketFamily) -> Result<Histogram<f64>, DeclareError> {
-        let upper = self.config.bounds_of(bounds);
-        self.durations(name, help, &upper).map_err(|error| of_bounds(bounds, error))
+    fn mm_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
+        Ok([
+            self.count("mm_cache_queries", "Items looked up in the multi-modal cache.")?,
+            self.count("mm_cache_hits", "Items found in the multi-modal cache.")?,
+        ])
     }
 
-    pub(super) fn integers(&mut self, name: &str, help: &str, bounds: &[f64]) -> Result<Histogram<u64>, SchemaError> {
-        self.schema.histogram(&full(name), help, bounds).declare()
+    /// All of them, and by source.
+    fn prompt_tokens(&mut self) -> Result<(Counter<u64>, [Counter<u64>; 3]), SchemaError> {
+        let all = self.count("prompt_tokens", "Prompt tokens, whether computed here, cached or received.")?;
+        let sources = ("source", ["local_compute", "local_cache_hit", "external_kv_transfer"]);
+        Ok((all, self.counts("prompt_tokens_by_source", "Prompt tokens, by where they came from.", sources)?))
     }
 
-    pub(super) fn durations(&mut self, name: &str, help: &str, bounds: &[f64]) -> Result<Histogram<f64>, SchemaError> {
-        self.schema.histogram(&full(name), help, bounds).unit("seconds").declare()
+    /// All of them, and by source.
+    fn cached_tokens(&mut self) -> Result<(Counter<u64>, [Counter<u64>; 5]), SchemaError> {
+        let all = self.count("prompt_tokens_cached", "Prompt tokens that were not computed here.")?;
+        let help = "Prompt tokens found in a cache when they were scheduled, by where the cache is.";
+        let sources = ("source", ["device", "host", "p2p", "disk", "external_unspecified"]);
+        Ok((all, self.counts("prompt_tokens_cached_by_source", help, sources)?))
+    }
+
+    fn request_success(&mut self) -> Result<[Counter<u64>; 5], SchemaError> {
+        let reasons = ("finished_reason", ["stop", "length", "abort", "error", "repetition"]);
+        self.counts("request_success", "Finished requests, by why they ended.", reasons)
+    }
+
+    fn request_tokens(&mut self) -> Result<[Histogram<u64>; 2], DeclareError> {
+        let generated = "Tokens that a finished request generated.";
+        Ok([
+            self.numbers("request_prompt_tokens", "Prompt tokens of a finished request.", RequestTokens)?,
+            self.numbers("request_generation_tokens", generated, RequestTokens)?,
+        ])
+    }
+
+    fn request_params(&mut self) -> Result<[Histogram<u64>; 3], DeclareError> {
+        let most = "Most tokens that one output of a finished request generated.";
+        let limit = "Limit of generated tokens asked for by a request.";
+        Ok([
+            self.numbers("request_max_num_generation_tokens", most, RequestTokens)?,
+            self.numbers("request_params_n", "Outputs asked for by a request.", RequestN)?,
+            self.numbers("request_params_max_tokens", limit, RequestTokens)?,
+        ])
+    }
+
+    fn token_latencies(&mut self) -> Result<[Histogram<f64>; 3], DeclareError> {
+        let mean = "Mean time per output token of a finished request, after the first.";
+        Ok([
+            self.seconds("time_to_first_token_seconds", "From arrival to first token.", TimeToFirstToken)?,
+            self.seconds("inter_token_latency_seconds", "From one token to the next.", InterTokenLatency)?,
+            self.seconds("request_time_per_output_token_seconds", mean, InterTokenLatency)?,
+        ])
+    }
+
+    /// Its life, and the phases of it.
+    fn request_times(&mut self) -> Result<[Histogram<f64>; 5], DeclareError> {
+        let mut seconds = |name, help| self.seconds(name, help, RequestLatency);
+        Ok([
+            seconds("e2e_request_latency_seconds", "From arrival to end of a request.")?,
+            seconds("request_queue_time_seconds", "From queueing to first scheduling of a request.")?,
+            seconds("request_inference_time_seconds", "From first scheduling to end of a request.")?,
+            seconds("request_prefill_time_seconds", "From first scheduling to first token of a request.")?,
+            seconds("request_decode_time_seconds", "From first to last token of a request.")?,
+        ])
+    }
+
+    fn request_work(&mut self) -> Result<[Histogram<u64>; 2], DeclareError> {
+        let preempted = "Times that a finished request was preempted.";
+        let computed = "Prompt tokens of a finished request that were computed here.";
+        Ok([
+            self.numbers("request_num_preemptions", preempted, RequestPreemptions)?,
+            self.numbers("request_prefill_kv_computed_tokens", computed, RequestTokens)?,
+        ])
+    }
+
+    fn cache_config(&mut self) -> Result<Info<{ CacheConfig::FIELDS }>, SchemaError> {
+        let info = self.schema.info(&full("cache_config_info"), "The cache configuration.", CacheConfig::fields());
+        info.engine_labels(["engine"]).declare()
     }
 
     fn admission_rejections(&mut self) -> Result<Option<[Counter<u64>; 2]>, SchemaError> {
@@ -259,10 +233,8 @@ impl Set<'_> {
         Ok(LoraFamilies { requests_info, max_loras })
     }
 
-    pub(super) fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {
-        let drafts = self.count("spec_decode_num_drafts", "Drafts of speculative decoding.")?;
-        let draft_tokens = self.count("spec_decode_num_draft_tokens", "Tokens of drafts.")?;
-        let accepted_tokens = self.count("spec_decode_num_accepted_tokens", "Tokens of drafts that were accepted.")?;
+    fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {
+        let [drafts, draft_tokens, accepted_tokens] = self.draft_totals()?;
         // An array's length is part of its type, so there is an arm for each number of positions.
         macro_rules! positions {
             ($($n:literal)*) => {
@@ -276,6 +248,15 @@ impl Set<'_> {
         let accepted_tokens_per_position =
             positions!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
         Ok(SpecDecodeFamilies { drafts, draft_tokens, accepted_tokens, accepted_tokens_per_position })
+    }
+
+    /// Drafts, their tokens, and those that were accepted.
+    pub(super) fn draft_totals(&mut self) -> Result<[Counter<u64>; 3], SchemaError> {
+        Ok([
+            self.count("spec_decode_num_drafts", "Drafts of speculative decoding.")?,
+            self.count("spec_decode_num_draft_tokens", "Tokens of drafts.")?,
+            self.count("spec_decode_num_accepted_tokens", "Tokens of drafts that were accepted.")?,
+        ])
     }
 
     fn diffusion(&mut self) -> Result<DiffusionFamilies, SchemaError> {
@@ -318,26 +299,8 @@ impl Set<'_> {
     }
 
     fn positions<const N: usize>(&mut self) -> Result<PerPosition, SchemaError> {
-        let numbers: [String; N] = array::from_fn(|position| position.to_string());
-        let counters = self.counts(
-            "spec_decode_num_accepted_tokens_per_pos",
-            "Tokens of drafts that were accepted, by their position in the draft.",
-            ("position", numbers.each_ref().map(String::as_str)),
-        )?;
+        let help = "Tokens of drafts that were accepted, by their position in the draft.";
+        let counters: [_; N] = self.numbered("spec_decode_num_accepted_tokens_per_pos", help, "position")?;
         Ok(PerPosition { counters: array::from_fn(|position| counters[position.min(N - 1)]), positions: N })
     }
-}
-
-/// Says whose bounds they are, if it is bounds that were refused.
-fn of_bounds(family: BucketFamily, error: SchemaError) -> DeclareError {
-    match error {
-        SchemaError::NoBounds { .. } | SchemaError::BoundNotFinite { .. } | SchemaError::BoundNotIncreasing { .. } => {
-            DeclareError::Bounds { family, reason: error }
-        }
-        error => DeclareError::Schema(error),
-    }
-}
-
-fn full(name: &str) -> String {
-    format!("vllm:{name}")
 }

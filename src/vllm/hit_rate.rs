@@ -5,7 +5,7 @@
 //! trace: the number of updates is published too, and when an open step shows another number than the window has, the
 //! updates from there on were discarded, and are taken back.
 
-use super::{CacheStats, ConnectorCacheStats, Families, SchedulerStats, StepStats, declare::Set, recording::clamp};
+use super::{CacheStats, ConnectorCacheStats, Families, SchedulerStats, StepStats, recording::clamp, set::Set};
 use crate::{Gauge, SchemaError, Step};
 
 /// Requests of a window. Only its newest update alone may have more.

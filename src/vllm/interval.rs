@@ -1,7 +1,9 @@
 //! What log lines tell of: how counters grew in an interval, and how things stand at its end.
 
+use std::array;
+
 use super::{Families, families::MAX_SPECULATIVE_TOKENS, hit_rate::HitRateFamilies, log_families::LogFamilies};
-use crate::{EngineView, Gauge, Snapshot};
+use crate::{Counter, EngineView, Gauge, Snapshot};
 
 /// Counters of an engine, or how they grew.
 #[derive(Clone, Copy, Debug, Default)]
@@ -10,42 +12,43 @@ pub(super) struct Counts {
     pub(super) generation_tokens: u64,
     pub(super) preemptions: u64,
     pub(super) corrupted: u64,
-    pub(super) draft_reports: u64,
     pub(super) drafts: u64,
     pub(super) draft_tokens: u64,
     pub(super) accepted_tokens: u64,
-    pub(super) accepted_per_position: [u64; MAX_SPECULATIVE_TOKENS],
+    accepted_per_position: [u64; MAX_SPECULATIVE_TOKENS],
+    pub(super) draft_reports: u64,
+    /// Reports of drafts, by the last position that they told of.
+    draft_reports_by_last_position: [u64; MAX_SPECULATIVE_TOKENS],
+    pub(super) perf_reports: u64,
     pub(super) flops: f64,
     pub(super) bytes: f64,
 }
 
 impl Counts {
     pub(super) fn read(set: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
-        let mut counts = Self {
+        let [drafts, draft_tokens, accepted_tokens] =
+            draft_totals(set, log).map_or([0; 3], |totals| totals.map(|total| engine.counter(total)));
+        Self {
             computed_tokens: engine.counter(set.prompt_tokens_by_source[0]),
             generation_tokens: engine.counter(set.generation_tokens),
             preemptions: engine.counter(set.preemptions),
             corrupted: set.corrupted_requests.map_or(0, |corrupted| engine.counter(corrupted)),
-            draft_reports: engine.counter(log.draft_reports),
+            accepted_per_position: log.drafts.accepted_per_position.map(|position| engine.counter(position)),
+            draft_reports: engine.counter(log.drafts.reports),
+            draft_reports_by_last_position: log.drafts.reports_by_last_position.map(|reports| engine.counter(reports)),
+            perf_reports: log.perf_reports.map_or(0, |reports| engine.counter(reports)),
             flops: engine.counter(set.estimated_flops),
             bytes: engine.counter(set.estimated_read_bytes) + engine.counter(set.estimated_write_bytes),
-            ..Self::default()
-        };
-        if let Some(families) = set.spec_decode.as_ref().or(log.spec_decode.as_ref()) {
-            counts.drafts = engine.counter(families.drafts);
-            counts.draft_tokens = engine.counter(families.draft_tokens);
-            counts.accepted_tokens = engine.counter(families.accepted_tokens);
-            let positions = families.accepted_tokens_per_position.as_slice();
-            for (count, position) in counts.accepted_per_position.iter_mut().zip(positions) {
-                *count = engine.counter(*position);
-            }
+            drafts,
+            draft_tokens,
+            accepted_tokens,
         }
-        if let Some(families) = &set.diffusion {
-            counts.drafts = engine.counter(families.denoising_steps);
-            counts.draft_tokens = engine.counter(families.canvas_positions);
-            counts.accepted_tokens = engine.counter(families.committed_tokens);
-        }
-        counts
+    }
+
+    /// Accepted tokens by position, as many as the widest report told of.
+    pub(super) fn accepted_by_position(&self) -> &[u64] {
+        let widest = self.draft_reports_by_last_position.iter().rposition(|reports| *reports > 0);
+        &self.accepted_per_position[..widest.map_or(0, |last| last + 1)]
     }
 
     /// How they grew since `before`. One that is less than before began anew: another engine has the same labels now.
@@ -59,24 +62,41 @@ impl Counts {
     }
 
     fn zip(&self, other: &Self, integer: impl Fn(u64, u64) -> u64, float: impl Fn(f64, f64) -> f64) -> Self {
-        let mut accepted_per_position = self.accepted_per_position;
-        for (a, b) in accepted_per_position.iter_mut().zip(other.accepted_per_position) {
-            *a = integer(*a, b);
-        }
         Self {
             computed_tokens: integer(self.computed_tokens, other.computed_tokens),
             generation_tokens: integer(self.generation_tokens, other.generation_tokens),
             preemptions: integer(self.preemptions, other.preemptions),
             corrupted: integer(self.corrupted, other.corrupted),
-            draft_reports: integer(self.draft_reports, other.draft_reports),
             drafts: integer(self.drafts, other.drafts),
             draft_tokens: integer(self.draft_tokens, other.draft_tokens),
             accepted_tokens: integer(self.accepted_tokens, other.accepted_tokens),
-            accepted_per_position,
+            accepted_per_position: each(self.accepted_per_position, other.accepted_per_position, &integer),
+            draft_reports: integer(self.draft_reports, other.draft_reports),
+            draft_reports_by_last_position: each(
+                self.draft_reports_by_last_position,
+                other.draft_reports_by_last_position,
+                &integer,
+            ),
+            perf_reports: integer(self.perf_reports, other.perf_reports),
             flops: float(self.flops, other.flops),
             bytes: float(self.bytes, other.bytes),
         }
     }
+}
+
+fn each<const N: usize>(a: [u64; N], b: [u64; N], integer: impl Fn(u64, u64) -> u64) -> [u64; N] {
+    array::from_fn(|place| integer(a[place], b[place]))
+}
+
+/// The counters of drafts, their tokens, and those that were accepted, wherever they are.
+fn draft_totals(set: &Families, log: &LogFamilies) -> Option<[Counter<u64>; 3]> {
+    if let Some(families) = &set.spec_decode {
+        return Some([families.drafts, families.draft_tokens, families.accepted_tokens]);
+    }
+    if let Some(families) = &set.diffusion {
+        return Some([families.denoising_steps, families.canvas_positions, families.committed_tokens]);
+    }
+    log.drafts.totals
 }
 
 /// Gauges of an engine, or of all together.

@@ -179,8 +179,8 @@ impl LogLines {
         let (families, log) = (&self.families, &self.log);
         for ((view, counts), engine) in snapshot.engines().zip(intervals).zip(&mut self.engines) {
             let (prefix, state) = (&prefix(&view), &State::read(families, log, &view));
-            let about = About { families, log, prefix, counts, state, time };
-            about.lines(&mut engine.clock, log.mfu, &mut lines);
+            let about = About { families, prefix, counts, state, time };
+            about.lines(&mut engine.clock, &mut lines);
         }
         lines
     }
@@ -188,11 +188,12 @@ impl LogLines {
     fn of_all(&mut self, snapshot: &Snapshot, intervals: &[Counts], time: Time) -> Vec<LogLine> {
         let mut lines = Vec::new();
         let (families, log) = (&self.families, &self.log);
-        let counts = &intervals.iter().fold(Counts::default(), |sum, counts| sum.plus(counts));
+        let mut counts = intervals.iter().fold(Counts::default(), |sum, counts| sum.plus(counts));
+        // Estimates are for one device: a sum over engines would say nothing.
+        counts.perf_reports = 0;
         let state = &State::of_all(families, log, snapshot);
         let prefix = &format!("{} Engines Aggregated: ", intervals.len());
-        // Estimates are for one device: a sum over engines would say nothing.
-        About { families, log, prefix, counts, state, time }.lines(&mut self.all, false, &mut lines);
+        About { families, prefix, counts: &counts, state, time }.lines(&mut self.all, &mut lines);
         lines
     }
 }
@@ -216,7 +217,6 @@ struct Time {
 /// What the lines of an engine, or of all, are about.
 struct About<'a> {
     families: &'a Families,
-    log: &'a LogFamilies,
     prefix: &'a str,
     counts: &'a Counts,
     state: &'a State,
@@ -224,7 +224,7 @@ struct About<'a> {
 }
 
 impl About<'_> {
-    fn lines(&self, clock: &mut Clock, mfu: bool, lines: &mut Vec<LogLine>) {
+    fn lines(&self, clock: &mut Clock, lines: &mut Vec<LogLine>) {
         let tokens = [self.counts.computed_tokens, self.counts.generation_tokens];
         let throughputs = tokens.map(|tokens| rate(tokens as f64, self.time.seconds));
         let active = throughputs != [0.0; 2];
@@ -235,7 +235,7 @@ impl About<'_> {
             let seconds = self.time.now - mem::replace(&mut clock.drafts, self.time.now);
             lines.push(LogLine { level, text: self.drafts(seconds) });
         }
-        if mfu && (self.counts.flops != 0.0 || self.counts.bytes != 0.0) {
+        if self.counts.perf_reports > 0 {
             let seconds = self.time.now - mem::replace(&mut clock.mfu, self.time.now);
             lines.push(LogLine { level, text: self.mfu(seconds) });
         }
@@ -289,9 +289,7 @@ impl About<'_> {
                 share(a, d),
             );
         }
-        let families = self.families.spec_decode.as_ref().or(self.log.spec_decode.as_ref());
-        let positions = families.map_or(0, |families| families.accepted_tokens_per_position.as_slice().len());
-        let rates = self.counts.accepted_per_position[..positions].iter();
+        let rates = self.counts.accepted_by_position().iter();
         let rates: Vec<_> = rates.map(|accepted| fixed(*accepted as f64 / d, 3)).collect();
         format!(
             "SpecDecoding metrics: Mean acceptance length: {}, Accepted throughput: {accepted_throughput} tokens/s, \

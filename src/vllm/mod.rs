@@ -63,6 +63,7 @@ mod iteration;
 mod log_families;
 mod log_line;
 mod recording;
+mod set;
 mod stats;
 
 pub use self::{

@@ -2,8 +2,8 @@
 
 use super::{
     CacheConfig, CacheStats, ConnectorCacheStats, Eviction, Families, Iteration, IterationTokensDefinition,
-    KvBlockFamilies, LoraFamilies, LoraStats, MooncakeStats, NixlStats, SchedulerStats, SleepState, SpecDecodeStats,
-    StepStats, hit_rate::HitRates,
+    KvBlockFamilies, LoraFamilies, LoraStats, MooncakeStats, NixlStats, PerfStats, SchedulerStats, SleepState,
+    SpecDecodeStats, StepStats, hit_rate::HitRates,
 };
 use crate::{Recorder, Step};
 
@@ -89,9 +89,7 @@ impl Recording {
             self.lora_labels.record(families, step, lora);
         }
         if let Some(perf) = &stats.perf {
-            step.add(set.estimated_flops, perf.flops);
-            step.add(set.estimated_read_bytes, perf.read_bytes);
-            step.add(set.estimated_write_bytes, perf.write_bytes);
+            record_perf(set, step, perf);
         }
         if set.iteration_tokens_definition == IterationTokensDefinition::Scheduled {
             step.observe(set.iteration_tokens, stats.scheduled_tokens);
@@ -201,9 +199,7 @@ fn record_connector(set: &Families, step: &mut Step<'_>, stats: &ConnectorCacheS
 }
 
 fn record_drafts(set: &Families, step: &mut Step<'_>, stats: &SpecDecodeStats<'_>) {
-    let log = set.log.as_ref();
-    let spec_decode = set.spec_decode.as_ref().or(log.and_then(|log| log.spec_decode.as_ref()));
-    if let Some(families) = spec_decode {
+    if let Some(families) = &set.spec_decode {
         step.add(families.drafts, stats.drafts);
         step.add(families.draft_tokens, stats.draft_tokens);
         step.add(families.accepted_tokens, stats.accepted_tokens);
@@ -217,8 +213,17 @@ fn record_drafts(set: &Families, step: &mut Step<'_>, stats: &SpecDecodeStats<'_
         step.add(families.canvas_positions, stats.draft_tokens);
         step.add(families.committed_tokens, stats.accepted_tokens);
     }
-    if let Some(log) = log.filter(|_| spec_decode.is_some() || set.diffusion.is_some()) {
-        step.inc(log.draft_reports);
+    if let Some(log) = &set.log {
+        log.drafts.record(step, stats);
+    }
+}
+
+fn record_perf(set: &Families, step: &mut Step<'_>, stats: &PerfStats) {
+    step.add(set.estimated_flops, stats.flops);
+    step.add(set.estimated_read_bytes, stats.read_bytes);
+    step.add(set.estimated_write_bytes, stats.write_bytes);
+    if let Some(log) = &set.log {
+        log.record_perf(step, stats);
     }
 }
 
