@@ -230,6 +230,19 @@ fn only_the_newest_adapters_of_all_engines_show() {
 }
 
 #[test]
+fn of_equally_new_adapters_those_of_the_engine_that_was_attached_last_show() {
+    for order in [[0, 1], [1, 0]] {
+        let mut rig = Rig::new(&Config::new().lora(4), 2);
+        for engine in order {
+            let lora = Some(LoraStats { running: &[["first", "last"][engine]], wall_time: 5.0, ..Default::default() });
+            rig.scheduler(engine, &SchedulerStats { lora, ..Default::default() });
+        }
+        let lines = rig.lines("vllm:lora_requests_info");
+        assert!(lines.len() == 1 && lines[0].contains("running_lora_adapters=\"last\""), "{order:?}: {lines:?}");
+    }
+}
+
+#[test]
 fn rejected_requests_belong_to_no_engine() {
     let rig = Rig::new(&Config::new().model_name("m\"1"), 2);
     let mut front = rig.registry.recorder().unwrap();

@@ -96,7 +96,7 @@ fn a_small_scenario_gives_the_numbers_of_vllms_own_logger() {
     for (config, all) in [("base", 668), ("full", 831), ("extra", 336), ("diffusion", 674)] {
         let page = replay(&scenario, config, END);
         let (ours, mut golden) = (samples::samples(&page, "vllm:"), read(&directory.join(format!("{config}.prom"))));
-        newest_info(&mut golden);
+        newest_info(&mut golden, &ours);
         assert_eq!(ours.len(), all, "{config}");
         golden.iter().for_each(|(key, value)| assert_sample(key, *value, ours.get(key), config));
     }
@@ -157,7 +157,7 @@ fn compare_page(directory: &Path, config: &str, scrapes: &[&str], differences: &
     let file = if scrape == END { format!("{config}.prom") } else { format!("{config}.{scrape}.prom") };
     let (ours, mut golden) = (samples::samples(&page, "vllm:"), read(&directory.join(&file)));
     let place = format!("{}/{file}", directory.display());
-    newest_info(&mut golden);
+    newest_info(&mut golden, &ours);
     let shown = |difference: &&Rejected| scrapes.contains(&difference.first_shown);
     differences.rejected.iter().filter(shown).for_each(|rejected| take_back(&mut golden, rejected));
     differences.sums.iter().filter(shown).for_each(|sum| *sum_of(&mut golden, sum) = sum.value);
@@ -194,11 +194,32 @@ fn replay(scenario: &Path, config: &str, scrape: &str) -> String {
 }
 
 /// Deliberate difference: vLLM goes on showing `lora_requests_info` with all label values that it ever had. Only the newest sample,
-/// which has the greatest value, is shown here.
-fn newest_info(golden: &mut Samples) {
-    let infos = golden.iter().filter(|((name, _), _)| name == "vllm:lora_requests_info");
+/// which has the greatest value, is shown here; of several that are equally new, which are of several engines, one.
+fn newest_info(golden: &mut Samples, ours: &Samples) {
+    let is_info = |(name, _): &samples::Key| name == "vllm:lora_requests_info";
+    let infos = golden.iter().filter(|(key, _)| is_info(key));
     let newest = infos.map(|(_, value)| *value).fold(f64::NEG_INFINITY, f64::max);
-    golden.retain(|(name, _), value| name != "vllm:lora_requests_info" || *value == newest);
+    golden.retain(|key, value| !is_info(key) || *value == newest);
+    let Some(shown) = golden.keys().find(|key| is_info(key) && ours.contains_key(*key)).cloned() else { return };
+    golden.retain(|key, _| !is_info(key) || *key == shown);
+}
+
+#[test]
+fn any_of_the_newest_infos_will_do_and_no_other() {
+    let page = |adapters: &[(&str, u64)]| -> Samples {
+        let line = |(adapter, time): &(&str, u64)| format!("vllm:lora_requests_info{{running=\"{adapter}\"}} {time}\n");
+        samples::samples(&adapters.iter().map(line).collect::<String>(), "vllm:")
+    };
+    for (ours, expected) in [
+        (("a", 2), vec![("a", 2)]),
+        (("b", 2), vec![("b", 2)]),
+        // What isn't among the newest leaves all of them to be missed.
+        (("old", 1), vec![("a", 2), ("b", 2)]),
+    ] {
+        let mut golden = page(&[("old", 1), ("a", 2), ("b", 2)]);
+        newest_info(&mut golden, &page(&[ours]));
+        assert_eq!(golden, page(&expected));
+    }
 }
 
 /// Deliberate difference: takes an observation back out of vLLM's histogram. NaN moved its sum and nothing else.

@@ -45,10 +45,10 @@
 //! count it. vLLM once did, and reported iterations far larger than what the GPU did;
 //! [`IterationTokensDefinition::AllSources`] brings that definition back for dashboards that were made for it.
 //!
-//! Three identities hold in every scrape for what one recorder recorded (under `Computed`):
-//! prompt tokens = the sum over sources; the sum of iteration tokens = tokens from `local_compute` + generation tokens;
-//! `request_success` summed over reasons = the count of `e2e_request_latency_seconds`. (As long as nothing is rejected: NaN,
-//! infinite or negative durations are, and counted in `tachometer_rejected_observations_total`.)
+//! Three identities hold in every scrape for what one recorder recorded (under `Computed`), as long as
+//! `tachometer_rejected_observations_total` is 0: prompt tokens = the sum over sources; the sum of iteration tokens = tokens from
+//! `local_compute` + generation tokens; `request_success` summed over reasons = the count of `e2e_request_latency_seconds`. (NaN,
+//! infinite and negative durations are rejected, and what would overflow: such a number is missing on one side only.)
 
 mod buckets;
 mod cache_config;
