@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum};
 use tachometer::vllm::IterationTokensDefinition;
 
+use crate::connector::Connector;
 use crate::layout::Layout;
 
 /// More engines than this are more threads than a laptop likes.
@@ -53,6 +54,10 @@ pub(crate) struct Args {
     /// Go on serving after the replay, until Ctrl-C
     #[arg(long, conflicts_with = "no_listen")]
     pub(crate) hold: bool,
+
+    /// Whose families tell of KV transfers
+    #[arg(long, value_enum, default_value_t = Connector::Nixl)]
+    pub(crate) connector: Connector,
 
     /// What vllm:iteration_tokens_total counts
     #[arg(long, value_enum, default_value_t = Definition::Computed)]

@@ -3,6 +3,7 @@
 //! One side of each check is read from the registry. The other is either read there too (identities) or known without it.
 
 use crate::args::Definition;
+use crate::connector::Connector;
 use crate::engine::Executed;
 use crate::expected::{Expected, Totals};
 use crate::kv_pool::TOKEN_BYTES;
@@ -38,6 +39,7 @@ pub(crate) fn evaluate(
     expected: &Expected,
     executed: &[Executed],
     definition: Definition,
+    connector: Connector,
 ) -> Vec<Check> {
     let mut checks = vec![Check::new("engines", engines.len() as u64, expected.engines.len() as u64)];
     for ((numbers, totals), executed) in engines.iter().zip(&expected.engines).zip(executed) {
@@ -46,7 +48,8 @@ pub(crate) fn evaluate(
             iteration_tokens(numbers, *executed, definition),
             sources(numbers),
             totals_of_engine(numbers, *totals),
-            kv(numbers, *totals),
+            lookups(numbers),
+            transfers(numbers, *totals, connector),
         ];
         checks.extend(of_engine.into_iter().flatten().map(|check| Check {
             name: format!("engine {} ({}): {}", numbers.engine, numbers.role.name(), check.name),
@@ -119,29 +122,33 @@ fn totals_of_engine(numbers: &EngineNumbers, totals: Totals) -> Vec<Check> {
     ]
 }
 
-/// What holds of an engine that is idle: its lookups, or the transfers that spared it lookups.
-fn kv(numbers: &EngineNumbers, totals: Totals) -> Vec<Check> {
-    let transfers = numbers.transfers;
-    match numbers.role {
-        Role::Prefill | Role::Mixed => vec![
-            Check::new("prefix_cache_queries = prompt_tokens", numbers.prefix_cache_queries, numbers.prompt_tokens),
-            Check::new(
-                "prefix_cache_queries - prefix_cache_hits = sum of request_prefill_kv_computed_tokens",
-                i128::from(numbers.prefix_cache_queries) - i128::from(numbers.prefix_cache_hits),
-                numbers.prefill_kv_computed_tokens,
-            ),
-            Check::new("no KV is received", transfers.count, 0),
-        ],
-        Role::Decode => vec![
-            Check::new("KV transfers = requests routed here", transfers.count, totals.requests),
-            Check::new(
-                "bytes of KV transfers = those of the prompts routed here",
-                transfers.bytes,
-                totals.prompt_tokens * TOKEN_BYTES,
-            ),
-            Check::new("descriptors = KV blocks of these prompts", transfers.descriptors, totals.prompt_blocks),
-        ],
+/// What holds of the lookups of an engine that is idle. A decode engine's are spared by KV transfers.
+fn lookups(numbers: &EngineNumbers) -> Vec<Check> {
+    if numbers.role == Role::Decode {
+        return Vec::new();
     }
+    vec![
+        Check::new("prefix_cache_queries = prompt_tokens", numbers.prefix_cache_queries, numbers.prompt_tokens),
+        Check::new(
+            "prefix_cache_queries - prefix_cache_hits = sum of request_prefill_kv_computed_tokens",
+            i128::from(numbers.prefix_cache_queries) - i128::from(numbers.prefix_cache_hits),
+            numbers.prefill_kv_computed_tokens,
+        ),
+    ]
+}
+
+/// The transfers that an engine told of: one for each request, with the KV of its prompt, on the side that tells of them.
+fn transfers(numbers: &EngineNumbers, totals: Totals, connector: Connector) -> Vec<Check> {
+    let transfers = numbers.transfers;
+    if numbers.role != connector.told_by() {
+        return vec![Check::new("no KV transfer is told of", transfers.count, 0)];
+    }
+    let (bytes, blocks) = (totals.prompt_tokens * TOKEN_BYTES, totals.prompt_blocks);
+    vec![
+        Check::new("KV transfers = requests routed here", transfers.count, totals.requests),
+        Check::new("bytes of KV transfers = those of the prompts routed here", transfers.bytes, bytes),
+        Check::new("descriptors = KV blocks of these prompts", transfers.descriptors, blocks),
+    ]
 }
 
 fn totals_of_fleet(engines: &[EngineNumbers], workload: Totals) -> Vec<Check> {

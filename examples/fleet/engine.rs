@@ -3,14 +3,17 @@
 //! The engine opens a metrics step, runs its iteration (at a finite speed that means sleeping: scrapes go on meanwhile and
 //! see the step before), fills in what the iteration brought, and commits.
 
-use tachometer::vllm::{IterationStats, KvFetchStats, NixlStats, NixlTransfer, Recording, SchedulerStats, StepStats};
+use tachometer::vllm::{
+    IterationStats, KvFetchStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, Recording, SchedulerStats,
+    StepStats,
+};
 use tachometer::{Recorder, Step};
 
 use crate::batch::{Arrived, Batch, Output};
 use crate::meters::Meters;
 use crate::pace::Pace;
 use crate::timing::{Nanos, step_time};
-use crate::transfer::{Inbox, Outlet};
+use crate::transfer::{Inbox, Outlet, Reports};
 use crate::workload::Workload;
 
 /// Where an engine's requests come from.
@@ -84,12 +87,12 @@ impl Engine {
         let mut now = 0;
         let mut recording = self.meters.vllm.recording(&mut recorder);
         let mut output = Output::default();
-        let mut transfers = Vec::new();
+        let mut reports = Reports::default();
         let mut executed = Executed::default();
         while let Some(begin) = self.next_step(now) {
             self.pace.wait_until(begin);
-            transfers.clear();
-            let on_their_way = self.feed.collect(begin, &mut self.batch, &mut transfers);
+            reports.clear();
+            let on_their_way = self.feed.collect(begin, &mut self.batch, &mut reports.received);
             let mut stats = SchedulerStats { deferred: on_their_way, ..SchedulerStats::default() };
 
             let mut step = recorder.step();
@@ -103,8 +106,9 @@ impl Engine {
             stats.kv_fetch = self.kv_fetch(&stats);
             stats.scheduled_tokens = work.prompt_tokens + output.generation_tokens;
             executed.count(stats.scheduled_tokens, !output.is_empty());
-            record(&mut recording, &mut step, &stats, &output, &transfers);
-            step.add(self.meters.transferred, self.send_kv(end, &output.finished_requests));
+            let sent = self.send_kv(end, &output.finished_requests, &mut reports.sent);
+            record(&mut recording, &mut step, &stats, &output, &reports);
+            step.add(self.meters.transferred, sent);
             step.commit();
             now = end;
         }
@@ -135,11 +139,11 @@ impl Engine {
     }
 
     /// Sends the KV of finished prompts to the decode engines; returns how many tokens that were.
-    fn send_kv(&self, now: Nanos, finished: &[usize]) -> u64 {
+    fn send_kv(&self, now: Nanos, finished: &[usize], reports: &mut Vec<MooncakeTransfer>) -> u64 {
         let Some(outlet) = &self.outlet else { return 0 };
         let send = |request: &usize| {
             let tokens = self.workload[*request].prompt_tokens;
-            outlet.send(*request, tokens, now);
+            reports.push(outlet.send(*request, tokens, now));
             tokens
         };
         finished.iter().map(send).sum()
@@ -152,7 +156,7 @@ fn record(
     step: &mut Step<'_>,
     scheduler: &SchedulerStats<'_>,
     output: &Output,
-    transfers: &[NixlTransfer],
+    reports: &Reports,
 ) {
     let iteration = IterationStats {
         prompt_tokens: output.prompt_tokens,
@@ -165,7 +169,8 @@ fn record(
         ..IterationStats::default()
     };
     let iteration = (!output.is_empty()).then_some(&iteration);
-    let nixl = NixlStats { transfers, ..NixlStats::default() };
-    let stats = StepStats { scheduler: Some(scheduler), iteration, nixl: Some(&nixl), ..StepStats::default() };
+    let nixl = Some(&NixlStats { transfers: &reports.received, ..NixlStats::default() });
+    let mooncake = Some(&MooncakeStats { transfers: &reports.sent, ..MooncakeStats::default() });
+    let stats = StepStats { scheduler: Some(scheduler), iteration, nixl, mooncake, ..StepStats::default() };
     recording.record(step, &stats);
 }

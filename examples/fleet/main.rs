@@ -8,6 +8,7 @@ mod args;
 mod azure;
 mod batch;
 mod checks;
+mod connector;
 mod console;
 mod engine;
 mod expected;
@@ -61,7 +62,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode> {
     let workload = read_workload(args)?;
     let layout = args.layout();
-    let (meters, registry) = Meters::declare(args.definition.into(), layout)?;
+    let (meters, registry) = Meters::declare(args.definition.into(), args.connector, layout)?;
     let server = args.listen_address().map(|address| Server::start(address, registry.clone())).transpose()?;
 
     let started = Instant::now();
@@ -75,7 +76,7 @@ fn run(args: &Args) -> Result<ExitCode> {
 
     let engines = numbers::read(&registry, meters, layout);
     let expected = Expected::of(&workload, layout);
-    let checks = checks::evaluate(&engines, &expected, &executed, args.definition);
+    let checks = checks::evaluate(&engines, &expected, &executed, args.definition, args.connector);
     // Failed checks are told, and the page is held, even if the report can't be written.
     let mut code = exit_code(&checks);
     let report = Report { engines: &engines, checks: &checks, seconds };

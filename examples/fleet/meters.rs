@@ -3,6 +3,7 @@
 use anyhow::Result;
 use tachometer::{Counter, Registry, Schema, vllm};
 
+use crate::connector::Connector;
 use crate::layout::Layout;
 
 /// The longest prompt that vLLM's length buckets are made for; longer ones count in the overflow bucket.
@@ -18,11 +19,19 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    pub(crate) fn declare(definition: vllm::IterationTokensDefinition, layout: Layout) -> Result<(Self, Registry)> {
+    pub(crate) fn declare(
+        definition: vllm::IterationTokensDefinition,
+        connector: Connector,
+        layout: Layout,
+    ) -> Result<(Self, Registry)> {
         let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
         let disaggregated = matches!(layout, Layout::Disaggregated { .. });
         let config = vllm::Config::new().max_model_len(MAX_MODEL_LEN).iteration_tokens(definition);
-        let config = config.kv_consumer(disaggregated).nixl(disaggregated);
+        let config = config.kv_consumer(disaggregated);
+        let config = match connector {
+            Connector::Nixl => config.nixl(disaggregated),
+            Connector::Mooncake => config.mooncake(disaggregated),
+        };
         let vllm = vllm::Families::declare(&mut schema, &config)?;
         let transferred = schema
             .counter("fleet:kv_transferred_tokens", "Prompt tokens whose KV this engine sent to another.")

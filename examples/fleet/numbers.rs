@@ -1,6 +1,7 @@
 //! What the registry says of each engine: plain numbers, read from one snapshot.
 
-use tachometer::{Registry, Snapshot};
+use tachometer::vllm::Families;
+use tachometer::{EngineView, Registry, Snapshot};
 
 use crate::layout::{Layout, Role};
 use crate::meters::Meters;
@@ -37,7 +38,7 @@ pub(crate) struct EngineNumbers {
     pub(crate) inter_token_latency: Quantiles,
 }
 
-/// KV that this engine received: zeros where nothing is ever transferred.
+/// The KV transfers that this engine told of: zeros where nothing is ever transferred.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Transfers {
     pub(crate) count: u64,
@@ -64,7 +65,7 @@ fn read_engine(
     engine: usize,
     layout: Layout,
     Meters { vllm, transferred }: Meters,
-    view: tachometer::EngineView<'_>,
+    view: EngineView<'_>,
 ) -> EngineNumbers {
     let [local_compute, local_cache_hit, external_kv_transfer] =
         vllm.prompt_tokens_by_source.map(|source| view.counter(source));
@@ -88,11 +89,7 @@ fn read_engine(
         prefix_cache_queries: view.counter(vllm.prefix_cache_queries),
         prefix_cache_hits: view.counter(vllm.prefix_cache_hits),
         prefill_kv_computed_tokens: view.histogram(vllm.request_prefill_kv_computed_tokens).sum(),
-        transfers: vllm.nixl.map_or_else(Transfers::default, |nixl| Transfers {
-            count: view.histogram(nixl.transfer_time).count(),
-            bytes: view.histogram(nixl.bytes).sum(),
-            descriptors: view.histogram(nixl.descriptors).sum(),
-        }),
+        transfers: read_transfers(&vllm, &view),
         transferred_tokens: view.counter(transferred),
         iteration_tokens_sum: iteration_tokens.sum(),
         iteration_tokens_count: iteration_tokens.count(),
@@ -104,5 +101,16 @@ fn read_engine(
         iteration_tokens: quantiles(&|q| iteration_tokens.quantile(q)),
         time_to_first_token: quantiles(&|q| time_to_first_token.quantile(q)),
         inter_token_latency: quantiles(&|q| inter_token_latency.quantile(q)),
+    }
+}
+
+fn read_transfers(vllm: &Families, view: &EngineView<'_>) -> Transfers {
+    let nixls = vllm.nixl.map(|nixl| (nixl.transfer_time, nixl.bytes, nixl.descriptors));
+    let mooncakes = vllm.mooncake.map(|mooncake| (mooncake.transfer_time, mooncake.bytes, mooncake.descriptors));
+    let Some((time, bytes, descriptors)) = nixls.or(mooncakes) else { return Transfers::default() };
+    Transfers {
+        count: view.histogram(time).count(),
+        bytes: view.histogram(bytes).sum(),
+        descriptors: view.histogram(descriptors).sum(),
     }
 }

@@ -5,13 +5,15 @@
 //! its transfers, promises: nothing will be sent before this moment. A decode engine goes on to time t only when every
 //! promise is beyond t. Prefill engines never wait for decode engines, so nobody waits forever.
 //!
-//! A decode engine reports the transfers that have arrived as NIXL does, which fetches: one descriptor for each KV block.
+//! A decode engine reports the transfers that have arrived as NIXL does, which fetches; a prefill engine reports those that it
+//! begins as Mooncake does, which pushes (how long one takes is known beforehand here). One descriptor for each KV block. Which of the
+//! two has families is a matter of configuration.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use tachometer::vllm::NixlTransfer;
+use tachometer::vllm::{MooncakeTransfer, NixlTransfer};
 
 use crate::batch::Arrived;
 use crate::kv_pool::{TOKEN_BYTES, blocks};
@@ -39,6 +41,20 @@ enum Content {
     },
 }
 
+/// What an engine's connector tells of a step; the vectors are reused from step to step.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    pub(crate) received: Vec<NixlTransfer>,
+    pub(crate) sent: Vec<MooncakeTransfer>,
+}
+
+impl Reports {
+    pub(crate) fn clear(&mut self) {
+        self.received.clear();
+        self.sent.clear();
+    }
+}
+
 /// Connects every prefill engine with every decode engine.
 ///
 /// Without bound, as a decode engine mustn't hold up a prefill engine: where it falls behind, promises queue up (a few
@@ -59,11 +75,16 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// Starts the transfer of a prompt's KV to the decode engine that the request goes to.
-    pub(crate) fn send(&self, request: usize, prompt_tokens: u64, now: Nanos) {
+    /// Starts the transfer of a prompt's KV to the decode engine that the request goes to, and reports it.
+    pub(crate) fn send(&self, request: usize, prompt_tokens: u64, now: Nanos) -> MooncakeTransfer {
         let ready_at = now.saturating_add(transfer_time(prompt_tokens)).min(NEVER - 1);
         let content = Content::Transfer { request, tokens: prompt_tokens, sent_at: now, ready_at };
         self.post(pick(request, self.senders.len()), content);
+        MooncakeTransfer {
+            seconds: seconds_between(now, ready_at),
+            bytes: prompt_tokens.saturating_mul(TOKEN_BYTES),
+            descriptors: blocks(prompt_tokens),
+        }
     }
 
     /// Promises to send nothing before `moment`.

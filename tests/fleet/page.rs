@@ -181,6 +181,33 @@ fn a_held_fleet_serves_until_it_is_interrupted() {
     }
 }
 
+#[test]
+fn kv_transfers_show_in_the_families_of_the_connector() {
+    // Of 128 KiB a token and 16 tokens a descriptor: prompts of 1,200, 1,200, 1,024, 700 and 100 tokens.
+    let (bytes, descriptors) = (PROMPTS << 17, 75 + 75 + 64 + 44 + 7);
+    for (connector, other, engine) in [("nixl", "mooncake", 1), ("mooncake", "nixl", 0)] {
+        let trace = fixture("mooncake.jsonl");
+        let base = ["--trace", &trace, "--prefill", "1", "--decode", "1", "--speed", "max", "--hold"];
+        let mut serving = Serving::start(&[&base[..], &["--connector", connector]].concat());
+        serving.read_until("until Ctrl-C");
+        let page = serving.scrape();
+        for (sample, expected) in [
+            ("xfer_time_seconds_count", 5),
+            ("bytes_transferred_count", 5),
+            ("bytes_transferred_sum", bytes),
+            ("num_descriptors_sum", descriptors),
+        ] {
+            for number in [0, 1] {
+                let expected = if number == engine { expected } else { 0 };
+                let line =
+                    format!("vllm:{connector}_{sample}{{engine=\"{number}\",model_name=\"simulated\"}} {expected}");
+                assert!(page.lines().any(|printed| printed == line), "{line} isn't in\n{page}");
+            }
+        }
+        assert!(!page.contains(other), "families of {other}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_held_fleet_ends_well_when_it_is_told_to_terminate() {
