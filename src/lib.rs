@@ -5,8 +5,8 @@
 //! 1. **Declare**: a [`SchemaBuilder`] takes families and returns handles ([`Counter`], [`Gauge`], [`Histogram`]; [`Info`] for
 //!    label values that change); what is wrong with a name, a bound or a label is refused here, with an error that says so.
 //! 2. **Record**: an engine [attaches](Registry::attach) to the [`Registry`]; its [`Recorder`] moves into the engine's
-//!    thread and opens a [`Step`] an iteration. Wait-free: no lock, no read-modify-write, no allocation.
-//! 3. **Publish**: [`Step::commit`]. Readers see whole steps only; a dropped step leaves no trace.
+//!    thread and opens a [`Step`] an iteration. Wait-free: no lock, no read-modify-write, no allocation (but for an info's new label values).
+//! 3. **Publish**: [`Step::commit`]. Readers see whole steps only; a dropped step leaves no trace (but for infos, which show at once).
 //! 4. **Snapshot**: [`Registry::snapshot`] copies the newest step of each engine into plain numbers, for a router or a log
 //!    line, without ever waiting for a recorder.
 //! 5. **Render**: [`Registry::render`] turns that into Prometheus text, for any HTTP layer.

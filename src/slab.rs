@@ -22,6 +22,7 @@
 //! | `rest_sequence`   | the owner, around that              | readers, twice a try                    |
 //! | `aside`           | the owner, at any time              | readers; each word by itself            |
 //! | `leased`          | who becomes or stops being owner    | who wants to become owner               |
+//! | `stored`          | who stops being owner               | who becomes owner                       |
 //!
 //! `s` is the last committed step (0: all words zero). Steps are numbered from 1 and live in `copies[s & 1]`.
 //!
@@ -119,6 +120,8 @@ pub(crate) struct Slab {
     rest_sequence: CachePadded<AtomicU64>,
     aside: CachePadded<[AtomicU64; Aside::COUNT]>,
     leased: AtomicBool,
+    /// Handed over between owners: words stored since the resting copy was refreshed.
+    stored: AtomicU64,
     copies: [Words; 2],
     resting: Words,
 }
@@ -141,6 +144,7 @@ impl Slab {
             rest_sequence: CachePadded::new(AtomicU64::new(0)),
             aside: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
             leased: AtomicBool::new(false),
+            stored: AtomicU64::new(0),
             copies: [Words::zeroed(len), Words::zeroed(len)],
             resting: Words::zeroed(len),
         })
@@ -158,7 +162,7 @@ impl Slab {
             committed: sequence >> 1,
             open: false,
             logs: [Log::OVERFLOWED; 2],
-            stored: 0,
+            stored: slab.stored.load(Relaxed) as usize, // ordered by E5
             slab: Arc::clone(slab),
         };
         Some(writer)
@@ -169,6 +173,7 @@ impl Slab {
         let mut failed_tries = 0_u32;
         let mut floor = None;
         loop {
+            reached(Place::Trying);
             let overwritten = match self.try_newest(out) {
                 Ok(step) => return Reading { step, failed_tries },
                 Err(step) => step,
@@ -253,6 +258,7 @@ impl Drop for Writer {
         if self.open {
             self.slab.count_aside(Aside::DiscardedSteps, 1);
         }
+        self.slab.stored.store(self.stored as u64, Relaxed); // ordered by E5
         self.slab.leased.store(false, Release); // E5
     }
 }
@@ -384,6 +390,7 @@ fn copy_word(from: &[AtomicU64], to: &[AtomicU64], word: u16) {
 
 #[cold]
 fn copy_all(from: &[AtomicU64], to: &[AtomicU64]) {
+    reached(Place::WholeCopy);
     for (to, from) in to.iter().zip(from) {
         to.store(from.load(Relaxed), Relaxed); // loads own stores; published by E1 or E3
     }

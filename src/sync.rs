@@ -1,4 +1,4 @@
-//! The only file that names an atomic type: the standard library's, or loom's when the unit tests run as models.
+//! The only file that names the standard library's atomics, or loom's when the unit tests run as models.
 //!
 //! What isn't listed here, the protocol doesn't use. The switch is `all(test, loom)`, so a build of a
 //! dependent crate with `--cfg loom` gets the real atomics.
@@ -40,6 +40,10 @@ pub(crate) enum Place {
     Published,
     /// In a commit, while the resting copy is odd.
     Resting,
+    /// The owner copies all words.
+    WholeCopy,
+    /// In a read, before a try.
+    Trying,
     /// In a read, between the copy and the check.
     Copied,
 }

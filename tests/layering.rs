@@ -1,6 +1,7 @@
 //! The arrows between modules are those of the table in DESIGN.md: a `crate::` path that it doesn't allow fails.
 
-use std::{fs, path::Path};
+#[path = "common/sources.rs"]
+mod sources;
 
 const DESIGN: &str = include_str!("../DESIGN.md");
 
@@ -33,9 +34,21 @@ fn table() -> Vec<(String, May)> {
 
 /// The paths behind each `crate::` of a file, one for each item of a group.
 fn imports(source: &str) -> Vec<String> {
+    paths(source, "crate::")
+}
+
+/// The modules of the table that a file reaches by `super::` (twice that, if it lies deeper than `src/` and isn't a `mod.rs`).
+fn imports_by_super(file: &str, source: &str, table: &[(String, May)]) -> Vec<String> {
+    let deep = !file.ends_with("mod.rs") && file.contains('/');
+    let mut paths = paths(source, if deep { "super::super::" } else { "super::" });
+    paths.retain(|path| table.iter().any(|(module, _)| path.split("::").next() == Some(module)));
+    paths
+}
+
+fn paths(source: &str, root: &str) -> Vec<String> {
     let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = code.replace(' ', "");
-    code.split("crate::").skip(1).flat_map(items).collect()
+    code.split(root).skip(1).flat_map(items).collect()
 }
 
 /// `{a::b,c::{d,e}}…` gives `a::b` and `c::{d,e}`; `a::b;…` gives `a::b`.
@@ -59,15 +72,10 @@ fn items(path: &str) -> Vec<String> {
     items
 }
 
-/// The sources of a module, `src/module.rs` or all under `src/module/`.
+/// The sources of a module, `module.rs` or all under `module/`.
 fn sources(module: &str) -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = vec![root.join(format!("{module}.rs"))];
-    if let Ok(entries) = fs::read_dir(root.join(module)) {
-        files.extend(entries.map(|entry| entry.unwrap().path()));
-    }
-    let read = |file: &std::path::PathBuf| Some((file.display().to_string(), fs::read_to_string(file).ok()?));
-    files.iter().filter_map(read).collect()
+    let inside = |file: &str| file == format!("{module}.rs") || file.starts_with(&format!("{module}/"));
+    sources::sources(module).into_iter().filter(|(file, _)| inside(file)).collect()
 }
 
 fn allowed(import: &str, module: &str, may: &May) -> bool {
@@ -88,7 +96,7 @@ fn modules_import_only_what_the_table_allows() {
         let sources = sources(module);
         assert!(!sources.is_empty(), "{module} is in the table, but there is no such module");
         for (file, source) in sources {
-            for import in imports(&source) {
+            for import in imports(&source).into_iter().chain(imports_by_super(&file, &source, &table)) {
                 assert!(
                     allowed(&import, module, may),
                     "{file} imports crate::{import}, and {module} may import {may:?} only"
@@ -115,6 +123,10 @@ fn a_forbidden_import_would_be_seen() {
     let found =
         imports("use crate::{\n    schema::{a, b},\n    slab::Slab,\n};\nfn f() { crate::record::x() } // crate::y\n");
     assert_eq!(found[..3], ["schema::{a,b}", "slab::Slab", "record::x"]);
+    let table = table();
+    assert_eq!(imports_by_super("snapshot/mod.rs", "use super::record::Recorder;", &table), ["record::Recorder"]);
+    assert_eq!(imports_by_super("schema/a.rs", "use super::{super::record, info};", &table), [""; 0]);
+    assert_eq!(imports_by_super("schema/a.rs", "use super::super::{record::Step, x};", &table), ["record::Step"]);
     let may = May::Only(vec!["schema::layout".into()]);
     assert!(allowed("schema::layout::Aside", "slab", &may));
     assert!(!allowed("schema::layouts", "slab", &may) && !allowed("schema::{a,b}", "slab", &may));

@@ -13,9 +13,9 @@ use std::hint::black_box;
 use tachometer::{
     Counter, Gauge, Histogram, Info, Recorder, Registry, Schema, Snapshot, TextRenderer,
     vllm::{
-        self, CacheConfig, CacheStats, ConnectorCacheStats, Eviction, FinishReason, FinishedRequest, IterationStats,
-        LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, PerfStats, PromptTokens, SchedulerStats,
-        SleepState, SpecDecodeStats, StepStats, WatermarkStats,
+        self, AdmissionRejection, CacheConfig, CacheStats, ConnectorCacheStats, Eviction, FinishReason,
+        FinishedRequest, IterationStats, LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer,
+        PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats, StepStats, WatermarkStats,
     },
 };
 
@@ -47,7 +47,7 @@ struct Handles {
 
 /// All that is optional, switched on.
 fn everything() -> vllm::Config {
-    let config = vllm::Config::new().spec_decode(3).kv_cache_metrics(true).kv_consumer(true).lora(4);
+    let config = vllm::Config::new().model_name("m").spec_decode(3).kv_cache_metrics(true).kv_consumer(true).lora(4);
     config.watermark(true).nan_check(true).nixl(true).mooncake(true).log_lines(true).shared_hit_rates(true)
 }
 
@@ -77,7 +77,7 @@ fn recording_allocates_nothing() {
     single_calls(&mut recorder, handles);
     infos(&mut recorder, handles.adapters);
     let mut own = registry.recorder().unwrap();
-    vllm_steps(&mut recorder, &mut own, &handles.families);
+    with_stats(|stats| vllm_steps(&mut recorder, &mut own, &handles.families, stats));
     assert_none("the registry's recorder", || own.inc(handles.wide));
 }
 
@@ -140,11 +140,13 @@ fn infos(recorder: &mut Recorder, adapters: Info<2>) {
     assert!(allocator::calls(other_values) > 0, "other label values are the exception that is documented");
 }
 
-fn vllm_steps(recorder: &mut Recorder, own: &mut Recorder, families: &vllm::Families) {
-    let prompt = PromptTokens { computed: 10, ..Default::default() };
-    let cache = CacheStats { requests: 1, queries: 10, hits: 5, ..Default::default() };
+const PROMPT: PromptTokens = PromptTokens { computed: 10, local_cache_hit: 0, external_kv_transfer: 0 };
+const CACHE: CacheStats = CacheStats { reset: false, requests: 1, queries: 10, hits: 5 };
+
+/// Calls `f` with the statistics of a step, in which all that is optional has something.
+fn with_stats(f: impl FnOnce(&StepStats<'_>)) {
     let scheduler = SchedulerStats {
-        prefix_cache: cache,
+        prefix_cache: CACHE,
         connector_prefix_cache: Some(ConnectorCacheStats { requests: 1, queries: 5, hits: 1, ..Default::default() }),
         spec_decode: Some(SpecDecodeStats {
             drafts: 1,
@@ -160,7 +162,7 @@ fn vllm_steps(recorder: &mut Recorder, own: &mut Recorder, families: &vllm::Fami
     let nixl = NixlStats { transfers: &[NixlTransfer::default()], ..Default::default() };
     let mooncake = MooncakeStats { transfers: &[MooncakeTransfer::default()], ..Default::default() };
     let iteration = IterationStats {
-        prompt_tokens: prompt,
+        prompt_tokens: PROMPT,
         generation_tokens: 256,
         preemptions: 1,
         time_to_first_token: &[0.3],
@@ -170,34 +172,40 @@ fn vllm_steps(recorder: &mut Recorder, own: &mut Recorder, families: &vllm::Fami
         n: &[1],
         ..Default::default()
     };
-    let stats = StepStats {
+    f(&StepStats {
         scheduler: Some(&scheduler),
         iteration: Some(&iteration),
-        mm_cache: Some(cache),
+        mm_cache: Some(CACHE),
         nixl: Some(&nixl),
         mooncake: Some(&mooncake),
-    };
+    });
+}
+
+fn vllm_steps(recorder: &mut Recorder, own: &mut Recorder, families: &vllm::Families, stats: &StepStats<'_>) {
     let config = CacheConfig::default();
     let mut recording = families.recording(recorder);
     let mut shared = families.shared_hit_rates().unwrap();
-    assert_none("a vLLM step", || recorder.record(|step| recording.record(step, &stats)));
-    assert_none("shared hit rates", || own.record(|step| shared.record(step, &stats)));
+    assert_none("a vLLM step", || recorder.record(|step| recording.record(step, stats)));
+    assert_none("a rejected request", || {
+        own.record(|step| families.admission_rejected(step, AdmissionRejection::QueuedRequests));
+    });
+    assert_none("shared hit rates", || own.record(|step| shared.record(step, stats)));
     // Windows of hit rates are full then.
-    (0..2_000).for_each(|_| recorder.record(|step| recording.record(step, &stats)));
+    (0..2_000).for_each(|_| recorder.record(|step| recording.record(step, stats)));
     assert_none("a vLLM step that is discarded, and the next", || {
-        recording.record(&mut recorder.step(), &stats);
-        recorder.record(|step| recording.record(step, &stats));
+        recording.record(&mut recorder.step(), stats);
+        recorder.record(|step| recording.record(step, stats));
     });
     assert_none("a vLLM step, piece by piece", || {
         let mut step = recorder.step();
-        recording.scheduler(&mut step, &scheduler);
-        recording.nixl(&mut step, &nixl);
-        recording.mooncake(&mut step, &mooncake);
-        recording.mm_cache(&mut step, cache);
+        recording.scheduler(&mut step, stats.scheduler.unwrap());
+        recording.nixl(&mut step, stats.nixl.unwrap());
+        recording.mooncake(&mut step, stats.mooncake.unwrap());
+        recording.mm_cache(&mut step, CACHE);
         recording.sleep_state(&mut step, SleepState::Awake);
         recording.cache_config(&mut step, &config);
         let mut iteration = recording.iteration(&mut step);
-        iteration.prefill(prompt).generated(256).first_token(0.3).inter_token(&[0.02; 255]);
+        iteration.prefill(PROMPT).generated(256).first_token(0.3).inter_token(&[0.02; 255]);
         iteration.preempted(1).corrupted(1).watermark(WatermarkStats::default()).parent_finished(3, 1);
         iteration.finished(&FINISHED);
         drop(iteration);
@@ -241,10 +249,12 @@ fn reading_allocates_nothing() {
 }
 
 /// Sources, and what their methods are called on in this file.
-const CALLS: [(&str, &[&str]); 6] = [
+const CALLS: [(&str, &[&str]); 8] = [
     ("record/mod.rs", &["recorder."]),
     ("record/step.rs", &["step."]),
     ("vllm/recording.rs", &["families.", "recording."]),
+    ("vllm/families.rs", &["families."]),
+    ("vllm/hit_rate.rs", &["families.", "shared."]),
     ("vllm/iteration.rs", &["iteration.", ")."]),
     ("snapshot/", &["snapshot.", "view.", "histogram.", "info."]),
     ("exposition/text.rs", &["renderer."]),
@@ -259,7 +269,10 @@ fn every_call_of_the_path_is_made_here() {
     for (prefix, receivers) in CALLS {
         for (file, source) in sources::sources(prefix) {
             let declared = source.lines().filter_map(|line| line.trim_start().strip_prefix("pub fn "));
-            for method in declared.map(|line| line.split(['(', '<']).next().unwrap()).filter(|name| *name != "new") {
+            for method in declared
+                .map(|line| line.split(['(', '<']).next().unwrap())
+                .filter(|name| !["new", "as_slice"].contains(name))
+            {
                 assert!(called(receivers, method), "{method} of {file} isn't called in this test");
             }
         }

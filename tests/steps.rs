@@ -301,6 +301,7 @@ fn use_foreign_handles(rig: &mut Rig) {
     step.observe(other.tokens, 1);
     step.observe_n(other.seconds, 1.0, 2);
     step.observe_all(other.seconds, &[1.0, 2.0]);
+    assert_eq!(step.gauge(other.level), 0);
     step.commit();
 }
 
@@ -317,7 +318,7 @@ fn a_foreign_handle_panics_under_debug_assertions() {
 fn a_foreign_handle_is_ignored_and_counted_in_release() {
     let mut rig = Rig::new();
     use_foreign_handles(&mut rig);
-    assert_eq!(rig.seen(), Seen { step: 1, foreign: 6, ..NOTHING });
+    assert_eq!(rig.seen(), Seen { step: 1, foreign: 7, ..NOTHING });
 }
 
 #[test]

@@ -172,13 +172,14 @@ fn stress(name: &str, large: bool) {
             let reads = reader.join().expect("a reader's assertion failed");
             println!(
                 "{name}: {} snapshots of {} different steps, 0 torn, {} failed tries, {} at most for one snapshot, \
-                 age in steps: half of them {} at most, 99 % {} at most",
+                 age in steps: half of them {} at most, 99 % {}, all {}",
                 reads.snapshots,
                 reads.different_steps,
                 reads.failed_tries,
                 reads.most_failed_tries,
                 reads.ages.quantile(0.5),
-                reads.ages.quantile(0.99)
+                reads.ages.quantile(0.99),
+                reads.ages.quantile(1.0)
             );
             assert!(reads.snapshots > 100 && reads.different_steps > 10, "{name}: too few snapshots to say anything");
         }

@@ -24,7 +24,7 @@ use crate::{
 /// the engine's totals exposed, and lets [`Engine::recorder`](crate::Engine::recorder) hand out a recorder that goes on from them.
 ///
 /// # Progress
-/// Wait-free: plain loads and stores, no lock, no read-modify-write, no allocation, no system call. A step costs what is
+/// Wait-free: plain loads and stores, no lock, no read-modify-write, no allocation, no system call (but for an info's new label values, which [`Step::set_info`] allocates). A step costs what is
 /// recorded, plus copying the words that the previous step touched (at most a slab), plus now and then a copy of the
 /// slab for readers that can't keep up.
 ///

@@ -22,7 +22,7 @@ const MAX_BUCKETS_A_BATCH: u16 = 32;
 /// One step of an engine, open until [`commit`](Self::commit). Readers see all of it or nothing.
 ///
 /// Like a database transaction: dropping a step without a commit (an early `?` or `return`, a panic, a cancelled future)
-/// discards it, leaves no trace in any series, and counts in `tachometer_discarded_steps_total`. The same holds for a step that
+/// discards it, leaves no trace in any counter, gauge or histogram, and counts in `tachometer_discarded_steps_total`. The same holds for a step that
 /// was leaked with `mem::forget`, as soon as the next one opens.
 ///
 /// What can't be counted honestly is rejected, and counted in `tachometer_rejected_observations_total`: NaN, infinities,

@@ -1,9 +1,17 @@
-//! A model of an info that changes while a snapshot is taken again.
+//! Models of infos: one that changes while a snapshot is taken again, owners that follow each other, engines that come.
 
 use loom::thread;
 
 use super::explore::explore;
-use crate::{Registry, Schema, Snapshot};
+use crate::{Info, Registry, Schema, Snapshot};
+
+/// A registry of engines with one info, on which no engine label stands.
+fn registry() -> (Registry, Info<1>) {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let none: [&str; 0] = [];
+    let info = schema.info("info", "", ["label"]).engine_labels(none).declare().expect("a valid info");
+    (Registry::new(schema.build().expect("a valid schema")), info)
+}
 
 /// A snapshot that is used again never keeps old labels for new ones, and never shows a value with labels that it wasn't set with.
 /// Odd but allowed: the first value after the last one was set, since nothing orders that before the read.
@@ -12,10 +20,8 @@ fn a_snapshot_that_is_used_again_shows_labels_with_their_values() {
     let seen = || [("a", 1), ("a", 2), ("b", 3)].into_iter().enumerate();
     let pairs = seen().flat_map(|(n, one)| seen().skip(n).map(move |(_, other)| [one, other]));
     explore(3, pairs.map(|pair| pair.map(|(label, value)| (label.to_owned(), value))), || {
-        let mut schema = Schema::builder();
-        let info = schema.info("info", "", ["label"]).declare().expect("a valid info");
-        let registry = Registry::new(schema.build().expect("a valid schema"));
-        let engine = registry.attach::<&str>([]).expect("the first engine");
+        let (registry, info) = registry();
+        let engine = registry.attach(["0"]).expect("the first engine");
         let mut recorder = engine.recorder().expect("the first recorder");
         let mut set = move |label, value| recorder.record(|step| step.set_info(info, [label], value));
         set("a", 1.0);
@@ -31,4 +37,56 @@ fn a_snapshot_that_is_used_again_shows_labels_with_their_values() {
         assert_eq!(read(), ("b".to_owned(), 3), "the newest, for who has seen it set");
         reads
     });
+}
+
+/// The next owner knows what the last one set: setting that again, or something else, shows.
+#[test]
+fn an_info_is_handed_over_with_its_slab() {
+    explore(3, [None, Some(("a".to_owned(), 3))], || {
+        let (registry, info) = registry();
+        let engine = registry.attach(["0"]).expect("the first engine");
+        let mut recorder = engine.recorder().expect("the first recorder");
+        recorder.record(|step| step.set_info(info, ["a"], 1.0));
+        let thread = thread::spawn(move || recorder.record(|step| step.set_info(info, ["b"], 2.0)));
+        let next = engine.recorder().ok();
+        let handed_over = next.is_some();
+        if let Some(mut recorder) = next {
+            recorder.record(|step| step.set_info(info, ["a"], 3.0));
+        }
+        thread.join().unwrap();
+        let mut snapshot = Snapshot::new();
+        registry.snapshot(&mut snapshot);
+        let info = snapshot.engines().next().expect("an engine").info(info).expect("set");
+        handed_over.then(|| (info.values()[0].to_owned(), info.value() as u32))
+    });
+}
+
+/// Of engines whose samples look alike a page shows the newest, also while one comes and goes. The outcome: engines, those whose sample is
+/// there, and the sample that is shown.
+#[test]
+fn the_newest_info_shows_while_an_engine_comes_and_goes() {
+    let (a, b) = ("label=\"a\"} 1.0", "label=\"b\"} 2.0");
+    let shown = [(1, 1, a), (2, 1, a), (2, 2, b)];
+    explore(3, shown.map(|(engines, set, sample)| (engines, set, vec![sample.to_owned()])), || {
+        let (registry, info) = registry();
+        let engine = registry.attach(["0"]).expect("the first engine");
+        engine.recorder().expect("the first recorder").record(|step| step.set_info(info, ["a"], 1.0));
+        let shared = registry.clone();
+        let thread = thread::spawn(move || {
+            let engine = shared.attach(["1"]).expect("the second engine");
+            engine.recorder().expect("the first recorder").record(|step| step.set_info(info, ["b"], 2.0));
+        });
+        let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
+        registry.snapshot(&mut snapshot);
+        crate::TextRenderer::new(&registry_schema(&snapshot)).render(&snapshot, &mut page);
+        thread.join().unwrap();
+        let page = String::from_utf8(page).expect("UTF-8");
+        let samples = page.lines().filter_map(|line| line.strip_prefix("info{")).map(str::to_owned).collect::<Vec<_>>();
+        let set = snapshot.engines().filter(|engine| engine.info(info).is_some()).count();
+        (snapshot.engines().len(), set, samples)
+    });
+}
+
+fn registry_schema(snapshot: &Snapshot) -> Schema {
+    snapshot.schema().expect("it was taken").clone()
 }

@@ -297,3 +297,21 @@ fn what_is_counted_aside_is_never_lost() {
         seen
     });
 }
+
+/// A leaked step is counted before the slab is given up, so that two owners never count at once. The outcome: whether there was a second
+/// owner, and the discarded steps.
+#[test]
+fn a_leaked_step_is_counted_by_its_owner() {
+    explore(3, [(false, 1), (true, 2)], || {
+        let (slab, mut writer) = slab(1);
+        let thread = thread::spawn(move || {
+            std::mem::forget(writer.open());
+            drop(writer);
+        });
+        let second = Slab::writer(&slab).map(|mut writer| drop(writer.open())).is_some();
+        thread.join().unwrap();
+        let mut aside = [0; Aside::COUNT];
+        slab.read_aside(&mut aside);
+        (second, aside[Aside::DiscardedSteps as usize])
+    });
+}

@@ -3,18 +3,23 @@
 //! `TACHOMETER_STRESS_SECONDS` sets how long the first goes on (2 unless set).
 
 use std::{
-    cell::RefCell,
+    cell::Cell,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
 };
 
 use super::places::at_each_place;
-use crate::{Counter, Recorder, Registry, Schema, Snapshot, slab::Slab, sync::Place};
+use crate::{
+    Counter, Recorder, Registry, Schema, Snapshot,
+    slab::{Reading, Slab, Writer},
+    sync::Place,
+};
 
 /// How long the writer sleeps.
 const STOP: Duration = Duration::from_millis(10);
@@ -111,33 +116,129 @@ fn a_writer_that_stops_inside_a_commit_holds_up_nobody() {
     }
 }
 
-/// Deterministic, on one thread: at each try of the newest copy the owner commits two steps before the reader's check, so that
-/// no such try can succeed. The resting copy ends the read, and it does so as soon as it isn't older than the read's beginning.
-#[test]
-fn a_reader_that_is_overtaken_at_each_try_is_served_at_rest() {
-    const WORDS: usize = 100;
-    let slab = Slab::new(WORDS);
-    let writer = Rc::new(RefCell::new(Slab::writer(&slab).unwrap()));
-    let step = move |writer: &RefCell<crate::slab::Writer>| {
-        let mut writer = writer.borrow_mut();
-        let mut open = writer.open();
-        let value = open.load(7) + 1;
-        open.store(7, value);
-        open.commit();
-    };
-    step(&writer);
-    let mut overtakings = 0;
-    at_each_place(move |place| {
-        if place == Place::Copied {
-            overtakings += 1;
-            assert!(overtakings < 1_000, "a read that never ends");
-            (0..2).for_each(|_| step(&writer));
-        }
-    });
+/// Adds one to word 7 in a step.
+fn step(writer: &mut Writer) {
+    let mut open = writer.open();
+    let value = open.load(7) + 1;
+    open.store(7, value);
+    open.commit();
+}
+
+const WORDS: usize = 100;
+/// A step stores three words, and the resting copy is refreshed after four slabs' worth.
+const STEPS_A_REFRESH: u64 = 4 * WORDS as u64 / 3 + 1;
+
+/// Reads a slab of `WORDS` words, of which `committed` steps were committed before.
+fn read_after_all(slab: &Slab, committed: u64) -> Reading {
     let mut words = [0; WORDS];
     let reading = slab.read(&mut words);
     assert_eq!(words[7], reading.step, "whole");
-    assert!(reading.step >= 1, "not older than the step before the read");
-    // Three words a step, four slabs' worth of words, two steps a try.
-    assert_eq!(reading.failed_tries, (4 * WORDS as u32 / 3 + 1).div_ceil(2), "tries until the first refresh");
+    assert!(reading.step >= committed, "step {} is older than {committed}", reading.step);
+    reading
+}
+
+/// Deterministic, on one thread: at each try of the newest copy two steps are committed before the reader's check, so that no such
+/// try can succeed. The resting copy ends the read, also where each step has an owner of its own.
+#[test]
+fn a_reader_that_is_overtaken_at_each_try_is_served_at_rest() {
+    for owners in [1, 1_000] {
+        let slab = Slab::new(WORDS);
+        let (mut writer, owned, mut steps) = (Slab::writer(&slab), Arc::clone(&slab), 0);
+        let mut step = move || {
+            steps += 1;
+            if steps % (1_000 / owners) == 0 {
+                writer = None;
+            }
+            step(writer.get_or_insert_with(|| Slab::writer(&owned).unwrap()));
+        };
+        step();
+        let mut overtakings = 0;
+        at_each_place(move |place| {
+            if place == Place::Copied {
+                overtakings += 1;
+                assert!(overtakings < 1_000, "a read that never ends");
+                (0..2).for_each(|_| step());
+            }
+        });
+        let reading = read_after_all(&slab, 1);
+        assert_eq!(u64::from(reading.failed_tries), STEPS_A_REFRESH.div_ceil(2), "tries until the first refresh");
+    }
+}
+
+/// What is refreshed between two tries will do, even if it is older than what the last try saw.
+#[test]
+fn a_read_takes_from_rest_what_is_not_older_than_its_beginning() {
+    let slab = Slab::new(WORDS);
+    let mut writer = Slab::writer(&slab).unwrap();
+    step(&mut writer);
+    let (mut tries, mut committed) = (0, 1);
+    at_each_place(move |place| {
+        let steps = match place {
+            Place::Trying => {
+                tries += 1;
+                if tries == 2 { STEPS_A_REFRESH + 2 - committed } else { 0 }
+            }
+            Place::Copied => 2,
+            _ => 0,
+        };
+        assert!(tries < 1_000, "a read that never ends");
+        (0..steps).for_each(|_| step(&mut writer));
+        committed += steps;
+    });
+    let reading = read_after_all(&slab, 1);
+    assert_eq!((reading.step, reading.failed_tries), (STEPS_A_REFRESH, 2));
+}
+
+/// A reader that stops in the middle of a read costs the owner nothing.
+#[test]
+fn a_reader_that_stops_holds_up_nobody() {
+    let slab = Slab::new(WORDS);
+    let mut writer = Slab::writer(&slab).unwrap();
+    let (stopped, in_the_middle) = mpsc::channel();
+    let (go_on, told) = mpsc::channel::<()>();
+    let reader = thread::spawn({
+        let slab = Arc::clone(&slab);
+        move || {
+            at_each_place(move |place| {
+                if place == Place::Copied && stopped.send(()).is_ok() {
+                    told.recv().ok();
+                }
+            });
+            read_after_all(&slab, 0)
+        }
+    });
+    in_the_middle.recv().unwrap();
+    (0..10_000).for_each(|_| step(&mut writer)); // would never end if it waited for the reader
+    drop((in_the_middle, go_on));
+    assert!(reader.join().unwrap().step >= 10_000 - STEPS_A_REFRESH, "what was refreshed last");
+}
+
+/// P1's bound: beyond what it records, a step copies the slab twice at most, whatever became of the steps before.
+#[test]
+fn a_step_copies_the_slab_twice_at_most() {
+    let copies = Rc::new(Cell::new(0));
+    at_each_place({
+        let copies = Rc::clone(&copies);
+        move |place| copies.set(copies.get() + u32::from(place == Place::WholeCopy))
+    });
+    let slab = Slab::new(20);
+    let mut writer = Slab::writer(&slab).unwrap();
+    let mut most = 0;
+    for round in 0..10_000_u32 {
+        if round % 11 == 0 {
+            drop(writer);
+            writer = Slab::writer(&slab).unwrap();
+        }
+        copies.set(0);
+        let mut open = writer.open();
+        // None, a few words, and more than the log holds.
+        (0..[0, 1, 5, 9, 30, 300][round as usize * 7 % 6]).for_each(|n| open.store(n % 20, u64::from(round)));
+        match round % 5 {
+            0 => drop(open),
+            1 => std::mem::forget(open),
+            _ => open.commit(),
+        }
+        most = most.max(copies.get());
+    }
+    assert_eq!(most, 2);
 }
