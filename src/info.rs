@@ -102,6 +102,16 @@ impl Infos {
         }
         version
     }
+
+    /// Puts a sample in the place of each reading that isn't newer: of another recorder of the same engine.
+    pub(crate) fn read_newer(&self, readings: &mut [Option<InfoReading>]) {
+        for (reading, slot) in readings.iter_mut().zip(&self.slots) {
+            let sample = slot.current.load_full().map(InfoReading::new);
+            let older =
+                |other: &InfoReading| reading.as_ref().is_none_or(|own| own.value.total_cmp(&other.value).is_le());
+            *reading = sample.filter(older).or_else(|| reading.take());
+        }
+    }
 }
 
 /// The owner's side of an engine's infos.

@@ -72,8 +72,6 @@
 //! The sequence-counter idiom with fences follows H. Boehm, "Can seqlocks get along with programming language memory
 //! models?" (MSPC 2012); two copies used in turn are known from Linux' `raw_write_seqcount_latch`.
 
-use std::ops::Deref;
-
 use crossbeam_utils::CachePadded;
 
 use crate::{
@@ -83,6 +81,7 @@ use crate::{
         Ordering::{Acquire, Relaxed, Release},
         Place, fence, reached,
     },
+    words::Words,
 };
 
 /// Log entries of a step, before it counts as having touched every word. A power of two. Small under loom, so that models
@@ -92,27 +91,6 @@ const LOG_CAPACITY: usize = if cfg!(all(test, loom)) { 2 } else { 256 };
 /// The resting copy is refreshed when this many slabs' worth of words were stored: rare enough to cost little, often
 /// enough that a reader which can't keep up finds it fresh. In the models' small slabs: at each commit.
 const REFRESH_AFTER_SLABS: usize = if cfg!(all(test, loom)) { 1 } else { 4 };
-
-/// Words before and after each copy that keep other data off its cache lines: 128 bytes, as two 64-byte lines are fetched
-/// together on x86-64 and lines have 128 bytes on some AArch64. None under loom, where each atomic costs time.
-const PADDING: usize = if cfg!(all(test, loom)) { 0 } else { 16 };
-
-/// One copy of the words, on cache lines of its own.
-struct Words(Box<[AtomicU64]>);
-
-impl Words {
-    fn zeroed(len: usize) -> Self {
-        Self((0..len + 2 * PADDING).map(|_| AtomicU64::new(0)).collect())
-    }
-}
-
-impl Deref for Words {
-    type Target = [AtomicU64];
-
-    fn deref(&self) -> &[AtomicU64] {
-        &self.0[PADDING..self.0.len() - PADDING]
-    }
-}
 
 /// What the owner and the readers of one recorder share.
 pub(crate) struct Slab {
@@ -152,7 +130,8 @@ impl Slab {
 
     /// Makes the caller the owner, unless there is one.
     pub(crate) fn writer(slab: &Arc<Self>) -> Option<Writer> {
-        let leased = slab.leased.swap(true, Acquire); // E5
+        // A look first, relaxed as it decides nothing but to give up: a swap would take the line from the owner.
+        let leased = slab.leased.load(Relaxed) || slab.leased.swap(true, Acquire); // E5
         if leased {
             return None;
         }

@@ -55,10 +55,10 @@ fn answers() -> BTreeMap<&'static str, [bool; 5]> {
         Iteration<'static, 'static> IterationStats<'static> IterationTokensDefinition KvBlockFamilies
         KvFetchStats LogLevel LogLine LogLines LogStyle LoraFamilies LoraStats<'static> MooncakeFamilies MooncakeStats<'static>
         MooncakeTransfer NixlFamilies NixlStats<'static> NixlTransfer One PerPosition PerfStats PromptTokens
-        Recorder RecorderTaken Recording Registry Schema SchemaBuilder SchemaError SchedulerStats<'static>
-        SharedHitRates
+        Recorder Recording Registry Schema SchemaBuilder SchemaError SchedulerStats<'static>
+        SharedHitRates SharedRecorder SharedRecording
         SleepState Snapshot SpecDecodeFamilies SpecDecodeStats<'static> Step<'static> StepStats<'static>
-        TextRenderer UnknownField WatermarkStats
+        TextRenderer TooManyRecorders UnknownField WatermarkStats
     })
 }
 

@@ -7,7 +7,7 @@ use tachometer::{AttachError, Engine, Histogram, Recorder, Registry, Schema, Sch
 
 const README: &str = include_str!("../README.md");
 const DESIGN: &str = include_str!("../DESIGN.md");
-const SCHEMA: &str = include_str!("../src/schema/mod.rs");
+const LIMITS: &str = include_str!("../src/schema/limits.rs");
 
 /// Whether `words` stand in a text, wherever its lines break.
 #[track_caller]
@@ -54,7 +54,7 @@ fn samples_of_an_engine() {
     };
     assert_says(README, &format!("vLLM set ({} samples an engine)", samples(true)));
     assert_eq!(samples(false), 3);
-    assert_says(SCHEMA, "three of the crate's own");
+    assert_says(LIMITS, "three of the crate's own");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn limits_unless_set() {
     let attach = |engine: usize| registry.attach([engine.to_string()]);
     let engines: Vec<Engine> = (0..).map_while(|engine| attach(engine).ok()).collect();
     assert_eq!(attach(engines.len()).unwrap_err(), AttachError::TooManyEngines { limit: engines.len() });
-    assert_says(SCHEMA, &format!("attached at a time. {} unless set", grouped(engines.len())));
+    assert_says(LIMITS, &format!("attached at a time. {} unless set", grouped(engines.len())));
 
     let mut schema = Schema::builder();
     let bounds: Vec<f64> = (0..97).map(f64::from).collect(); // with +Inf, sum and count a hundred samples
@@ -71,7 +71,35 @@ fn limits_unless_set() {
     let samples = 100 * (0..).take_while(|n| declare(*n).is_ok()).count();
     let error = schema.counter::<u64>("one_more", "").declare().unwrap_err();
     assert_eq!(error, SchemaError::TooManySamples { family: "one_more".into(), limit: samples });
-    assert_says(SCHEMA, &format!("of the crate's own each. {} unless set", grouped(samples)));
+    assert_says(LIMITS, &format!("of the crate's own each. {} unless set", grouped(samples)));
+}
+
+#[test]
+fn recorders_unless_limited() {
+    let registry = Registry::new(Schema::builder().build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let recorders: Vec<Recorder> = (0..).map_while(|_| engine.recorder().ok()).collect();
+    assert_says(LIMITS, &format!("the registry of its own. {} unless set", recorders.len()));
+}
+
+#[test]
+fn a_shared_recorder_takes_so_much() {
+    let mut schema = Schema::builder().shards(1);
+    let count = schema.counter::<u64>("count", "").declare().unwrap();
+    let seconds = schema.histogram::<f64>("seconds", "", &[1.0]).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let shared = engine.shared_recorder();
+    shared.add(count, 1 << 63);
+    shared.inc(count);
+    shared.observe_n(seconds, 0.5, 1 << 32);
+    shared.observe_n(seconds, 0.5, (1 << 32) + 1);
+    let snapshot = snapshot(&registry);
+    let view = snapshot.engines().next().unwrap();
+    assert_eq!((view.counter(count), view.histogram(seconds).count()), (1 << 63, 1 << 32));
+    let documented = include_str!("../src/record/shared.rs");
+    assert_says(documented, "takes at most 2^63 a shard");
+    assert_says(documented, "`n` times, at most 2^32");
 }
 
 #[test]

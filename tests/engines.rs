@@ -5,7 +5,7 @@ use std::{
     thread,
 };
 
-use tachometer::{AttachError, Counter, Registry, Schema, Snapshot};
+use tachometer::{AttachError, Counter, Gauge, Recorder, Registry, Schema, Snapshot};
 
 fn registry(labels: &[&str], max_engines: usize) -> (Registry, Counter<u64>) {
     let mut schema = Schema::builder().engine_labels(labels.iter().copied()).max_engines(max_engines);
@@ -39,13 +39,101 @@ fn totals_outlive_the_recorder_and_the_next_one_goes_on() {
     let engine = registry.attach(["0"]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     recorder.add(count, 5);
-    let taken = engine.recorder().unwrap_err();
-    assert!(taken.to_string().contains("\"0\""), "{taken}");
     drop(recorder);
     assert_eq!(lines(&registry), ["count_total{engine=\"0\"} 5"]);
     engine.recorder().unwrap().add(count, 2);
     engine.recorder().unwrap().add(count, 1);
     assert_eq!(lines(&registry), ["count_total{engine=\"0\"} 8"]);
+}
+
+/// Counts, level and steps of the only engine.
+fn seen(registry: &Registry, count: Counter<u64>, level: Gauge<i64>) -> (u64, i64, u64) {
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    let view = snapshot.engines().next().unwrap();
+    (view.counter(count), view.gauge(level), view.step())
+}
+
+#[test]
+fn several_recorders_add_up_and_give_up_their_gauges() {
+    let mut schema = Schema::builder().max_recorders(3);
+    let count = schema.counter::<u64>("count", "").declare().unwrap();
+    let level = schema.gauge::<i64>("level", "").declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let mut recorders: Vec<Recorder> = (0..3).map(|_| engine.recorder().unwrap()).collect();
+    let refused = engine.recorder().unwrap_err();
+    assert!(refused.to_string().contains("3 recorders of engine [] are in use"), "{refused}");
+    for (recorder, n) in recorders.iter_mut().zip([1, 10, 100]) {
+        recorder.record(|step| {
+            step.add(count, n);
+            step.set(level, n as i64);
+        });
+    }
+    let mut step = recorders[1].step();
+    step.add(count, 1_000);
+    assert_eq!(seen(&registry, count, level), (111, 111, 3), "a step is open");
+    step.commit();
+    assert_eq!(seen(&registry, count, level), (1_111, 111, 4));
+    drop(recorders.remove(1));
+    assert_eq!(seen(&registry, count, level), (1_111, 101, 5), "a last step gives up the gauge");
+    let mut next = engine.recorder().unwrap();
+    next.record(|step| step.inc(count));
+    assert_eq!(seen(&registry, count, level), (1_112, 101, 6), "the next one goes on in the free slab");
+    assert!(engine.recorder().is_err());
+    std::mem::forget(next);
+    assert!(engine.recorder().is_err(), "a leaked recorder is in use");
+    drop(recorders);
+    assert_eq!(seen(&registry, count, level), (1_112, 0, 8));
+}
+
+#[test]
+fn a_returned_recorder_gives_up_a_leaked_step_too() {
+    let mut schema = Schema::builder();
+    let level = schema.gauge::<f64>("level", "").declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    recorder.set(level, f64::NAN);
+    let mut step = recorder.step();
+    step.set(level, 7.0);
+    std::mem::forget(step);
+    drop(recorder);
+    let mut page = Vec::new();
+    registry.render(&mut page);
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains("level 0.0\n") && page.contains("tachometer_discarded_steps_total 1\n"), "{page}");
+}
+
+#[test]
+fn of_several_recorders_the_newest_info_is_shown() {
+    let mut schema = Schema::builder();
+    let info = schema.info("adapters", "", ["running"]).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let [mut one, mut other] = [(); 2].map(|()| engine.recorder().unwrap());
+    let mut snapshot = Snapshot::new();
+    let mut shown = || {
+        registry.snapshot(&mut snapshot);
+        let view =
+            snapshot.engines().next().unwrap().info(info).map(|view| (view.values()[0].to_owned(), view.value()));
+        let mut page = Vec::new();
+        registry.render(&mut page);
+        let page = String::from_utf8(page).unwrap();
+        assert_eq!(page.lines().filter(|line| line.starts_with("adapters")).count(), usize::from(view.is_some()));
+        view
+    };
+    assert_eq!(shown(), None);
+    other.record(|step| step.set_info(info, ["a"], 2.0));
+    assert_eq!(shown(), Some(("a".to_owned(), 2.0)));
+    one.record(|step| step.set_info(info, ["b"], 1.0));
+    assert_eq!(shown(), Some(("a".to_owned(), 2.0)), "the greatest value");
+    one.record(|step| step.set_info(info, ["b"], 2.0));
+    assert_eq!(shown(), Some(("a".to_owned(), 2.0)), "of equal ones the recorder that came later");
+    one.record(|step| step.set_info(info, ["b"], 3.0));
+    assert_eq!(shown(), Some(("b".to_owned(), 3.0)));
+    drop(one);
+    assert_eq!(shown(), Some(("b".to_owned(), 3.0)), "it outlives its recorder");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 #[path = "common/allocator.rs"]
 mod allocator;
 
-use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, Snapshot, Step, vllm};
+use tachometer::{
+    Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, SharedRecorder, Snapshot, Step, vllm,
+};
 
 const LABELS: [&str; 2] = ["engine", "model_name"];
 const VALUES: [&str; 2] = ["0", "meta-llama/Llama-3.1-8B"];
@@ -25,6 +27,32 @@ fn engine(labels: &[&str], values: &[&str], declare: impl FnOnce(&mut SchemaBuil
     let (_recorder, recorder_bytes) = allocator::held(|| engine.recorder().unwrap());
     assert!(recorder_bytes <= 16, "a recorder holds nothing outside of itself, but a pointer an info");
     bytes as usize
+}
+
+/// Bytes that a second recorder holds beside a first one, with its slab.
+fn further_recorder(declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
+    let registry = registry(&[], declare);
+    let engine = registry.attach::<&str>([]).unwrap();
+    let _first = engine.recorder().unwrap();
+    let (_second, bytes) = allocator::held(|| engine.recorder().unwrap());
+    bytes as usize
+}
+
+/// Bytes of an engine's shards.
+fn shards(shards: usize, declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    declare(&mut schema);
+    let registry = Registry::new(schema.shards(shards).build().unwrap());
+    let engine = registry.attach(["0"]).unwrap();
+    let (_shared, bytes) = allocator::held(|| engine.shared_recorder());
+    bytes as usize
+}
+
+/// Bytes of each shard.
+fn shard(declare: impl Fn(&mut SchemaBuilder)) -> usize {
+    let more = shards(4, &declare) - shards(2, &declare);
+    assert_eq!(more % 2, 0);
+    more / 2
 }
 
 /// Bytes that a snapshot of 16 engines holds, an engine.
@@ -95,6 +123,13 @@ fn measured() -> Vec<(&'static str, usize)> {
         ),
         ("its recorder, nearly all of it the two logs", size_of::<Recorder>()),
         ("an open step", size_of::<Step<'_>>()),
+        ("each further recorder of an engine, and its slab, without families", further_recorder(nothing)),
+        ("– each counter or gauge", further_recorder(counter) - further_recorder(nothing)),
+        ("an engine's shards, from the first shared recorder on", shards(1, nothing) - shard(nothing)),
+        ("– each shard, without families", shard(nothing)),
+        ("– each counter or gauge in a shard", shard(counter) - shard(nothing)),
+        ("– a shard of the vLLM base set", shard(vllm_base)),
+        ("a shared recorder", size_of::<SharedRecorder>()),
         ("the windows of its hit rates, for log lines", recording(log_lines)),
         ("a snapshot, for each engine without families", snapshot(nothing)),
         ("– each counter or gauge", snapshot(counter) - snapshot(nothing)),

@@ -92,7 +92,8 @@ fn without_engine_labels() {
     schema.histogram::<f64>("bounds", "Only le.", &[1.0]).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let engine = registry.attach::<&str>([]).unwrap();
-    engine.recorder().unwrap().record(|step| {
+    let mut recorder = engine.recorder().unwrap();
+    recorder.record(|step| {
         step.add(plain, 7);
         step.set(a, -7);
     });
@@ -157,7 +158,8 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
         PromptTokens { computed: 512, local_cache_hit: 1_536, external_kv_transfer: 0 },
         PromptTokens { external_kv_transfer: 2_048, ..Default::default() },
     ];
-    for (engine, prompt_tokens) in engines.iter().zip([prefill, decode]) {
+    let mut recorders = engines.each_ref().map(|engine| engine.recorder().unwrap());
+    for (recorder, prompt_tokens) in recorders.iter_mut().zip([prefill, decode]) {
         let finished = [FinishedRequest {
             reason: FinishReason::Length,
             prompt_tokens: prompt_tokens.total(),
@@ -184,8 +186,7 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
         let scheduler =
             SchedulerStats { running: 1, waiting: 2, deferred: 3, kv_cache_usage: 0.25, ..Default::default() };
         let stats = StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), ..Default::default() };
-        let mut recorder = engine.recorder().unwrap();
-        let mut recording = families.recording(&mut recorder);
+        let mut recording = families.recording(recorder);
         recorder.record(|step| recording.record(step, &stats));
     }
     let samples = assert_golden("vllm_base.prom", &registry);

@@ -38,6 +38,7 @@ struct Handles {
     count: Counter<u64>,
     amount: Counter<f64>,
     level: Gauge<i64>,
+    ratio: Gauge<f64>,
     seconds: Histogram<f64>,
     tokens: Histogram<u64>,
     adapters: Info<2>,
@@ -58,6 +59,7 @@ fn schema() -> (Schema, Handles) {
         count: schema.counter("count", "").declare().unwrap(),
         amount: schema.counter("amount", "").declare().unwrap(),
         level: schema.gauge("level", "").declare().unwrap(),
+        ratio: schema.gauge("ratio", "").declare().unwrap(),
         seconds: schema.histogram("seconds", "", &[0.1, 1.0]).declare().unwrap(),
         tokens: schema.histogram("tokens", "", &[1.0, 10.0]).declare().unwrap(),
         adapters: schema.info("adapters", "", ["running", "waiting"]).engine_labels(["model_name"]).declare().unwrap(),
@@ -103,6 +105,49 @@ fn steps(recorder: &mut Recorder, Handles { count, amount, level, seconds, token
     });
     assert_none("discard", || drop(recorder.step()));
     assert_none("a leaked step", || std::mem::forget(recorder.step()));
+}
+
+#[test]
+fn recording_from_any_thread_allocates_nothing() {
+    let (schema, Handles { count, amount, level, ratio, seconds, tokens, wide, families, .. }) = schema();
+    let registry = Registry::new(schema);
+    let engine = registry.attach(["0", "m"]).unwrap();
+    let handlers = families.shared(&engine.shared_recorder());
+    let front = families.shared(&registry.shared_recorder());
+    let (shared, own) = (engine.shared_recorder(), registry.shared_recorder());
+    let calls = || {
+        shared.add(count, 1);
+        shared.add(count, u64::MAX);
+        shared.inc(amount);
+        shared.add_gauge(ratio, 0.5);
+        shared.inc_gauge(level);
+        shared.dec_gauge(level);
+        shared.observe(seconds, 0.5);
+        shared.observe(seconds, f64::NAN);
+        shared.observe_n(tokens, 5, 3);
+        shared.observe_all(seconds, &[0.05; 100]);
+        shared.observe_all(seconds, &[0.05, f64::NAN]);
+        shared.reject(1);
+        own.inc(wide);
+        handlers.first_token(0.25);
+        handlers.inter_token(&[0.02, 0.03]);
+        handlers.parent_finished(3, 1);
+        handlers.finished(&FINISHED);
+        front.admission_rejected(AdmissionRejection::QueuedTokens);
+        drop(shared.clone());
+        drop(engine.shared_recorder());
+    };
+    assert_none("a shared recorder", calls);
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert_none("a shared recorder in another thread", calls));
+    });
+    let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
+    let _recorders = [engine.recorder().unwrap(), engine.recorder().unwrap()];
+    assert_none("a snapshot of shards and two slabs", || registry.snapshot(&mut snapshot));
+    assert_none("a page of shards and two slabs", || {
+        page.clear();
+        registry.render(&mut page);
+    });
 }
 
 fn single_calls(recorder: &mut Recorder, Handles { count, level, seconds, tokens, .. }: Handles) {
@@ -249,10 +294,12 @@ fn reading_allocates_nothing() {
 }
 
 /// Sources, and what their methods are called on in this file.
-const CALLS: [(&str, &[&str]); 8] = [
+const CALLS: [(&str, &[&str]); 10] = [
     ("record/mod.rs", &["recorder."]),
+    ("record/shared.rs", &["shared."]),
     ("record/step.rs", &["step."]),
     ("vllm/recording.rs", &["families.", "recording."]),
+    ("vllm/shared.rs", &["families.", "handlers.", "front."]),
     ("vllm/families.rs", &["families."]),
     ("vllm/hit_rate.rs", &["families.", "shared."]),
     ("vllm/iteration.rs", &["iteration.", ")."]),

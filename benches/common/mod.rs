@@ -23,6 +23,7 @@ pub(crate) fn criterion() -> Criterion {
 }
 
 /// Values drawn beforehand from a fixed seed and handed out in turn, so that drawing isn't measured.
+#[derive(Clone)]
 pub(crate) struct Rotation<T> {
     values: Vec<T>,
     at: usize,

@@ -26,7 +26,7 @@ pub(crate) struct Fleet {
     /// In the order of the recorders.
     pub(crate) recordings: Vec<Recording>,
     /// Dropping an engine would remove its series.
-    _engines: Vec<Engine>,
+    pub(crate) engines: Vec<Engine>,
 }
 
 impl Fleet {
@@ -44,7 +44,7 @@ impl Fleet {
         let engines: Vec<_> = (0..engines).map(|engine| attach(engine).expect("each label is new")).collect();
         let mut recorders: Vec<_> = engines.iter().map(|engine| engine.recorder().expect("nobody has it")).collect();
         let recordings = recorders.iter_mut().map(|recorder| families.recording(recorder)).collect();
-        Self { schema, families, registry, recorders, recordings, _engines: engines }
+        Self { schema, families, registry, recorders, recordings, engines }
     }
 
     /// Records steps into each engine.

@@ -83,9 +83,9 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Runs until all requests are done.
-    pub(crate) fn run(mut self, mut recorder: Recorder) -> Executed {
+    pub(crate) fn run(mut self, recorder: &mut Recorder) -> Executed {
         let mut now = 0;
-        let mut recording = self.meters.vllm.recording(&mut recorder);
+        let mut recording = self.meters.vllm.recording(recorder);
         let mut output = Output::default();
         let mut reports = Reports::default();
         let mut executed = Executed::default();

@@ -5,7 +5,7 @@ use tachometer::Schema;
 use crate::model::{
     self,
     bytes::Bytes,
-    op::{Call, Op, Place, Way, f64_near, u64_near},
+    op::{Call, Op, Owner, Place, Way, f64_near, u64_near},
     plan::{Family, Handles, Kind, Plan},
 };
 
@@ -64,7 +64,8 @@ fn any_u64(bytes: &mut Bytes<'_>, bounds: &[u64]) -> u64 {
     if bytes.below(4) == 0 { bytes.u64() >> bytes.below(64) } else { u64_near(bytes, bounds) }
 }
 
-/// The same values in each of the three ways for an engine each; and for a fourth one any way, with its own values.
+/// The same values in each of the three ways for an engine each; and for a fourth one any way, with its own values. All of them through a
+/// shared recorder too.
 fn calls(bytes: &mut Bytes<'_>, bounds: &[f64]) -> Vec<Op> {
     let integers: Vec<u64> = bounds.iter().map(|bound| *bound as u64).collect();
     if bytes.below(2) == 0 {
@@ -81,11 +82,15 @@ fn ways<T: Copy>(
     bounds: &[T],
     near: fn(&mut Bytes<'_>, &[T]) -> T,
 ) -> Vec<Op> {
-    let record = |engine, way| Op::Record(engine, Place { family, series: 0 }, call(way));
+    let place = Place { family, series: 0 };
+    let record = |engine, way: Way<T>| {
+        let owner = Owner { engine, slab: 0 };
+        [Op::Record(owner, place, call(way.clone())), Op::Share(engine, place, call(way))]
+    };
     let values: Vec<T> = (0..bytes.below(40)).map(|_| near(bytes, bounds)).collect();
     let one_by_one = values.iter().flat_map(|v| [record(0, Way::One(*v)), record(1, Way::Times(*v, 1))]);
-    let mut ops: Vec<Op> = one_by_one.collect();
-    ops.push(record(2, Way::All(values)));
-    ops.push(record(3, Way::decode(bytes, bounds, near)));
+    let mut ops: Vec<Op> = one_by_one.flatten().collect();
+    ops.extend(record(2, Way::All(values)));
+    ops.extend(record(3, Way::decode(bytes, bounds, near)));
     ops
 }

@@ -15,7 +15,8 @@ pub(crate) fn run(data: &[u8]) {
     let gauge = schema.gauge::<f64>("x", help).declare().expect("any help text will do");
     let registry = Registry::new(schema.build().expect("a valid schema"));
     let engine = registry.attach([label]).expect("any label value will do");
-    engine.recorder().expect("the first recorder").set(gauge, value);
+    let mut recorder = engine.recorder().expect("the first recorder");
+    recorder.set(gauge, value);
     let mut page = Vec::new();
     registry.render(&mut page);
 

@@ -1,12 +1,14 @@
-//! The exclusive writer of an engine: [`Recorder`] and its [`Step`]s.
+//! The writers: an engine's exclusive [`Recorder`] with its [`Step`]s, and the [`SharedRecorder`] for any thread.
 
+mod batch;
+mod shared;
 mod step;
 
 use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc};
 
 use crossbeam_utils::CachePadded;
 
-pub use self::step::Step;
+pub use self::{shared::SharedRecorder, step::Step};
 use crate::{
     info::InfoWriter,
     schema::{
@@ -20,8 +22,17 @@ use crate::{
 /// The exclusive recorder of an engine, or of the registry's own families: moves into the thread that runs the engine's loop.
 ///
 /// Everything is recorded in steps. [`step`](Self::step) opens one that may stay open for a whole engine iteration;
-/// [`record`](Self::record) runs a closure as one; each of the other calls is a step of its own. Dropping the recorder keeps
-/// the engine's totals exposed, and lets [`Engine::recorder`](crate::Engine::recorder) hand out a recorder that goes on from them.
+/// [`record`](Self::record) runs a closure as one; each of the other calls is a step of its own.
+///
+/// Dropping the recorder keeps what it counted and gives up its gauges: counters, histograms and infos stay exposed, and a last step
+/// sets its gauges to zero. The next recorder of the engine goes on from there.
+///
+/// # Several recorders of an engine
+/// An engine may have several, one a thread. A series is the sum of what each of them recorded, and shared recorders besides; of an
+/// info the newest sample is shown. What a snapshot takes from one recorder is one of its steps, whole; steps of different recorders
+/// aren't one moment. So an identity between series holds in each snapshot if each recorder's steps keep it (sums of equal
+/// numbers are equal), and a gauge that several recorders set is the sum of what they set last: right for requests in a queue of each,
+/// wrong for a ratio, which one of them should set alone.
 ///
 /// # Progress
 /// Wait-free: plain loads and stores, no lock, no read-modify-write, no allocation, no system call (but for an info's new label values, which [`Step::set_info`] allocates). A step costs what is
@@ -162,8 +173,29 @@ impl Recorder {
     }
 }
 
+impl Drop for Recorder {
+    /// Gives up the gauges.
+    fn drop(&mut self) {
+        if self.layout.gauges.is_empty() {
+            return;
+        }
+        let mut last = self.writer.open();
+        self.layout.gauges.iter().for_each(|gauge| last.store(*gauge, 0));
+        last.commit();
+    }
+}
+
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder").field("schema", &self.layout.schema).finish_non_exhaustive()
     }
+}
+
+/// Panics under debug assertions if a handle's schema isn't the recorder's own.
+fn debug_assert_own(schema: u32, own: u32) {
+    debug_assert!(
+        schema == own,
+        "a handle of schema {schema} was used with a recorder of schema {own}: use the handles that the builder of the \
+         recorder's own schema returned (an engine and its registry have a number each)",
+    );
 }

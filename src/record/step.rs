@@ -2,22 +2,19 @@
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
+use super::batch::Batch;
 use crate::{
     info::InfoWriter,
     schema::{
         handle::{Counter, Gauge, Histogram, Info},
         layout::{Aside, HistogramIndex, HistogramLayout, Layout},
-        value::{CounterValue, GaugeValue, ObservationValue, Summary},
+        value::{CounterValue, GaugeValue, ObservationValue},
     },
     slab::OpenStep,
 };
 
 /// One bucket takes no more than this from [`Step::observe_n`], so that adding a batch's length can't overflow it.
-const MAX_BUCKET_COUNT: u64 = 1 << 62;
-
-/// A batch that spreads over more than this many buckets is observed value by value: counting it bound by bound would read
-/// it too often.
-const MAX_BUCKETS_A_BATCH: u16 = 32;
+pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 
 /// One step of an engine, open until [`commit`](Self::commit). Readers see all of it or nothing.
 ///
@@ -173,7 +170,7 @@ impl<'a> Step<'a> {
     pub fn observe_all<T: ObservationValue>(&mut self, histogram: Histogram<T>, values: &[T]) {
         let layout = self.layout;
         let Some(place) = self.histogram(layout, histogram.schema, histogram.index) else { return };
-        let whole = T::summarize(values).and_then(|summary| self.count_batch(place, values, summary));
+        let whole = Batch::new(place, values).and_then(|batch| self.count_batch(place, &batch));
         if whole.is_none() {
             values.iter().for_each(|value| self.observe(histogram, *value));
         }
@@ -218,28 +215,13 @@ impl<'a> Step<'a> {
         Some(())
     }
 
-    /// Counts bound by bound, from the least value's bucket to the greatest's. `None` if it must be done value by value: then
-    /// nothing has changed.
+    /// `None` if it must be done value by value: then nothing has changed.
     #[inline]
-    fn count_batch<T: ObservationValue>(
-        &mut self,
-        place: &HistogramLayout,
-        values: &[T],
-        batch: Summary<T>,
-    ) -> Option<()> {
-        let (first, last) = (batch.least.bucket(&place.bounds)?, batch.greatest.bucket(&place.bounds)?);
+    fn count_batch<T: ObservationValue>(&mut self, place: &HistogramLayout, batch: &Batch<'_, T>) -> Option<()> {
         let sum = T::sum(T::from_word(self.slab.load(place.sum)), batch.sum)?.to_word();
-        if last - first >= MAX_BUCKETS_A_BATCH {
-            return None;
-        }
-        let mut counted = 0;
-        for bucket in first..=last {
-            let up_to =
-                if bucket == last { values.len() as u64 } else { T::count_up_to(values, &place.bounds, bucket) };
-            let word = place.first + bucket;
-            let count = self.slab.load(word) + (up_to - counted);
-            self.slab.store_pair([word, place.sum], [count, sum]);
-            counted = up_to;
+        for (bucket, n) in batch.counts() {
+            let count = self.slab.load(bucket) + n;
+            self.slab.store_pair([bucket, place.sum], [count, sum]);
         }
         Some(())
     }
@@ -261,12 +243,7 @@ impl<'a> Step<'a> {
 
     #[cold]
     fn refuse_foreign(&self, schema: u32) {
-        debug_assert!(
-            schema == self.layout.schema,
-            "a handle of schema {schema} was used with a recorder of schema {}: use the handles that the builder of the \
-             recorder's own schema returned (an engine and its registry have a number each)",
-            self.layout.schema
-        );
+        super::debug_assert_own(schema, self.layout.schema);
         self.slab.count_aside(Aside::ForeignHandles, 1);
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! A schema has a layout for each [`Scope`]: one for the slabs of engines, one for the registry's own slab.
 
-use super::bounds::Bounds;
+use super::{bounds::Bounds, family::Number};
 
 /// Words of a slab at most: log entries name them by 16 bits.
 pub(crate) const MAX_WORDS: usize = 1 << 16;
@@ -78,6 +78,17 @@ pub(crate) struct Layout {
     pub(crate) words: usize,
     pub(crate) histograms: Box<[HistogramLayout]>,
     pub(crate) infos: Box<[InfoLayout]>,
+    /// The words of gauges.
+    pub(crate) gauges: Box<[u16]>,
+    /// The whole row, aside included, in the order of words.
+    runs: Box<[Run]>,
+}
+
+/// Words that stand side by side and hold the same kind of number, up to `end`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Run {
+    number: Number,
+    end: usize,
 }
 
 impl Layout {
@@ -85,37 +96,86 @@ impl Layout {
     pub(crate) fn row_len(&self) -> usize {
         self.words + Aside::COUNT
     }
+
+    /// Adds another row of this layout to `row`, word by word: counts stay at `u64::MAX` rather than fall, gauges of integers wrap
+    /// around, since only the sum of their parts need be in range.
+    pub(crate) fn add(&self, row: &mut [u64], other: impl Fn(usize) -> u64) {
+        let mut start = 0;
+        for run in &self.runs {
+            let words = (start..run.end).zip(&mut row[start..run.end]);
+            match run.number {
+                Number::U64 => words.for_each(|(at, word)| *word = word.saturating_add(other(at))),
+                Number::I64 => words.for_each(|(at, word)| *word = word.wrapping_add(other(at))),
+                Number::F64 => words.for_each(|(at, word)| {
+                    *word = (f64::from_bits(*word) + f64::from_bits(other(at))).to_bits();
+                }),
+            }
+            start = run.end;
+        }
+    }
+}
+
+/// A counter or a gauge.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scalar {
+    pub(super) number: Number,
+    pub(super) is_gauge: bool,
 }
 
 /// A layout that families are added to.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) schema: u32,
-    pub(super) scalars: usize,
-    pub(super) histograms: Vec<Bounds>,
+    pub(super) scalars: Vec<Scalar>,
+    /// Bounds, and the kind of sum.
+    pub(super) histograms: Vec<(Bounds, Number)>,
     /// Lines of a page.
     pub(super) samples: usize,
 }
 
 impl Draft {
     pub(super) fn new(schema: u32) -> Self {
-        Self { schema, scalars: 0, histograms: Vec::new(), samples: 0 }
+        Self { schema, scalars: Vec::new(), histograms: Vec::new(), samples: 0 }
     }
 
     /// Words so far: one a scalar; a histogram has one a bound, the overflow bucket and the sum.
     pub(super) fn words(&self) -> usize {
-        self.scalars + self.histograms.iter().map(|bounds| bounds.upper().len() + 2).sum::<usize>()
+        self.scalars.len() + self.histograms.iter().map(|(bounds, _)| bounds.upper().len() + 2).sum::<usize>()
     }
 
     /// Lays out the scalars and then one block a histogram, in order. The caller has checked that it fits.
     pub(super) fn layout(self, infos: Vec<InfoLayout>) -> Layout {
-        let words = self.words();
-        let mut next = self.scalars;
-        let histograms = self.histograms.into_iter().map(|bounds| {
+        let (words, runs) = (self.words(), self.runs());
+        let gauges = (0..).zip(&self.scalars).filter(|(_, scalar)| scalar.is_gauge).map(|(word, _)| word);
+        let mut next = self.scalars.len();
+        let histograms = self.histograms.into_iter().map(|(bounds, _)| {
             let (first, sum) = (next, next + bounds.upper().len() + 1);
             next = sum + 1;
             HistogramLayout { first: first as u16, sum: sum as u16, bounds }
         });
-        Layout { schema: self.schema, words, histograms: histograms.collect(), infos: infos.into() }
+        Layout {
+            schema: self.schema,
+            words,
+            gauges: gauges.collect(),
+            histograms: histograms.collect(),
+            infos: infos.into(),
+            runs,
+        }
+    }
+
+    /// What the words hold, and those aside.
+    fn runs(&self) -> Box<[Run]> {
+        let scalars = self.scalars.iter().map(|scalar| (scalar.number, 1));
+        let histograms = self.histograms.iter();
+        let histograms = histograms.flat_map(|(bounds, sum)| [(Number::U64, bounds.upper().len() + 1), (*sum, 1)]);
+        let mut runs: Vec<Run> = Vec::new();
+        for (number, len) in scalars.chain(histograms).chain([(Number::U64, Aside::COUNT)]) {
+            let end = len + runs.last().map_or(0, |last| last.end);
+            match runs.last_mut().filter(|last| last.number == number) {
+                Some(last) => last.end = end,
+                None => runs.push(Run { number, end }),
+            }
+        }
+        runs.into()
     }
 }

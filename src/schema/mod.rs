@@ -10,13 +10,14 @@ pub(crate) mod family;
 pub(crate) mod handle;
 pub(crate) mod info;
 pub(crate) mod layout;
+pub(crate) mod limits;
 mod name;
 pub(crate) mod shape;
 #[cfg(all(test, not(loom)))]
 mod tests;
 pub(crate) mod value;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, iter, sync::Arc};
 
 use self::{
     bounds::Bounds,
@@ -24,7 +25,8 @@ use self::{
     family::{Dimension, Family, Kind, Number, Place, Samples},
     handle::{Counter, Gauge, Histogram},
     info::{InfoDeclaration, InfoParts},
-    layout::{Aside, Draft, HistogramIndex, InfoIndex, Layout, MAX_WORDS, Scope},
+    layout::{Aside, Draft, HistogramIndex, InfoIndex, Layout, MAX_WORDS, Scalar, Scope},
+    limits::Limits,
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 
@@ -40,7 +42,7 @@ struct Parsed {
     families: Vec<Family>,
     /// One a scope.
     layouts: [Arc<Layout>; Scope::COUNT],
-    max_engines: usize,
+    limits: Limits,
 }
 
 impl Schema {
@@ -56,8 +58,7 @@ impl Schema {
             families: Vec::new(),
             exposed: HashMap::new(),
             infos: Vec::new(),
-            max_samples: DEFAULT_MAX_SAMPLES,
-            max_engines: DEFAULT_MAX_ENGINES,
+            limits: Limits::UNLESS_SET,
         }
     }
 
@@ -73,8 +74,8 @@ impl Schema {
         &self.0.layouts[scope as usize]
     }
 
-    pub(crate) fn max_engines(&self) -> usize {
-        self.0.max_engines
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 }
 
@@ -84,11 +85,6 @@ impl fmt::Debug for Schema {
         f.debug_struct("Schema").field("engine_labels", &self.engine_labels()).field("families", &names).finish()
     }
 }
-
-/// [`SchemaBuilder::max_engines`] unless set.
-const DEFAULT_MAX_ENGINES: usize = 1_024;
-/// [`SchemaBuilder::max_samples`] unless set.
-const DEFAULT_MAX_SAMPLES: usize = 20_000;
 
 /// Collects families. Libraries declare theirs into a builder that the user goes on with.
 ///
@@ -112,8 +108,7 @@ pub struct SchemaBuilder {
     /// Each exposed name, and the index of the family that has it.
     exposed: HashMap<String, usize>,
     infos: Vec<InfoParts>,
-    max_samples: usize,
-    max_engines: usize,
+    limits: Limits,
 }
 
 impl SchemaBuilder {
@@ -122,21 +117,6 @@ impl SchemaBuilder {
     pub fn engine_labels<L: Into<String>>(mut self, labels: impl IntoIterator<Item = L>) -> Self {
         self.engine_labels_twice |= self.engine_labels.is_some();
         self.engine_labels = Some(labels.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Limits how many engines can be attached at a time. 1,024 unless set.
-    #[must_use]
-    pub fn max_engines(mut self, limit: usize) -> Self {
-        self.max_engines = limit;
-        self
-    }
-
-    /// Limits how many samples (lines of a page) an engine has, and likewise the registry of its own, beside the three of the
-    /// crate's own each. 20,000 unless set.
-    #[must_use]
-    pub fn max_samples(mut self, limit: usize) -> Self {
-        self.max_samples = limit;
         self
     }
 
@@ -204,7 +184,7 @@ impl SchemaBuilder {
         self.declare_own_families();
         let [engine, registry] = self.drafts;
         let layouts = [engine.layout(infos), registry.layout(Vec::new())].map(Arc::new);
-        Ok(Schema(Arc::new(Parsed { engine_labels, families: self.families, layouts, max_engines: self.max_engines })))
+        Ok(Schema(Arc::new(Parsed { engine_labels, families: self.families, layouts, limits: self.limits })))
     }
 
     /// The number that handles of a scope carry.
@@ -257,8 +237,8 @@ impl SchemaBuilder {
     /// Whether the scope stays within its limits with so many more words and samples.
     fn check_size(&self, family: &str, scope: Scope, words: usize, samples: usize) -> Result<(), SchemaError> {
         let draft = &self.drafts[scope as usize];
-        if draft.samples.saturating_add(samples) > self.max_samples {
-            return Err(SchemaError::TooManySamples { family: family.to_owned(), limit: self.max_samples });
+        if draft.samples.saturating_add(samples) > self.limits.max_samples {
+            return Err(SchemaError::TooManySamples { family: family.to_owned(), limit: self.limits.max_samples });
         }
         let words = draft.words().saturating_add(words);
         if words > MAX_WORDS {
@@ -287,15 +267,15 @@ impl SchemaBuilder {
     fn push(&mut self, parts: Parts, bounds: Option<Bounds>, series: usize) -> usize {
         let Parts { name, help, kind, number, scope, hidden, dimensions, .. } = parts;
         let draft = &mut self.drafts[scope as usize];
-        let first = if bounds.is_some() { draft.histograms.len() } else { draft.scalars };
+        let first = if bounds.is_some() { draft.histograms.len() } else { draft.scalars.len() };
         let place = |at: usize| match bounds {
             Some(_) => Place::Histogram(HistogramIndex(at as u16)),
             None => Place::Scalar(at as u16),
         };
         let samples = Samples::Series((first..first + series).map(place).collect());
         match bounds {
-            Some(bounds) => draft.histograms.extend(std::iter::repeat_n(bounds, series)),
-            None => draft.scalars += series,
+            Some(bounds) => draft.histograms.extend(iter::repeat_n((bounds, number), series)),
+            None => draft.scalars.extend(iter::repeat_n(Scalar { number, is_gauge: kind == Kind::Gauge }, series)),
         }
         self.families.push(Family { name, help, kind, number, scope, hidden, dimensions, samples });
         first

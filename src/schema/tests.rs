@@ -214,3 +214,12 @@ fn scalars_stand_before_histograms() {
     assert_eq!(places, [(1, 4), (5, 8)]);
     assert_eq!(layout.words, 9);
 }
+
+#[test]
+fn shards_are_a_power_of_two() {
+    let shards = |builder: SchemaBuilder| builder.build().unwrap().limits().shards();
+    let set = [0, 1, 3, 64, 65, 1_024, usize::MAX].map(|n| shards(Schema::builder().shards(n)));
+    assert_eq!(set, [1, 1, 4, 64, 128, 1_024, 1_024]);
+    let unless_set = shards(Schema::builder());
+    assert!(unless_set.is_power_of_two() && unless_set <= 64, "{unless_set}");
+}

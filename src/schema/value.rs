@@ -9,7 +9,7 @@ pub trait Value: Copy + PartialOrd + sealed::Value {}
 pub trait CounterValue: Value + sealed::CounterValue {}
 
 /// A number that gauges hold: `i64`, or `f64`. Sealed.
-pub trait GaugeValue: Value {}
+pub trait GaugeValue: Value + sealed::GaugeValue {}
 
 /// A number that histograms observe and sum: `u64` (exact sum), or `f64`. Sealed.
 pub trait ObservationValue: CounterValue + sealed::ObservationValue {}
@@ -48,6 +48,11 @@ pub(crate) mod sealed {
         fn sum(total: Self, n: Self) -> Option<Self>;
         /// Whether a counter can grow by it.
         fn can_grow_by(self) -> bool;
+    }
+
+    pub trait GaugeValue: Sized {
+        const ONE: Self;
+        const MINUS_ONE: Self;
     }
 
     pub trait ObservationValue: Sized {
@@ -131,6 +136,16 @@ impl sealed::CounterValue for f64 {
     fn can_grow_by(self) -> bool {
         self >= 0.0
     }
+}
+
+impl sealed::GaugeValue for i64 {
+    const ONE: Self = 1;
+    const MINUS_ONE: Self = -1;
+}
+
+impl sealed::GaugeValue for f64 {
+    const ONE: Self = 1.0;
+    const MINUS_ONE: Self = -1.0;
 }
 
 impl sealed::ObservationValue for u64 {

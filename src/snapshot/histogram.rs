@@ -4,7 +4,8 @@ use std::{fmt, marker::PhantomData};
 
 use crate::schema::{layout::HistogramLayout, value::ObservationValue};
 
-/// A histogram in a snapshot. Count, sum and buckets come from the same step and agree with each other.
+/// A histogram in a snapshot. Count, sum and buckets come from the same steps and agree with each other; only of what shared recorders
+/// observe just now, the sum may be ahead of the buckets, or behind.
 #[derive(Clone, Copy)]
 pub struct HistogramView<'s, T> {
     upper_bounds: &'s [f64],

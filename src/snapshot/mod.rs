@@ -2,37 +2,32 @@
 
 mod histogram;
 mod info;
+mod source;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use self::source::{EngineLabels, Part, Source};
 pub use self::{histogram::HistogramView, info::InfoView};
 use crate::{
-    info::{Alike, EngineValue, InfoReading, Infos},
+    info::{Alike, EngineValue, InfoReading},
     schema::{
         Schema,
         handle::{Counter, Gauge, Histogram, Info},
         layout::{InfoIndex, Layout, Scope},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    slab::{Reading, Slab},
+    slab::Reading,
 };
 
-/// An engine's label values, as given and as printed.
-#[derive(Debug)]
-pub(crate) struct EngineLabels {
-    pub(crate) values: Vec<String>,
-    /// `engine="0",model_name="m"`, escaped.
-    pub(crate) text: Box<[u8]>,
-}
-
-/// The newest finished step of each engine, as plain numbers. What a router or a log line reads; what gets rendered.
+/// The newest finished steps of each engine, as plain numbers. What a router or a log line reads; what gets rendered.
 ///
 /// Reuse it: [`Registry::snapshot`](crate::Registry::snapshot) overwrites it and allocates only when there are more engines than ever.
 ///
 /// # What it promises
-/// What stands here of one engine comes from **one** finished step: all counters, gauges and histograms. It isn't older than
-/// the newest step when the read began, and a later snapshot never shows an earlier step. Different engines aren't
-/// one moment.
+/// What an exclusive recorder contributes comes from **one** of its finished steps: all counters, gauges and histograms. It isn't older
+/// than the newest step when the read began, and a later snapshot never shows an earlier step. Different engines aren't one
+/// moment, nor are different recorders of one engine, whose steps are added up; what shared recorders
+/// added is true word by word. No counter of an attached engine ever falls.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema, Snapshot};
@@ -55,53 +50,46 @@ pub struct Snapshot {
     newest: Vec<Vec<Option<EngineValue>>>,
 }
 
-/// What was read from some slabs of the same layout.
+/// What was read from engines, or from the registry.
 #[derive(Default)]
 struct Rows {
     heads: Vec<Head>,
-    /// One row of words a slab.
+    /// One row of words an engine.
     words: Vec<u64>,
-    /// One row of infos a slab.
+    /// One row of infos an engine.
     infos: Vec<Option<InfoReading>>,
+    /// For what is added to a row.
+    spare: Vec<u64>,
 }
 
-/// What is kept of a slab beside its words and infos.
+/// What is kept of an engine beside its words and infos.
 struct Head {
     labels: Arc<EngineLabels>,
     reading: Reading,
-    /// The version of its infos, once they were read.
+    /// The version of its infos, once they were read, if all are one recorder's.
     infos: Option<u64>,
-}
-
-/// What a snapshot reads of an engine, or of the registry itself.
-pub(crate) struct Source<'e> {
-    pub(crate) labels: &'e Arc<EngineLabels>,
-    pub(crate) slab: &'e Slab,
-    pub(crate) infos: &'e Infos,
 }
 
 impl Rows {
     /// Forgets what it held and takes over `sources`.
     ///
     /// What it shares already it keeps: reference counts are written by no warm snapshot, as they may lie on a cache line
-    /// that recorders read.
-    fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = Source<'e>>) {
+    /// that recorders read. (But for infos of an engine that has several recorders.)
+    fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = &'e Arc<Source>>) {
         self.heads.truncate(sources.len());
         self.words.resize(sources.len() * layout.row_len(), 0);
         self.infos.resize_with(sources.len() * layout.infos.len(), || None);
         let rows = self.words.chunks_exact_mut(layout.row_len());
         for (index, (source, row)) in sources.zip(rows).enumerate() {
-            let (words, aside) = row.split_at_mut(layout.words);
-            let reading = source.slab.read(words);
-            source.slab.read_aside(aside);
-            let fresh = || Head { labels: Arc::clone(source.labels), reading, infos: None };
+            let reading = source.read(layout, row, &mut self.spare);
+            let fresh = || Head { labels: Arc::clone(&source.labels), reading, infos: None };
             match self.heads.get_mut(index) {
-                Some(head) if Arc::ptr_eq(&head.labels, source.labels) => head.reading = reading,
+                Some(head) if Arc::ptr_eq(&head.labels, &source.labels) => head.reading = reading,
                 Some(head) => *head = fresh(),
                 None => self.heads.push(fresh()),
             }
             let (head, infos) = (&mut self.heads[index], layout.infos.len());
-            head.infos = Some(source.infos.read(&mut self.infos[index * infos..][..infos], head.infos));
+            head.infos = source.read_infos(&mut self.infos[index * infos..][..infos], head.infos);
         }
     }
 }
@@ -161,8 +149,8 @@ impl Snapshot {
     pub(crate) fn fill<'e>(
         &mut self,
         schema: &Schema,
-        registry: Option<Source<'e>>,
-        engines: impl ExactSizeIterator<Item = Source<'e>>,
+        registry: Option<&'e Arc<Source>>,
+        engines: impl ExactSizeIterator<Item = &'e Arc<Source>>,
         alike: &Alike,
     ) {
         if self
@@ -218,14 +206,14 @@ impl<'s> EngineView<'s> {
         &self.head().labels.values
     }
 
-    /// The step that all numbers come from: how many steps the engine committed before. Unchanged means that nothing was
-    /// committed since.
+    /// The step that all numbers come from: how many steps the engine's recorders committed before, all in all, the last steps of those that were
+    /// dropped included. Unchanged means that nothing was committed since; what shared recorders added doesn't count.
     #[must_use]
     pub fn step(&self) -> u64 {
         self.head().reading.step
     }
 
-    /// How many tries of reading failed, each because a step was committed meanwhile.
+    /// How many tries of reading failed, each because a step was committed meanwhile, over all of the engine's recorders.
     #[must_use]
     pub fn failed_tries(&self) -> u32 {
         self.head().reading.failed_tries

@@ -7,7 +7,7 @@ use crate::{Info, Registry, Schema, Snapshot};
 
 /// A registry of engines with one info, on which no engine label stands.
 fn registry() -> (Registry, Info<1>) {
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder().engine_labels(["engine"]).max_recorders(1);
     let none: [&str; 0] = [];
     let info = schema.info("info", "", ["label"]).engine_labels(none).declare().expect("a valid info");
     (Registry::new(schema.build().expect("a valid schema")), info)

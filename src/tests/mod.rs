@@ -6,7 +6,11 @@ mod explore;
 #[cfg(loom)]
 mod loom_info;
 #[cfg(loom)]
+mod loom_lease;
+#[cfg(loom)]
 mod loom_registry;
+#[cfg(loom)]
+pub(crate) mod loom_shards;
 #[cfg(loom)]
 mod loom_slab;
 #[cfg(loom)]

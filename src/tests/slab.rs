@@ -47,7 +47,7 @@ fn a_log_has_256_entries_and_names_no_more_words_than_there_are() {
     assert!(!all_are_caught_up(50, 100) && all_are_caught_up(51, 100));
 }
 
-/// What is fetched together: see [`PADDING`].
+/// What is fetched together: see [`PADDING`](crate::words::PADDING).
 const LINE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 128 } else { 64 };
 
 /// Where a value's bytes are.
@@ -103,16 +103,4 @@ fn what_nobody_writes_meanwhile_shares_a_line() {
     let cold = cold(&slab);
     assert_eq!(cold.start / LINE, (cold.end - 1) / LINE);
     assert_eq!(size_of::<Slab>(), 4 * LINE, "sequence, rest_sequence, aside, and the rest");
-}
-
-/// Wherever the words are allocated, and whatever stands beside them.
-#[test]
-fn the_words_of_a_copy_keep_a_line_from_their_neighbours() {
-    for words in [1, 333] {
-        let slab = Slab::new(words);
-        for copy in slab.copies.iter().chain([&slab.resting]) {
-            let (all, words) = (place(&*copy.0), place(&**copy));
-            assert!(words.start - all.start >= LINE && all.end - words.end >= LINE, "{all:?} {words:?}");
-        }
-    }
 }

@@ -27,13 +27,11 @@ impl<T> Deref for Guard<T> {
     }
 }
 
-impl<T: Default> Default for ArcSwap<T> {
-    fn default() -> Self {
-        Self(Mutex::new(Arc::default()))
-    }
-}
-
 impl<T> ArcSwap<T> {
+    pub(crate) fn from_pointee(value: T) -> Self {
+        Self(Mutex::new(Arc::new(value)))
+    }
+
     pub(crate) fn load(&self) -> Guard<T> {
         Guard(Arc::clone(&self.0.lock().unwrap()))
     }

@@ -38,6 +38,27 @@ impl AtomicU64 {
     pub(crate) fn store(&self, value: u64, ordering: Ordering) {
         self.0.store(value, weaken(ordering, Location::caller()));
     }
+
+    #[track_caller]
+    pub(crate) fn fetch_add(&self, n: u64, ordering: Ordering) -> u64 {
+        self.0.fetch_add(n, weaken(ordering, Location::caller()))
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_and(&self, mask: u64, ordering: Ordering) -> u64 {
+        self.0.fetch_and(mask, weaken(ordering, Location::caller()))
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_update(
+        &self,
+        set: Ordering,
+        fetch: Ordering,
+        f: impl FnMut(u64) -> Option<u64>,
+    ) -> Result<u64, u64> {
+        let at = Location::caller();
+        self.0.fetch_update(weaken(set, at), weaken(fetch, at), f)
+    }
 }
 
 pub(crate) struct AtomicBool(loom::sync::atomic::AtomicBool);
@@ -45,6 +66,11 @@ pub(crate) struct AtomicBool(loom::sync::atomic::AtomicBool);
 impl AtomicBool {
     pub(crate) fn new(value: bool) -> Self {
         Self(loom::sync::atomic::AtomicBool::new(value))
+    }
+
+    #[track_caller]
+    pub(crate) fn load(&self, ordering: Ordering) -> bool {
+        self.0.load(weaken(ordering, Location::caller()))
     }
 
     #[track_caller]

@@ -70,31 +70,13 @@ impl<'s, 'r> Iteration<'s, 'r> {
     /// The last child of a parent request ended: the most tokens that a child generated, and the number of children (1 for a
     /// request without children).
     pub fn parent_finished(&mut self, max_generation_tokens: u64, n: u64) -> &mut Self {
-        self.step.observe(self.families.request_max_generation_tokens, max_generation_tokens);
-        self.step.observe(self.families.request_params_n, n);
+        self.families.record_parent_finished(self.step, max_generation_tokens, n);
         self
     }
 
     /// A request ended.
     pub fn finished(&mut self, request: &FinishedRequest) -> &mut Self {
-        let (set, step) = (self.families, &mut *self.step);
-        step.inc(set.request_success[request.reason as usize]);
-        step.observe(set.request_prompt_tokens, request.prompt_tokens);
-        step.observe(set.request_generation_tokens, request.generation_tokens);
-        if let Some(limit) = request.max_tokens.filter(|limit| *limit > 0) {
-            step.observe(set.request_params_max_tokens, limit);
-        }
-        step.observe(set.request_time_per_output_token, request.time_per_output_token);
-        step.observe(set.e2e_request_latency, request.e2e_latency);
-        step.observe(set.request_queue_time, request.queue_time);
-        step.observe(set.request_inference_time, request.inference_time);
-        step.observe(set.request_prefill_time, request.prefill_time);
-        step.observe(set.request_decode_time, request.decode_time);
-        step.observe(set.request_preemptions, request.preemptions);
-        match request.prompt_tokens.checked_sub(request.cached_tokens.max(0).unsigned_abs()) {
-            Some(computed) => step.observe(set.request_prefill_kv_computed_tokens, computed),
-            None => step.reject(1), // more cached than there were: a negative number of computed tokens
-        }
+        self.families.record_finished(self.step, request);
         self
     }
 

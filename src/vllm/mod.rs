@@ -45,10 +45,13 @@
 //! count it. vLLM once did, and reported iterations far larger than what the GPU did;
 //! [`IterationTokensDefinition::AllSources`] brings that definition back for dashboards that were made for it.
 //!
-//! Three identities hold in every scrape for what one recorder recorded (under `Computed`), as long as
-//! `tachometer_rejected_observations_total` is 0: prompt tokens = the sum over sources; the sum of iteration tokens = tokens from
+//! Three identities hold in every scrape for what one exclusive recorder recorded (under `Computed`), and so for the sum of several, as
+//! long as `tachometer_rejected_observations_total` is 0: prompt tokens = the sum over sources; the sum of iteration tokens = tokens from
 //! `local_compute` + generation tokens; `request_success` summed over reasons = the count of `e2e_request_latency_seconds`. (NaN,
-//! infinite and negative durations are rejected, and what would overflow: such a number is missing on one side only.)
+//! infinite and negative durations are rejected, and what would overflow: such a number is missing on one side only.) What request
+//! handlers record from any thread ([`SharedRecording`]) is no step: of it the third identity holds only while no call is under way.
+//!
+//! The gauges of several exclusive recorders of an engine add up. One of them, with one [`Recording`], should record the scheduler.
 
 mod buckets;
 mod cache_config;
@@ -57,6 +60,7 @@ mod connector;
 mod declare;
 mod error;
 mod families;
+mod finished;
 mod hit_rate;
 mod interval;
 mod iteration;
@@ -64,6 +68,7 @@ mod log_families;
 mod log_line;
 mod recording;
 mod set;
+mod shared;
 mod stats;
 
 pub use self::{
@@ -78,6 +83,7 @@ pub use self::{
     iteration::Iteration,
     log_line::{LogLevel, LogLine, LogLines, LogStyle},
     recording::Recording,
+    shared::SharedRecording,
     stats::{
         CacheStats, ConnectorCacheStats, Eviction, FinishReason, FinishedRequest, IterationStats, KvFetchStats,
         LoraStats, PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats, StepStats, WatermarkStats,

@@ -9,19 +9,28 @@ use super::{
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Attach(Vec<String>),
-    /// Drops the engine; its recorder goes on unseen.
+    /// Drops the engine; its recorders go on unseen.
     Detach(usize),
     TakeRecorder(usize),
-    DropRecorder(usize),
-    /// Opens a step, inside the one that is open already if that is another engine's.
-    Open(usize),
-    /// Into the innermost open step; if none is open, as a step of its own of this engine.
-    Record(usize, Place, Call),
+    DropRecorder(Owner),
+    /// Opens a step, inside the one that is open already if that is another recorder's.
+    Open(Owner),
+    /// Into the innermost open step; if none is open, as a step of its own of this recorder.
+    Record(Owner, Place, Call),
+    /// Through a shared recorder of the engine, whatever step is open. Gauges change by what others set.
+    Share(usize, Place, Call),
     Commit,
     Discard,
     Leak,
     Snapshot,
     Render,
+}
+
+/// A recorder of an engine: by the order in which the engine's slabs came to be, modulo how many there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    pub(crate) engine: usize,
+    pub(crate) slab: usize,
 }
 
 /// A series: a family of the plan, and which of its label sets.
@@ -53,18 +62,20 @@ pub(crate) enum Way<T> {
 
 impl Op {
     pub(crate) fn decode(bytes: &mut Bytes<'_>, plan: &Plan) -> Self {
-        let (choice, engine) = (bytes.below(32), bytes.below(8));
-        match choice {
+        let (choice, owner) = (bytes.u8(), bytes.u8());
+        let (engine, owner) =
+            (usize::from(owner % 8), Owner { engine: usize::from(owner % 8), slab: usize::from(owner / 8) });
+        match choice % 32 {
             0..=13 => {
                 let (place, call) = Call::decode(bytes, plan);
-                Self::Record(engine, place, call)
+                if choice < 192 { Self::Record(owner, place, call) } else { Self::Share(engine, place, call) }
             }
-            14..=17 => Self::Open(engine),
+            14..=17 => Self::Open(owner),
             18..=21 => Self::Commit,
             22 => Self::Discard,
             23 => Self::Leak,
             24 | 25 => Self::TakeRecorder(engine),
-            26 => Self::DropRecorder(engine),
+            26 => Self::DropRecorder(owner),
             27 | 28 => Self::Attach(engine_values(engine, plan)),
             29 => Self::Detach(engine),
             30 => Self::Snapshot,

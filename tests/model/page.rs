@@ -73,7 +73,7 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     for (name, count) in own {
         add(name.to_owned(), &[&engine_labels], Number::Integer(count.into()), 0.0);
     }
-    for ((family, set), cell) in &engine.committed {
+    for ((family, set), cell) in &engine.total() {
         let family = &plan.families[*family];
         for (suffix, bound, number, slack) in family.numbers(cell) {
             let bound: Vec<_> = bound.map(|bound| ("le".to_owned(), bound)).into_iter().collect();

@@ -50,6 +50,10 @@ impl Kind {
         matches!(self, Self::CounterU64 | Self::CounterF64)
     }
 
+    pub(crate) fn is_gauge(self) -> bool {
+        matches!(self, Self::GaugeI64 | Self::GaugeF64)
+    }
+
     pub(crate) fn is_histogram(self) -> bool {
         matches!(self, Self::HistogramU64 | Self::HistogramF64)
     }

@@ -34,20 +34,42 @@ pub(crate) struct Sum {
     pub(crate) slack: f64,
 }
 
-/// One bucket takes no more from `observe_n`.
-const MAX_BUCKET_COUNT: u64 = 1 << 62;
+/// What a word takes, at most.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// A counter or a sum of integers.
+    total: u64,
+    /// From `observe_n` at a time.
+    observations: u64,
+}
+
+impl Limits {
+    const OF_A_STEP: Self = Self { total: u64::MAX, observations: u64::MAX };
+    const OF_A_SHARD: Self = Self { total: 1 << 63, observations: 1 << 32 };
+    /// One bucket takes no more from `observe_n`.
+    const BUCKET: u64 = 1 << 62;
+}
 
 pub(crate) struct TwinEngine {
     /// Values of the engine labels.
     pub(crate) values: Vec<String>,
     pub(crate) attached: bool,
+    pub(crate) slabs: Vec<TwinSlab>,
+    /// What shared recorders recorded, once there is one: all in one shard, as there is one thread.
+    shared: Option<Numbers>,
+    pub(crate) rejected: u64,
+    pub(crate) discarded: u64,
+    /// Nothing recorded.
+    zeros: Numbers,
+}
+
+#[derive(Default)]
+pub(crate) struct TwinSlab {
     /// Its recorder is in use.
     pub(crate) leased: bool,
     /// Steps committed.
-    pub(crate) step: u64,
-    pub(crate) committed: Numbers,
-    pub(crate) rejected: u64,
-    pub(crate) discarded: u64,
+    step: u64,
+    committed: Numbers,
     /// A step was leaked, which shows as discarded when the next one opens, or the recorder is dropped.
     leaked: bool,
     open: Numbers,
@@ -64,69 +86,93 @@ impl TwinEngine {
                 Cell::HistogramF64 { buckets: vec![0; bounds.len() + 1], sum: Sum { value: 0.0, slack: 0.0 } }
             }
         };
-        let mut committed = Numbers::new();
+        let mut zeros = Numbers::new();
         for (index, family) in plan.families.iter().enumerate() {
             let cells = family.series().into_iter().map(|set| ((index, set), zero(family.kind, &family.bounds)));
-            committed.extend(cells);
+            zeros.extend(cells);
         }
-        Self {
-            values,
-            attached: true,
-            leased: false,
-            step: 0,
-            committed,
-            rejected: 0,
-            discarded: 0,
-            leaked: false,
-            open: Numbers::new(),
-        }
+        let slab = TwinSlab { committed: zeros.clone(), ..TwinSlab::default() };
+        Self { values, attached: true, slabs: vec![slab], shared: None, rejected: 0, discarded: 0, zeros }
     }
 
-    pub(crate) fn open(&mut self) {
-        self.count_leaked();
-        self.open = self.committed.clone();
+    /// Takes a slab that nobody has, or one more. `None` if there are as many as there may be.
+    pub(crate) fn lease(&mut self, limit: usize) -> Option<usize> {
+        let free = self.slabs.iter().position(|slab| !slab.leased);
+        let slab = free.or((self.slabs.len() < limit).then_some(self.slabs.len()))?;
+        if slab == self.slabs.len() {
+            self.slabs.push(TwinSlab { committed: self.zeros.clone(), ..TwinSlab::default() });
+        }
+        self.slabs[slab].leased = true;
+        Some(slab)
     }
 
-    pub(crate) fn commit(&mut self) {
-        self.committed = std::mem::take(&mut self.open);
-        self.step += 1;
+    pub(crate) fn steps(&self) -> u64 {
+        self.slabs.iter().map(|slab| slab.step).sum()
+    }
+
+    /// What a snapshot shows: the sum.
+    pub(crate) fn total(&self) -> Numbers {
+        let mut total = self.slabs[0].committed.clone();
+        for part in self.slabs[1..].iter().map(|slab| &slab.committed).chain(&self.shared) {
+            total.iter_mut().for_each(|(series, cell)| cell.add(&part[series]));
+        }
+        total
+    }
+
+    pub(crate) fn open(&mut self, slab: usize) {
+        self.count_leaked(slab);
+        self.slabs[slab].open = self.slabs[slab].committed.clone();
+    }
+
+    pub(crate) fn commit(&mut self, slab: usize) {
+        let slab = &mut self.slabs[slab];
+        slab.committed = std::mem::take(&mut slab.open);
+        slab.step += 1;
     }
 
     pub(crate) fn discard(&mut self) {
         self.discarded += 1;
     }
 
-    pub(crate) fn leak(&mut self) {
-        self.leaked = true;
+    pub(crate) fn leak(&mut self, slab: usize) {
+        self.slabs[slab].leaked = true;
     }
 
-    pub(crate) fn drop_recorder(&mut self) {
-        self.count_leaked();
-        self.leased = false;
+    /// Gives up the gauges in a last step, if there are any.
+    pub(crate) fn drop_recorder(&mut self, slab: usize, plan: &Plan) {
+        self.count_leaked(slab);
+        let slab = &mut self.slabs[slab];
+        slab.leased = false;
+        slab.step +=
+            u64::from(plan.families.iter().any(|family| family.kind.is_gauge() && !family.series().is_empty()));
+        for ((family, _), cell) in &mut slab.committed {
+            match cell {
+                Cell::I64(level) if plan.families[*family].kind.is_gauge() => *level = 0,
+                Cell::F64(level) if plan.families[*family].kind.is_gauge() => *level = 0.0,
+                _ => {}
+            }
+        }
     }
 
-    fn count_leaked(&mut self) {
-        self.discarded += u64::from(std::mem::take(&mut self.leaked));
+    fn count_leaked(&mut self, slab: usize) {
+        self.discarded += u64::from(std::mem::take(&mut self.slabs[slab].leaked));
     }
 
-    fn reject(&mut self, n: u64) {
-        self.rejected = self.rejected.saturating_add(n);
-    }
-
-    fn cell(&mut self, plan: &Plan, place: Place) -> &mut Cell {
-        let set = plan.families[place.family].series().swap_remove(place.series);
-        self.open.get_mut(&(place.family, set)).expect("the family was declared")
-    }
-
-    /// Records into the open step.
-    pub(crate) fn record(&mut self, plan: &Plan, place: Place, call: &Call) {
-        let cell = self.cell(plan, place);
+    /// Records into the open step of a slab; or without a slab, into the shard.
+    pub(crate) fn record(&mut self, plan: &Plan, slab: Option<usize>, place: Place, call: &Call) {
         let bounds = &plan.families[place.family].bounds;
-        let rejected = match (cell, call) {
-            (Cell::U64(total), Call::AddU64(n)) => add_u64(total, *n),
-            (Cell::U64(total), Call::Inc) => add_u64(total, 1),
-            (Cell::F64(total), Call::AddF64(n)) => add_f64(total, *n),
-            (Cell::F64(total), Call::Inc) => add_f64(total, 1.0),
+        let is_gauge = plan.families[place.family].kind.is_gauge();
+        let limits = if slab.is_some() { Limits::OF_A_STEP } else { Limits::OF_A_SHARD };
+        let rejected = match (self.cell(plan, slab, place), call) {
+            (Cell::U64(total), Call::AddU64(n)) => add_u64(total, *n, limits),
+            (Cell::U64(total), Call::Inc) => add_u64(total, 1, limits),
+            (Cell::F64(total), Call::AddF64(n)) => add_f64(total, *n, *n >= 0.0),
+            (Cell::F64(total), Call::Inc) => add_f64(total, 1.0, true),
+            (Cell::I64(level), Call::SetI64(n)) if slab.is_none() => {
+                *level = level.wrapping_add(*n);
+                0
+            }
+            (Cell::F64(level), Call::SetF64(n)) if slab.is_none() => add_f64(level, *n, is_gauge),
             (Cell::I64(level), Call::SetI64(value)) => {
                 *level = *value;
                 0
@@ -136,25 +182,34 @@ impl TwinEngine {
                 0
             }
             (Cell::HistogramU64 { buckets, sum }, Call::ObserveU64(way)) => {
-                way.each(|value, n| observe_u64(bounds, buckets, sum, value, n))
+                way.each(|value, n| observe_u64(bounds, buckets, sum, value, n, limits))
             }
             (Cell::HistogramF64 { buckets, sum }, Call::ObserveF64(way)) => {
                 let slack = sum.slack_of(way);
-                let rejected = way.each(|value, n| observe_f64(bounds, buckets, &mut sum.value, value, n));
+                let rejected = way.each(|value, n| observe_f64(bounds, buckets, &mut sum.value, value, n, limits));
                 sum.slack += slack;
                 rejected
             }
             (_, Call::Reject(n)) => *n,
             (cell, call) => panic!("{call:?} doesn't fit {cell:?}"),
         };
-        self.reject(rejected);
+        self.rejected = self.rejected.saturating_add(rejected);
+    }
+
+    fn cell(&mut self, plan: &Plan, slab: Option<usize>, place: Place) -> &mut Cell {
+        let set = plan.families[place.family].series().swap_remove(place.series);
+        let numbers = match slab {
+            Some(slab) => &mut self.slabs[slab].open,
+            None => self.shared.get_or_insert_with(|| self.zeros.clone()),
+        };
+        numbers.get_mut(&(place.family, set)).expect("the family was declared")
     }
 
     /// The calls to make for `call`, whose outcome the documentation leaves open where a float's sum is about to overflow:
     /// it depends on the order of additions. Then a batch goes value by value; and what meets a sum that isn't known to
     /// the last digit is left out.
-    pub(crate) fn settled(&mut self, plan: &Plan, place: Place, call: &Call) -> Vec<Call> {
-        let (Cell::HistogramF64 { sum, .. }, Call::ObserveF64(way)) = (self.cell(plan, place), call) else {
+    pub(crate) fn settled(&mut self, plan: &Plan, slab: Option<usize>, place: Place, call: &Call) -> Vec<Call> {
+        let (Cell::HistogramF64 { sum, .. }, Call::ObserveF64(way)) = (self.cell(plan, slab, place), call) else {
             return vec![call.clone()];
         };
         match way {
@@ -162,6 +217,31 @@ impl TwinEngine {
             _ if sum.slack > 0.0 => Vec::new(),
             Way::All(values) => values.iter().map(|value| Call::ObserveF64(Way::One(*value))).collect(),
             Way::One(_) | Way::Times(..) => vec![call.clone()],
+        }
+    }
+}
+
+impl Cell {
+    /// The sum of two parts of a series.
+    fn add(&mut self, other: &Self) {
+        let add_counts = |counts: &mut [u64], others: &[u64]| {
+            counts.iter_mut().zip(others).for_each(|(count, other)| *count = count.saturating_add(*other));
+        };
+        match (self, other) {
+            (Self::U64(total), Self::U64(other)) => *total = total.saturating_add(*other),
+            (Self::I64(level), Self::I64(other)) => *level = level.wrapping_add(*other),
+            (Self::F64(total), Self::F64(other)) => *total += other,
+            (Self::HistogramU64 { buckets, sum }, Self::HistogramU64 { buckets: others, sum: other }) => {
+                add_counts(buckets, others);
+                *sum = sum.saturating_add(*other);
+            }
+            (Self::HistogramF64 { buckets, sum }, Self::HistogramF64 { buckets: others, sum: other }) => {
+                add_counts(buckets, others);
+                let value = sum.value + other.value;
+                let rounded = if sum.slack + other.slack > 0.0 { 2.0 * f64::EPSILON * value.abs() } else { 0.0 };
+                *sum = Sum { value, slack: sum.slack + other.slack + rounded };
+            }
+            (cell, other) => panic!("{cell:?} and {other:?} are of one series"),
         }
     }
 }
@@ -216,38 +296,38 @@ impl Sum {
     }
 }
 
-fn add_u64(total: &mut u64, n: u64) -> u64 {
-    let sum = total.checked_add(n);
+fn add_u64(total: &mut u64, n: u64, limits: Limits) -> u64 {
+    let sum = total.checked_add(n).filter(|sum| *sum <= limits.total);
     *total = sum.unwrap_or(*total);
     u64::from(sum.is_none())
 }
 
-fn add_f64(total: &mut f64, n: f64) -> u64 {
-    let countable = n.is_finite() && n >= 0.0 && (*total + n).is_finite();
+fn add_f64(total: &mut f64, n: f64, may_change_by: bool) -> u64 {
+    let countable = may_change_by && (*total + n).is_finite();
     *total += if countable { n } else { 0.0 };
     u64::from(!countable)
 }
 
-fn observe_u64(bounds: &[f64], buckets: &mut [u64], sum: &mut u64, value: u64, n: u64) -> Option<()> {
+fn observe_u64(bounds: &[f64], buckets: &mut [u64], sum: &mut u64, value: u64, n: u64, limits: Limits) -> Option<()> {
     // Exact: a bound beyond the integers is cut off at their ends, which are beyond any u64.
     let at_most = |bound: &f64| i128::from(value) <= bound.floor() as i128;
     let bucket = bounds.iter().position(at_most).unwrap_or(bounds.len());
-    let new_sum = sum.checked_add(value.checked_mul(n)?)?;
-    buckets[bucket] = new_count(buckets[bucket], n)?;
+    let new_sum = sum.checked_add(value.checked_mul(n)?).filter(|sum| *sum <= limits.total)?;
+    buckets[bucket] = new_count(buckets[bucket], n, limits)?;
     *sum = new_sum;
     Some(())
 }
 
-fn observe_f64(bounds: &[f64], buckets: &mut [u64], sum: &mut f64, value: f64, n: u64) -> Option<()> {
+fn observe_f64(bounds: &[f64], buckets: &mut [u64], sum: &mut f64, value: f64, n: u64, limits: Limits) -> Option<()> {
     let any_negative = bounds.iter().any(|bound| *bound < 0.0);
     let countable = value.is_finite() && (value >= 0.0 || any_negative);
     let new_sum = Some(*sum + value * n as f64).filter(|sum| countable && sum.is_finite())?;
     let bucket = bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len());
-    buckets[bucket] = new_count(buckets[bucket], n)?;
+    buckets[bucket] = new_count(buckets[bucket], n, limits)?;
     *sum = new_sum;
     Some(())
 }
 
-fn new_count(count: u64, n: u64) -> Option<u64> {
-    count.checked_add(n).filter(|count| n == 1 || *count <= MAX_BUCKET_COUNT)
+fn new_count(count: u64, n: u64, limits: Limits) -> Option<u64> {
+    count.checked_add(n).filter(|count| n == 1 || n <= limits.observations && *count <= Limits::BUCKET)
 }

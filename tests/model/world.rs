@@ -3,11 +3,12 @@
 use std::slice;
 
 use tachometer::{
-    AttachError, Engine, EngineView, Histogram, ObservationValue, Recorder, Registry, Schema, Snapshot, Step,
+    AttachError, Engine, EngineView, Histogram, ObservationValue, Recorder, Registry, Schema, SharedRecorder, Snapshot,
+    Step,
 };
 
 use super::{
-    op::{Call, Op, Place, Way},
+    op::{Call, Op, Owner, Place, Way},
     page::{self, cumulative},
     plan::{Handles, Plan},
     twin::{Cell, TwinEngine},
@@ -22,8 +23,8 @@ pub(crate) fn run(plan: &Plan, ops: &[Op]) {
     let mut ops = ops.iter();
     while let Some(op) = ops.next() {
         match op {
-            Op::Open(engine) => world.step(*engine, &mut ops),
-            Op::Record(engine, place, call) => world.single(*engine, *place, call),
+            Op::Open(owner) => world.step(*owner, &mut ops),
+            Op::Record(owner, place, call) => world.single(*owner, *place, call),
             op => world.apply(op),
         }
     }
@@ -49,18 +50,22 @@ struct World<'p> {
 struct Slot {
     twin: TwinEngine,
     engine: Option<Engine>,
-    /// Not here while a step of it is open.
-    recorder: Option<Recorder>,
+    /// One a slab: none that was dropped, and none with an open step.
+    recorders: Vec<Option<Recorder>>,
+    shared: Option<SharedRecorder>,
 }
 
 // So that a long input doesn't get slow: engines that ever attach; and lines of pages (but for the last ones), whose parsing
 // takes longer than all else.
 const MAX_SLOTS: usize = 8;
 const MAX_LINES: usize = 1_000;
+/// Of an engine.
+const MAX_RECORDERS: usize = 3;
 
 impl<'p> World<'p> {
     fn new(plan: &'p Plan) -> Self {
         let mut builder = Schema::builder().engine_labels(plan.engine_labels.clone()).max_engines(plan.max_engines);
+        builder = builder.max_recorders(MAX_RECORDERS).shards(2);
         let handles = plan.families.iter().map(|family| Handles::declare(&mut builder, family));
         let handles = handles.collect::<Result<_, _>>().expect("a valid plan");
         let registry = Registry::new(builder.build().expect("a valid plan"));
@@ -77,12 +82,13 @@ impl<'p> World<'p> {
                 *engine = None;
             }
             Op::TakeRecorder(engine) => self.take_recorder(*engine),
-            Op::DropRecorder(engine) => {
-                let slot = self.slot(*engine);
-                if slot.recorder.take().is_some() {
-                    slot.twin.drop_recorder();
+            Op::DropRecorder(owner) => {
+                let (plan, (slot, slab)) = (self.plan, self.slab(*owner));
+                if slot.recorders[slab].take().is_some() {
+                    slot.twin.drop_recorder(slab, plan);
                 }
             }
+            Op::Share(engine, place, call) => self.share(*engine, *place, call),
             Op::Snapshot => self.check_snapshot(),
             Op::Render if self.lines < MAX_LINES => self.check_page(),
             // No step is open, or it is one thing too many.
@@ -93,6 +99,13 @@ impl<'p> World<'p> {
     fn slot(&mut self, engine: usize) -> &mut Slot {
         let len = self.slots.len();
         &mut self.slots[engine % len]
+    }
+
+    /// The slot of a recorder, and which of its slabs.
+    fn slab(&mut self, owner: Owner) -> (&mut Slot, usize) {
+        let slot = self.slot(owner.engine);
+        let slab = owner.slab % slot.recorders.len();
+        (slot, slab)
     }
 
     fn attached(&self) -> Vec<&TwinEngine> {
@@ -112,36 +125,39 @@ impl<'p> World<'p> {
             assert_eq!(result.unwrap_err(), AttachError::AlreadyAttached { values });
         } else {
             let twin = TwinEngine::new(values, self.plan);
-            self.slots.push(Slot { twin, engine: Some(result.unwrap()), recorder: None });
+            self.slots.push(Slot { twin, engine: Some(result.unwrap()), recorders: vec![None], shared: None });
         }
     }
 
     fn take_recorder(&mut self, engine: usize) {
-        let slot = self.slot(engine);
-        let Some(engine) = &slot.engine else { return };
-        let recorder = engine.recorder();
-        assert_eq!(recorder.is_err(), slot.twin.leased, "an engine has one recorder at a time");
-        slot.twin.leased = true;
-        slot.recorder = slot.recorder.take().or(recorder.ok());
+        let Slot { twin, engine, recorders, .. } = self.slot(engine);
+        let Some(engine) = engine else { return };
+        let (recorder, leased) = (engine.recorder(), twin.lease(MAX_RECORDERS));
+        assert_eq!(recorder.is_ok(), leased.is_some(), "the limit on recorders");
+        if let (Ok(recorder), Some(slab)) = (recorder, leased) {
+            recorders.resize_with(twin.slabs.len(), || None);
+            recorders[slab] = Some(recorder);
+        }
     }
 
     /// Opens a step and takes operations from `rest` until it ends.
-    fn step(&mut self, engine: usize, rest: &mut slice::Iter<'_, Op>) {
-        let Some(mut recorder) = self.slot(engine).recorder.take() else { return };
-        self.slot(engine).twin.open();
+    fn step(&mut self, owner: Owner, rest: &mut slice::Iter<'_, Op>) {
+        let index = owner.engine % self.slots.len();
+        let (slot, slab) = self.slab(owner);
+        let Some(mut recorder) = slot.recorders[slab].take() else { return };
+        slot.twin.open(slab);
         let mut step = recorder.step();
-        let index = engine % self.slots.len();
         loop {
             match rest.next() {
-                Some(Op::Record(_, place, call)) => self.record(index, &mut step, *place, call),
+                Some(Op::Record(_, place, call)) => self.record(index, slab, &mut step, *place, call),
                 Some(Op::Open(inner)) => self.step(*inner, rest),
                 Some(Op::Commit) => {
                     step.commit();
-                    break self.slots[index].twin.commit();
+                    break self.slots[index].twin.commit(slab);
                 }
                 Some(Op::Leak) => {
                     std::mem::forget(step);
-                    break self.slots[index].twin.leak();
+                    break self.slots[index].twin.leak(slab);
                 }
                 Some(Op::Discard) | None => {
                     drop(step);
@@ -150,24 +166,38 @@ impl<'p> World<'p> {
                 Some(op) => self.apply(op),
             }
         }
-        self.slots[index].recorder = Some(recorder);
+        self.slots[index].recorders[slab] = Some(recorder);
     }
 
     /// A step of its own.
-    fn single(&mut self, engine: usize, place: Place, call: &Call) {
-        let Some(mut recorder) = self.slot(engine).recorder.take() else { return };
-        self.slot(engine).twin.open();
-        let index = engine % self.slots.len();
-        recorder.record(|step| self.record(index, step, place, call));
-        self.slots[index].twin.commit();
-        self.slots[index].recorder = Some(recorder);
+    fn single(&mut self, owner: Owner, place: Place, call: &Call) {
+        let index = owner.engine % self.slots.len();
+        let (slot, slab) = self.slab(owner);
+        let Some(mut recorder) = slot.recorders[slab].take() else { return };
+        slot.twin.open(slab);
+        recorder.record(|step| self.record(index, slab, step, place, call));
+        self.slots[index].twin.commit(slab);
+        self.slots[index].recorders[slab] = Some(recorder);
     }
 
-    fn record(&mut self, index: usize, step: &mut Step<'_>, place: Place, call: &Call) {
+    fn record(&mut self, index: usize, slab: usize, step: &mut Step<'_>, place: Place, call: &Call) {
         let twin = &mut self.slots[index].twin;
-        for call in twin.settled(self.plan, place, call) {
-            twin.record(self.plan, place, &call);
+        for call in twin.settled(self.plan, Some(slab), place, call) {
+            twin.record(self.plan, Some(slab), place, &call);
             record(step, &self.handles[place.family], place.series, &call);
+        }
+    }
+
+    /// Through the engine's shared recorder; an engine that is gone gives out no first one.
+    fn share(&mut self, engine: usize, place: Place, call: &Call) {
+        let (plan, len) = (self.plan, self.slots.len());
+        let Slot { twin, engine, shared, .. } = &mut self.slots[engine % len];
+        let first = || engine.as_ref().map(Engine::shared_recorder);
+        let Some(recorder) = shared.clone().or_else(first) else { return };
+        *shared = Some(recorder.clone());
+        for call in twin.settled(plan, None, place, call) {
+            twin.record(plan, None, place, &call);
+            share(&recorder, &self.handles[place.family], place.series, &call);
         }
     }
 
@@ -176,16 +206,17 @@ impl<'p> World<'p> {
         let attached = self.attached();
         assert_eq!(self.snapshot.engines().len(), attached.len(), "engines");
         for (seen, twin) in self.snapshot.engines().zip(attached) {
-            assert_eq!((seen.step(), seen.failed_tries()), (twin.step, 0));
+            assert_eq!((seen.step(), seen.failed_tries()), (twin.steps(), 0));
             for (label, value) in self.plan.engine_labels.iter().zip(&twin.values) {
                 assert_eq!(seen.label(label), Some(value.as_str()));
             }
             let by_values = self.snapshot.engine(&twin.values).expect("the engine is there");
-            assert_eq!(by_values.step(), twin.step);
+            assert_eq!(by_values.step(), twin.steps());
+            let total = twin.total();
             for (family, handles) in self.handles.iter().enumerate() {
                 for (series, set) in self.plan.families[family].series().into_iter().enumerate() {
                     let key = (family, set);
-                    check_cell(seen, handles, series, &self.plan.families[family].bounds, &twin.committed[&key]);
+                    check_cell(seen, handles, series, &self.plan.families[family].bounds, &total[&key]);
                 }
             }
         }
@@ -223,7 +254,32 @@ fn observe<T: ObservationValue>(step: &mut Step<'_>, histogram: Histogram<T>, wa
     }
 }
 
-/// Compares one series of a snapshot, floats to the bit.
+fn share(recorder: &SharedRecorder, handles: &Handles, series: usize, call: &Call) {
+    match (handles, call) {
+        (_, Call::Reject(n)) => recorder.reject(*n),
+        (Handles::CounterU64(counters), Call::AddU64(n)) => recorder.add(counters[series], *n),
+        (Handles::CounterF64(counters), Call::AddF64(n)) => recorder.add(counters[series], *n),
+        (Handles::CounterU64(counters), Call::Inc) => recorder.inc(counters[series]),
+        (Handles::CounterF64(counters), Call::Inc) => recorder.inc(counters[series]),
+        (Handles::GaugeI64(gauges), Call::SetI64(1)) => recorder.inc_gauge(gauges[series]),
+        (Handles::GaugeI64(gauges), Call::SetI64(n)) => recorder.add_gauge(gauges[series], *n),
+        (Handles::GaugeF64(gauges), Call::SetF64(-1.0)) => recorder.dec_gauge(gauges[series]),
+        (Handles::GaugeF64(gauges), Call::SetF64(n)) => recorder.add_gauge(gauges[series], *n),
+        (Handles::HistogramU64(histograms), Call::ObserveU64(way)) => observe_shared(recorder, histograms[series], way),
+        (Handles::HistogramF64(histograms), Call::ObserveF64(way)) => observe_shared(recorder, histograms[series], way),
+        (_, call) => panic!("{call:?} doesn't fit the family"),
+    }
+}
+
+fn observe_shared<T: ObservationValue>(recorder: &SharedRecorder, histogram: Histogram<T>, way: &Way<T>) {
+    match way {
+        Way::One(value) => recorder.observe(histogram, *value),
+        Way::Times(value, n) => recorder.observe_n(histogram, *value, *n),
+        Way::All(values) => recorder.observe_all(histogram, values),
+    }
+}
+
+/// Compares one series of a snapshot, floats to the bit, unless they are no numbers.
 fn check_cell(seen: EngineView<'_>, handles: &Handles, series: usize, bounds: &[f64], expected: &Cell) {
     match (handles, expected) {
         (Handles::CounterU64(counters), Cell::U64(total)) => assert_eq!(seen.counter(counters[series]), *total),
@@ -239,7 +295,7 @@ fn check_cell(seen: EngineView<'_>, handles: &Handles, series: usize, bounds: &[
                 same_bits(seen, sum.value);
             } else {
                 assert!(
-                    (seen - sum.value).abs() <= sum.slack,
+                    seen == sum.value || (seen - sum.value).abs() <= sum.slack,
                     "{seen:e} is too far from {:e}, by {:e}",
                     sum.value,
                     sum.slack
@@ -252,7 +308,8 @@ fn check_cell(seen: EngineView<'_>, handles: &Handles, series: usize, bounds: &[
 
 #[track_caller]
 fn same_bits(seen: f64, expected: f64) {
-    assert_eq!(seen.to_bits(), expected.to_bits(), "{seen:e} isn't {expected:e}");
+    let both_nan = seen.is_nan() && expected.is_nan();
+    assert!(seen.to_bits() == expected.to_bits() || both_nan, "{seen:e} isn't {expected:e}");
 }
 
 /// Returns the sum.

@@ -1,7 +1,5 @@
-//! Two writers that commit back to back against two readers that snapshot as fast as they can.
-//!
-//! `TACHOMETER_STRESS_SECONDS` sets how long each part goes on (2 unless set). A writer that is stopped inside a commit needs the
-//! crate's inside: `src/tests/stopped_threads.rs`.
+//! Two writers that commit back to back against two readers that snapshot as fast as they can. A writer that is stopped inside a
+//! commit needs the crate's inside: `src/tests/stopped_threads.rs`.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -9,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{Stop, budget};
 use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Recorder, Registry, Schema, Snapshot};
 
 /// How often a snapshot's numbers agreed, and how the reads went.
@@ -45,21 +44,6 @@ impl Ages {
             counted as f64 >= rank
         });
         within.map_or(0, |bits| u64::MAX.checked_shr(u64::BITS - bits as u32).unwrap_or(0))
-    }
-}
-
-/// How long to go on.
-fn budget() -> Duration {
-    let seconds = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
-    Duration::from_secs_f64(seconds)
-}
-
-/// Tells the writer to stop when it is dropped.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -187,9 +171,7 @@ fn stress(name: &str, large: bool) {
     println!("{name}: {:?} steps were committed", rig.committed());
 }
 
-/// All in turn, since they would take each other's cores.
-#[test]
-fn a_snapshot_is_whole_and_recent_whatever_the_writer_does() {
+pub(crate) fn a_snapshot_is_whole_and_recent_whatever_the_writer_does() {
     for (name, large) in [("small steps", false), ("large steps", true)] {
         stress(name, large);
     }

@@ -1,0 +1,148 @@
+//! What recording from any thread costs, against the least that a shared word costs: a plain `fetch_add`, a compare-and-swap loop for
+//! floats, and both for a histogram (bounds searched, one bucket, one sum).
+//!
+//! * `alone`: one thread. `two`: another thread does the same without a pause, on the same engine, and with the baselines on the same words.
+//! * What comes and goes: an engine of the vLLM base set that attaches and detaches beside others, a recorder that is leased and dropped.
+//! * A snapshot of an engine with two shards, or with a second slab, beside that of one slab.
+//!
+//! The histogram has 19 bounds; values are 12 to 40 ms. The price includes fetching the value, about half a nanosecond.
+
+mod common;
+
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    thread,
+};
+
+use criterion::{BatchSize, BenchmarkId, Criterion};
+use tachometer::{Counter, Engine, Histogram, Registry, Schema, SharedRecorder, Snapshot, vllm};
+
+use crate::common::{Latencies, Rotation, vllm::Fleet};
+
+fn main() {
+    let mut criterion = common::criterion();
+    additions(&mut criterion);
+    observations(&mut criterion);
+    lifecycle(&mut criterion);
+    snapshots(&mut criterion);
+    criterion.final_summary();
+}
+
+/// Measures `operation` in one thread, and while another one runs it as well.
+fn bench<T: Copy + Send>(
+    criterion: &mut Criterion,
+    group: &str,
+    name: &str,
+    values: &Rotation<T>,
+    operation: impl Fn(T) + Sync,
+) {
+    let mut group = criterion.benchmark_group(group);
+    let mut own = values.clone();
+    group.bench_function(BenchmarkId::new(name, "alone"), |bencher| bencher.iter(|| operation(own.next())));
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (mut others, operation, stop) = (values.clone(), &operation, &stop);
+        scope.spawn(move || {
+            while !stop.load(Relaxed) {
+                (0..64).for_each(|_| operation(others.next()));
+            }
+        });
+        group.bench_function(BenchmarkId::new(name, "two"), |bencher| bencher.iter(|| operation(own.next())));
+        stop.store(true, Relaxed);
+    });
+}
+
+/// An engine of the vLLM base set, with some families more.
+struct Fixture {
+    shared: SharedRecorder,
+    counter: Counter<u64>,
+    amount: Counter<f64>,
+    seconds: Histogram<f64>,
+    bounds: Vec<f64>,
+    _engine: Engine,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let fleet = Fleet::new(1);
+        let bounds = fleet.bounds(fleet.families.inter_token_latency);
+        let mut schema = Schema::builder().engine_labels(["engine"]);
+        vllm::Families::declare(&mut schema, &vllm::Config::new()).expect("the families are valid");
+        let counter = schema.counter("counter", "A counter.").declare().expect("a valid family");
+        let amount = schema.counter("amount", "A counter of floats.").declare().expect("a valid family");
+        let seconds = schema.histogram("seconds", "A histogram.", &bounds).declare().expect("a valid family");
+        let engine = Registry::new(schema.build().expect("a valid schema")).attach(["0"]).expect("the first engine");
+        Self { shared: engine.shared_recorder(), counter, amount, seconds, bounds, _engine: engine }
+    }
+}
+
+fn add_by_swaps(word: &AtomicU64, n: f64) {
+    let sum = |bits| Some((f64::from_bits(bits) + n).to_bits());
+    black_box(word.fetch_update(Relaxed, Relaxed, sum).is_ok());
+}
+
+fn additions(criterion: &mut Criterion) {
+    let Fixture { shared, counter, amount, .. } = &Fixture::new();
+    let mut random = common::random();
+    let integers = Rotation::new(|| random.u64(..1_000));
+    let floats = Rotation::new(|| random.f64());
+    let [integer, float] = [(); 2].map(|()| AtomicU64::new(0));
+    bench(criterion, "shared/add_u64", "recorder", &integers, |n| shared.add(*counter, n));
+    bench(criterion, "shared/add_u64", "fetch_add", &integers, |n| _ = black_box(integer.fetch_add(n, Relaxed)));
+    bench(criterion, "shared/add_f64", "recorder", &floats, |n| shared.add(*amount, n));
+    bench(criterion, "shared/add_f64", "swaps", &floats, |n| add_by_swaps(&float, n));
+}
+
+fn observations(criterion: &mut Criterion) {
+    let Fixture { shared, seconds, bounds, .. } = &Fixture::new();
+    let values = Latencies::Clustered.rotation(bounds);
+    let buckets: Vec<AtomicU64> = (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
+    bench(criterion, "shared/observe_f64", "recorder", &values, |value| shared.observe(*seconds, value));
+    bench(criterion, "shared/observe_f64", "fetch_add_and_swaps", &values, |value| {
+        let bucket = bounds.partition_point(|bound| *bound < value);
+        buckets[bucket].fetch_add(1, Relaxed);
+        add_by_swaps(&buckets[bounds.len() + 1], value);
+    });
+    let mut values = values.clone();
+    let mut group = criterion.benchmark_group("shared");
+    group.throughput(criterion::Throughput::Elements(256));
+    group.bench_function("observe_all/256", |bencher| {
+        bencher.iter(|| shared.observe_all(*seconds, values.window(256)));
+    });
+}
+
+fn lifecycle(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("lifecycle");
+    for others in [0, 15, 255] {
+        let fleet = Fleet::new(others);
+        group.bench_function(BenchmarkId::new("attach_and_detach", others), |bencher| {
+            bencher.iter(|| drop(fleet.registry.attach(["comes", "m"]).expect("nobody has this label")));
+        });
+    }
+    let fleet = Fleet::new(16);
+    group.bench_function("recorder_and_drop", |bencher| {
+        let _first = fleet.engines[0].recorder();
+        bencher.iter(|| drop(fleet.engines[0].recorder().expect("more are allowed")));
+    });
+    group.bench_function("shared_recorder", |bencher| bencher.iter(|| fleet.engines[0].shared_recorder()));
+    group.bench_function("first_shared_recorder", |bencher| {
+        let fleet = Fleet::new(0);
+        let attach = || fleet.registry.attach(["comes", "m"]).expect("nobody has this label");
+        bencher.iter_batched(attach, |engine| engine.shared_recorder(), BatchSize::PerIteration);
+    });
+}
+
+fn snapshots(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("snapshot_of_one_engine");
+    let fleet = Fleet::new(1);
+    let mut snapshot = Snapshot::new();
+    let mut measure = |name: &str| {
+        group.bench_function(name, |bencher| bencher.iter(|| fleet.registry.snapshot(black_box(&mut snapshot))));
+    };
+    measure("one_slab");
+    let _second = fleet.engines[0].recorder().expect("a second recorder");
+    measure("two_slabs");
+    let _shared = fleet.engines[0].shared_recorder();
+    measure("two_slabs_and_shards");
+}

@@ -1,0 +1,101 @@
+//! What there is: an immutable list behind one pointer. Whoever changes it publishes another list, in a loop that only repeats
+//! when another change won; a snapshot takes the list that it finds. Nobody waits for anybody.
+
+use std::sync::Arc as StdArc;
+
+use crate::{
+    escape,
+    info::{Alike, Infos},
+    schema::{
+        Schema,
+        layout::{Layout, Scope},
+    },
+    slab::Slab,
+    snapshot::{EngineLabels, Part, Source},
+    sync::ArcSwap,
+};
+
+/// The registry's own part, and the attached engines in the order in which they attached.
+#[derive(Clone)]
+pub(super) struct Directory {
+    pub(super) own: StdArc<Source>,
+    pub(super) engines: Vec<StdArc<Source>>,
+    pub(super) alike: StdArc<Alike>,
+}
+
+/// Whose part: an engine's, or `None` for the registry's own.
+pub(super) type Owner<'l> = Option<&'l StdArc<EngineLabels>>;
+
+impl Directory {
+    /// Without engines.
+    pub(super) fn new(schema: &Schema) -> Self {
+        let own = source(schema, Scope::Registry, Vec::new());
+        Self { own: StdArc::new(own), engines: Vec::new(), alike: StdArc::default() }
+    }
+
+    /// What the owner has. Engines look themselves up, and they are there for as long as they live.
+    pub(super) fn of(&self, owner: Owner<'_>) -> &Source {
+        let Some(labels) = owner else { return &self.own };
+        let mut engines = self.engines.iter();
+        engines
+            .find(|engine| StdArc::ptr_eq(&engine.labels, labels))
+            .expect("an engine is attached until it is dropped")
+    }
+
+    /// With `grown` in the place of what its owner has now.
+    pub(super) fn with(&self, owner: Owner<'_>, grown: Source) -> Self {
+        let (mut changed, grown) = (self.clone(), StdArc::new(grown));
+        match owner {
+            None => changed.own = grown,
+            Some(labels) => {
+                let mut engines = changed.engines.iter_mut();
+                let place = engines.find(|engine| StdArc::ptr_eq(&engine.labels, labels));
+                *place.expect("an engine is attached until it is dropped") = grown;
+            }
+        }
+        changed
+    }
+
+    /// With other engines.
+    pub(super) fn with_engines(&self, engines: Vec<StdArc<Source>>) -> Self {
+        // All parts of an engine print the same labels.
+        let alike = Alike::new(engines.iter().map(|engine| &*engine.parts[0].infos));
+        Self { own: StdArc::clone(&self.own), engines, alike: StdArc::new(alike) }
+    }
+}
+
+/// Publishes what `change` makes of the directory, if it does, and returns what else it says. Lock-free: it is called again only
+/// when another change was published meanwhile.
+pub(super) fn change<R, E>(
+    directory: &ArcSwap<Directory>,
+    change: impl Fn(&Directory) -> Result<(Option<Directory>, R), E>,
+) -> Result<R, E> {
+    let mut current = directory.load();
+    loop {
+        let (changed, result) = change(&current)?;
+        let Some(changed) = changed else { return Ok(result) };
+        let found = directory.compare_and_swap(&*current, StdArc::new(changed));
+        if StdArc::ptr_eq(&found, &current) {
+            return Ok(result);
+        }
+        current = found;
+    }
+}
+
+/// An engine, or the registry's own part, before anything was recorded.
+pub(super) fn source(schema: &Schema, scope: Scope, values: Vec<String>) -> Source {
+    let text = escape::label_pairs(pairs(schema, &values));
+    let labels = StdArc::new(EngineLabels { values, text });
+    Source { parts: vec![part(schema, schema.layout(scope), &labels)], labels, shards: None }
+}
+
+/// What a further recorder of a source writes.
+pub(super) fn part(schema: &Schema, layout: &Layout, labels: &EngineLabels) -> Part {
+    let pairs: Vec<_> = pairs(schema, &labels.values).collect();
+    Part { slab: Slab::new(layout.words), infos: StdArc::new(Infos::new(layout, &pairs)) }
+}
+
+/// Names and values of an engine's labels. The registry has none.
+fn pairs<'l>(schema: &'l Schema, values: &'l [String]) -> impl Iterator<Item = (&'l str, &'l str)> + Clone {
+    schema.engine_labels().iter().map(String::as_str).zip(values.iter().map(String::as_str))
+}

@@ -1,0 +1,247 @@
+//! The composition root: engines attach and detach, recorders and snapshots are handed out.
+
+mod directory;
+mod error;
+
+use std::{convert::Infallible, fmt, sync::Arc as StdArc};
+
+use crossbeam_utils::atomic::AtomicCell;
+
+use self::directory::{Directory, Owner};
+pub use self::error::{AttachError, TooManyRecorders};
+use crate::{
+    exposition::text::TextRenderer,
+    info::InfoWriter,
+    record::{Recorder, SharedRecorder},
+    schema::{Schema, layout::Scope},
+    shards::Shards,
+    slab::Slab,
+    snapshot::{EngineLabels, Part, Snapshot, Source},
+    sync::ArcSwap,
+};
+
+/// Snapshots kept for [`Registry::render`]: enough for as many renderings at a time without allocation.
+const POOLED_SNAPSHOTS: usize = 8;
+const _: () =
+    assert!(AtomicCell::<Option<Box<Snapshot>>>::is_lock_free(), "a pointer can be swapped in one instruction");
+
+/// All engines of a schema. Cheap to clone: clones are the same registry.
+///
+/// ```
+/// use tachometer::{Registry, Schema};
+///
+/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let tokens = schema.counter::<u64>("generation_tokens", "Tokens generated.").declare()?;
+/// let registry = Registry::new(schema.build()?);
+///
+/// let engine = registry.attach(["0"])?;
+/// let mut recorder = engine.recorder()?;
+/// std::thread::spawn(move || recorder.add(tokens, 3)).join().unwrap();
+///
+/// let mut page = Vec::new();
+/// registry.render(&mut page);
+/// assert!(String::from_utf8(page)?.contains("generation_tokens_total{engine=\"0\"} 3\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Registry(StdArc<Shared>);
+
+struct Shared {
+    schema: Schema,
+    directory: ArcSwap<Directory>,
+    renderer: TextRenderer,
+    /// Taken and put back by a swap each, so nobody waits for a thread that is descheduled in between.
+    snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
+}
+
+impl Registry {
+    /// A registry without engines.
+    #[must_use]
+    pub fn new(schema: Schema) -> Self {
+        let renderer = TextRenderer::new(&schema);
+        let directory = ArcSwap::from_pointee(Directory::new(&schema));
+        Self(StdArc::new(Shared { schema, directory, renderer, snapshots: Default::default() }))
+    }
+
+    /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of the schema's engine labels,
+    /// in their order; any UTF-8.
+    ///
+    /// Allocates the engine's slab. Lock-free: never waits for a scrape or a recorder.
+    ///
+    /// # Errors
+    /// [`AttachError`]: not one value a label, an engine with the same values is attached, or too many engines.
+    pub fn attach<V: Into<String>>(&self, values: impl IntoIterator<Item = V>) -> Result<Engine, AttachError> {
+        let values: Vec<String> = values.into_iter().map(Into::into).collect();
+        let shared = &self.0;
+        let names = shared.schema.engine_labels();
+        if values.len() != names.len() {
+            return Err(AttachError::LabelCount { labels: names.to_vec(), values });
+        }
+        let engine = StdArc::new(directory::source(&shared.schema, Scope::Engine, values));
+        directory::change(&shared.directory, |current| {
+            let (engines, limit) = (&current.engines, shared.schema.limits().max_engines);
+            if engines.len() >= limit {
+                return Err(AttachError::TooManyEngines { limit });
+            }
+            if engines.iter().any(|other| other.labels.values == engine.labels.values) {
+                return Err(AttachError::AlreadyAttached { values: engine.labels.values.clone() });
+            }
+            Ok((Some(current.with_engines(engines.iter().chain([&engine]).cloned().collect())), ()))
+        })?;
+        Ok(Engine { registry: self.clone(), labels: StdArc::clone(&engine.labels) })
+    }
+
+    /// An exclusive recorder of the registry's own families ([`registry_wide`](crate::Declaration::registry_wide)): see
+    /// [`Engine::recorder`].
+    ///
+    /// # Errors
+    /// [`TooManyRecorders`] while there are as many as the schema allows.
+    pub fn recorder(&self) -> Result<Recorder, TooManyRecorders> {
+        self.0.recorder(None)
+    }
+
+    /// A recorder of the registry's own families ([`registry_wide`](crate::Declaration::registry_wide)) for any thread: see
+    /// [`Engine::shared_recorder`].
+    #[must_use]
+    pub fn shared_recorder(&self) -> SharedRecorder {
+        self.0.shared_recorder(None)
+    }
+
+    /// Overwrites `snapshot` with the newest finished step of each engine's recorders, and what shared ones added.
+    ///
+    /// Lock-free: a try to read a recorder's steps fails only if one was committed meanwhile, so neither a stopped engine nor an open
+    /// step holds it up. Doesn't allocate unless there are more engines than `snapshot` ever held, or for the first time one that has
+    /// several recorders.
+    pub fn snapshot(&self, snapshot: &mut Snapshot) {
+        let directory = self.0.directory.load();
+        let own = (self.0.schema.layout(Scope::Registry).words > 0).then_some(&directory.own);
+        snapshot.fill(&self.0.schema, own, directory.engines.iter(), &directory.alike);
+    }
+
+    /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](crate::exposition::text::CONTENT_TYPE)) to `page`, which is never
+    /// cleared: takes a snapshot and renders it.
+    ///
+    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, up to 8 threads render at
+    /// a time, and each has rendered before (the list of engines keeps a note for each thread that reads it).
+    pub fn render(&self, page: &mut Vec<u8>) {
+        let mut snapshot = self.0.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();
+        self.snapshot(&mut snapshot);
+        self.0.renderer.render(&snapshot, page);
+        self.0.put_back(snapshot);
+    }
+}
+
+impl Shared {
+    /// Puts a snapshot into the pool; where one stands already, that one moves on, and the last one is dropped.
+    fn put_back(&self, snapshot: Box<Snapshot>) {
+        let mut left = Some(snapshot);
+        for slot in &self.snapshots {
+            left = slot.swap(left);
+            if left.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Leases a slab that is free, or one more.
+    fn recorder(&self, owner: Owner<'_>) -> Result<Recorder, TooManyRecorders> {
+        let (layout, limit) = (self.schema.layout(scope(owner)), self.schema.limits().max_recorders);
+        let lease = |part: &Part| Some((Slab::writer(&part.slab)?, StdArc::clone(&part.infos)));
+        let (writer, infos) = directory::change(&self.directory, |current| {
+            let source = current.of(owner);
+            if let Some(leased) = source.parts.iter().find_map(lease) {
+                return Ok((None, leased));
+            }
+            if source.parts.len() >= limit {
+                return Err(TooManyRecorders { engine: owner.map(|labels| labels.values.clone()), limit });
+            }
+            let part = directory::part(&self.schema, layout, &source.labels);
+            let leased = lease(&part).expect("nobody else has seen it");
+            let parts = source.parts.iter().chain([&part]).cloned().collect();
+            Ok((Some(current.with(owner, Source { parts, ..source.clone() })), leased))
+        })?;
+        Ok(Recorder::new(writer, StdArc::clone(layout), InfoWriter::new(&infos)))
+    }
+
+    /// Adds shards, if there are none yet.
+    fn shared_recorder(&self, owner: Owner<'_>) -> SharedRecorder {
+        let Ok(shards) = directory::change(&self.directory, |current| {
+            let source = current.of(owner);
+            if let Some(shards) = &source.shards {
+                return Ok::<_, Infallible>((None, StdArc::clone(shards)));
+            }
+            let layout = StdArc::clone(self.schema.layout(scope(owner)));
+            let shards = StdArc::new(Shards::new(layout, self.schema.limits().shards()));
+            let grown = Source { shards: Some(StdArc::clone(&shards)), ..source.clone() };
+            Ok((Some(current.with(owner, grown)), shards))
+        });
+        SharedRecorder::new(shards)
+    }
+}
+
+fn scope(owner: Owner<'_>) -> Scope {
+    if owner.is_some() { Scope::Engine } else { Scope::Registry }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let directory = self.0.directory.load();
+        f.debug_list().entries(directory.engines.iter().map(|engine| &engine.labels.values)).finish()
+    }
+}
+
+/// An attached engine. Dropping it removes the engine's series; a recorder that outlives it writes on, unseen.
+#[must_use = "dropping an engine detaches it"]
+pub struct Engine {
+    registry: Registry,
+    labels: StdArc<EngineLabels>,
+}
+
+impl Engine {
+    /// An exclusive recorder. It goes on from the totals of one that was dropped; if there is none, it begins at zero, beside those
+    /// in use, and allocates a slab. What [several](Recorder#several-recorders-of-an-engine) record is added up.
+    ///
+    /// Lock-free: never waits for a scrape or a recorder. A recorder that was leaked (`mem::forget`) counts as in use forever.
+    ///
+    /// # Errors
+    /// [`TooManyRecorders`] while there are as many as [`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders) allows.
+    pub fn recorder(&self) -> Result<Recorder, TooManyRecorders> {
+        self.registry.0.recorder(Some(&self.labels))
+    }
+
+    /// A recorder for any thread, which clones and shares it: what it records is added to the engine's series. The first one
+    /// allocates the shards that threads are spread over ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)).
+    ///
+    /// Lock-free: never waits for a scrape or a recorder.
+    #[must_use]
+    pub fn shared_recorder(&self) -> SharedRecorder {
+        self.registry.0.shared_recorder(Some(&self.labels))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let Ok(()) = directory::change(&self.registry.0.directory, |current| {
+            let others = current.engines.iter().filter(|other| !StdArc::ptr_eq(&other.labels, &self.labels)).cloned();
+            Ok::<_, Infallible>((Some(current.with_engines(others.collect())), ()))
+        });
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Engine").field(&self.labels.values).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_snapshots_are_kept_for_as_many_renderings_at_a_time() {
+        let registry = Registry::new(Schema::builder().build().unwrap());
+        (0..9).for_each(|_| registry.0.put_back(Box::default()));
+        assert_eq!(registry.0.snapshots.iter().filter_map(AtomicCell::take).count(), 8);
+    }
+}

@@ -1,0 +1,73 @@
+//! What a snapshot reads of an engine, or of the registry itself.
+
+use std::sync::Arc as StdArc;
+
+use crate::{
+    info::{InfoReading, Infos},
+    schema::layout::Layout,
+    shards::Shards,
+    slab::{Reading, Slab},
+    sync::Arc,
+};
+
+/// An engine's label values, as given and as printed. An engine is told by where they stand: one that attaches again has others.
+#[derive(Debug)]
+pub(crate) struct EngineLabels {
+    pub(crate) values: Vec<String>,
+    /// `engine="0",model_name="m"`, escaped.
+    pub(crate) text: Box<[u8]>,
+}
+
+/// What an exclusive recorder writes.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) slab: Arc<Slab>,
+    pub(crate) infos: StdArc<Infos>,
+}
+
+/// Where the series of an engine are: a value is the sum over all slabs and shards. It never changes; what grows replaces it.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) labels: StdArc<EngineLabels>,
+    /// At least one.
+    pub(crate) parts: Vec<Part>,
+    /// From the first shared recorder on.
+    pub(crate) shards: Option<StdArc<Shards>>,
+}
+
+impl Source {
+    /// Overwrites `row` with the sum of all words. `spare` is a row to work in.
+    pub(super) fn read(&self, layout: &Layout, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
+        let (first, others) = self.parts.split_first().expect("an engine has a slab");
+        let mut reading = first.read(layout, row);
+        for part in others {
+            spare.resize(layout.row_len(), 0);
+            let Reading { step, failed_tries } = part.read(layout, spare);
+            layout.add(row, |word| spare[word]);
+            reading.step += step;
+            reading.failed_tries = reading.failed_tries.saturating_add(failed_tries);
+        }
+        for shard in self.shards.iter().flat_map(|shards| shards.iter()) {
+            layout.add(row, |word| shard.load(word));
+        }
+        reading
+    }
+
+    /// Overwrites `readings` with the newest sample of each info: of several recorders' the greatest value, the last of equal ones. Returns
+    /// their version, by which the next time knows what has changed, if there is one recorder.
+    pub(super) fn read_infos(&self, readings: &mut [Option<InfoReading>], known: Option<u64>) -> Option<u64> {
+        let (first, others) = self.parts.split_first().expect("an engine has a slab");
+        let version = first.infos.read(readings, known);
+        others.iter().for_each(|part| part.infos.read_newer(readings));
+        others.is_empty().then_some(version)
+    }
+}
+
+impl Part {
+    fn read(&self, layout: &Layout, row: &mut [u64]) -> Reading {
+        let (words, aside) = row.split_at_mut(layout.words);
+        let reading = self.slab.read(words);
+        self.slab.read_aside(aside);
+        reading
+    }
+}

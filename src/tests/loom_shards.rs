@@ -1,0 +1,251 @@
+//! Models of shards: what threads add, against a snapshot. All operations are relaxed, so there is no ordering to weaken: what must
+//! fail stands in `scripts/mutants`.
+//!
+//! Loom tries no switch at a load of a word that the other thread loads itself before it stores it. So each thread also stores a word
+//! of its own when it is done ([`Done`]), and the reader loads it first: relaxed, so that it orders nothing.
+
+use std::{cell::Cell, sync::Arc as StdArc};
+
+use loom::thread;
+
+use super::explore::explore;
+use crate::{
+    Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, Snapshot,
+    shards::Indices,
+    sync::{Arc, AtomicU64, Ordering::Relaxed},
+};
+
+loom::thread_local! {
+    static THREAD: Cell<usize> = Cell::new(0);
+}
+
+/// What stands for the index of a thread: models choose it.
+pub(crate) fn current() -> usize {
+    THREAD.with(Cell::get)
+}
+
+fn become_thread(index: usize) {
+    THREAD.with(|thread| thread.set(index));
+}
+
+/// Where loom can switch threads.
+struct Done(Arc<AtomicU64>);
+
+impl Done {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(0)))
+    }
+
+    /// Runs `f` in a thread that is done then.
+    fn spawn<R: 'static>(&self, f: impl FnOnce() -> R + 'static) -> thread::JoinHandle<R> {
+        let done = Arc::clone(&self.0);
+        thread::spawn(move || {
+            let result = f();
+            done.fetch_add(1, Relaxed);
+            result
+        })
+    }
+
+    fn look(&self) {
+        self.0.load(Relaxed);
+    }
+}
+
+/// An engine with two shards.
+struct Rig {
+    registry: Registry,
+    engine: StdArc<Engine>,
+    count: Counter<u64>,
+    amount: Counter<f64>,
+    level: Gauge<i64>,
+    seconds: Histogram<f64>,
+    done: Done,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut schema = Schema::builder().shards(2);
+        let count = schema.counter("count", "").declare().expect("a valid family");
+        let amount = schema.counter("amount", "").declare().expect("a valid family");
+        let level = schema.gauge("level", "").declare().expect("a valid family");
+        let seconds = schema.histogram("seconds", "", &[1.0]).declare().expect("a valid family");
+        let registry = Registry::new(schema.build().expect("a valid schema"));
+        let engine = StdArc::new(registry.attach::<&str>([]).expect("the first engine"));
+        Self { registry, engine, count, amount, level, seconds, done: Done::new() }
+    }
+
+    fn seen<T>(&self, read: impl FnOnce(EngineView<'_>) -> T) -> T {
+        self.done.look();
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        read(snapshot.engines().next().expect("an engine"))
+    }
+}
+
+/// Threads of one shard, and of two: all additions are there in the end, and a snapshot meanwhile sees some of them.
+#[test]
+fn additions_to_shards_are_never_lost() {
+    for shards in [[0, 0], [0, 1]] {
+        explore(3, [0, 1, 2, 3], move || {
+            let rig = Rig::new();
+            let recorder = rig.engine.shared_recorder();
+            let threads = [(shards[0], 1), (shards[1], 2)].map(|(index, n)| {
+                let (recorder, count) = (recorder.clone(), rig.count);
+                rig.done.spawn(move || {
+                    become_thread(index);
+                    recorder.add(count, n);
+                })
+            });
+            let seen = rig.seen(|view| view.counter(rig.count));
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(rig.seen(|view| view.counter(rig.count)), 3, "both");
+            seen
+        });
+    }
+}
+
+/// A loop that repeats when the other thread changed the same word.
+#[test]
+fn additions_of_floats_are_never_lost() {
+    explore(3, [0.0, 0.5, 2.0, 2.5], || {
+        let rig = Rig::new();
+        let recorder = rig.engine.shared_recorder();
+        let threads = [0.5, 2.0].map(|n| {
+            let (recorder, amount) = (recorder.clone(), rig.amount);
+            rig.done.spawn(move || recorder.add(amount, n))
+        });
+        let seen = rig.seen(|view| view.counter(rig.amount));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(rig.seen(|view| view.counter(rig.amount)), 2.5, "both");
+        seen
+    });
+}
+
+/// What one reader saw it never sees less of, also when other threads add.
+#[test]
+fn a_count_in_shards_never_falls() {
+    let pairs = (0..=2).flat_map(|one| (one..=2).map(move |other| [one, other]));
+    explore(2, pairs, || {
+        let rig = Rig::new();
+        let recorder = rig.engine.shared_recorder();
+        let threads = [0, 1].map(|index| {
+            let (recorder, count) = (recorder.clone(), rig.count);
+            rig.done.spawn(move || {
+                become_thread(index);
+                recorder.inc(count);
+            })
+        });
+        let seen = [(); 2].map(|()| rig.seen(|view| view.counter(rig.count)));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        seen
+    });
+}
+
+/// Odd but allowed: an observation whose sum is seen and whose bucket isn't, and the other way round. The outcome: sum and count.
+#[test]
+fn an_observation_is_not_one_moment() {
+    explore(3, [(0.0, 0), (0.5, 0), (0.0, 1), (0.5, 1)], || {
+        let rig = Rig::new();
+        let (recorder, seconds) = (rig.engine.shared_recorder(), rig.seconds);
+        let thread = rig.done.spawn(move || recorder.observe(seconds, 0.5));
+        let seen = rig.seen(|view| (view.histogram(seconds).sum(), view.histogram(seconds).count()));
+        thread.join().unwrap();
+        let settled = rig.seen(|view| (view.histogram(seconds).sum(), view.histogram(seconds).count()));
+        assert_eq!(settled, (0.5, 1), "both");
+        seen
+    });
+}
+
+/// An integer that doesn't fit is rejected, whatever another thread adds at the same time: the total doesn't overflow. The outcome:
+/// total and rejected additions.
+#[test]
+fn additions_never_overflow() {
+    explore(3, [(1 << 63, 1)], || {
+        let rig = Rig::new();
+        let recorder = rig.engine.shared_recorder();
+        let threads = [(); 2].map(|()| {
+            let (recorder, count) = (recorder.clone(), rig.count);
+            rig.done.spawn(move || recorder.add(count, 1 << 63))
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        rig.seen(|view| (view.counter(rig.count), *view.words().iter().rev().nth(2).expect("the first word aside")))
+    });
+}
+
+/// A gauge that goes up and down again, in one shard or in different ones, is seen at any of its parts' levels and is back at zero in
+/// the end.
+#[test]
+fn a_gauge_is_the_sum_of_its_changes() {
+    for shards in [[0, 0], [0, 1]] {
+        explore(3, [-1, 0, 1], move || {
+            let rig = Rig::new();
+            let recorder = rig.engine.shared_recorder();
+            let threads = [(shards[0], 1), (shards[1], -1)].map(|(index, n)| {
+                let (recorder, level) = (recorder.clone(), rig.level);
+                rig.done.spawn(move || {
+                    become_thread(index);
+                    recorder.add_gauge(level, n);
+                })
+            });
+            let seen = rig.seen(|view| view.gauge(rig.level));
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(rig.seen(|view| view.gauge(rig.level)), 0, "both");
+            seen
+        });
+    }
+}
+
+/// Two threads want the first shared recorder, while a third takes a snapshot: both get the same shards, so nothing is lost.
+#[test]
+fn the_first_shared_recorder_is_made_once() {
+    explore(2, [0, 1, 2], || {
+        let rig = Rig::new();
+        let thread = {
+            let (engine, count) = (StdArc::clone(&rig.engine), rig.count);
+            rig.done.spawn(move || engine.shared_recorder().inc(count))
+        };
+        let other = {
+            let (engine, count) = (StdArc::clone(&rig.engine), rig.count);
+            rig.done.spawn(move || engine.shared_recorder().inc(count))
+        };
+        let seen = rig.seen(|view| view.counter(rig.count));
+        [thread, other].into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(rig.seen(|view| view.counter(rig.count)), 2, "both");
+        seen
+    });
+}
+
+/// Living threads never have the same index while one is free: there are two of them in models. The outcome: the indices, and what the
+/// next thread gets when one gave back its own.
+#[test]
+fn threads_have_indices_of_their_own() {
+    explore(3, [([0, 1], 0), ([1, 0], 0)], || {
+        let indices = Arc::new(Indices::new());
+        let shared = Arc::clone(&indices);
+        let thread = thread::spawn(move || shared.take());
+        let own = indices.take();
+        let other = thread.join().unwrap();
+        assert!(indices.take() >= 2, "none is free");
+        indices.give_back(0);
+        ([own, other], indices.take())
+    });
+}
+
+/// A thread that ends, and two that come: the index is handed out to one of them. The outcome: what they got.
+#[test]
+fn an_index_is_handed_on_once() {
+    // Index 2 is the first of those who found none free.
+    let allowed = [[0, 1], [1, 0], [1, 2], [2, 1]];
+    explore(3, allowed, || {
+        let indices = Arc::new(Indices::new());
+        assert_eq!(indices.take(), 0);
+        let done = Done::new();
+        let threads = [(); 2].map(|()| {
+            let indices = Arc::clone(&indices);
+            done.spawn(move || indices.take())
+        });
+        done.look();
+        indices.give_back(0);
+        threads.map(|thread| thread.join().unwrap())
+    });
+}

@@ -1,0 +1,159 @@
+//! How threads spread over shards, and what shares a cache line.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeSet,
+    sync::{Arc, Barrier, mpsc},
+    thread,
+};
+
+use super::*;
+use crate::{Schema, schema::layout::Scope};
+
+/// How many of `indices` choose each of `shards` shards.
+fn spread(indices: &[usize], shards: usize) -> Vec<usize> {
+    (0..shards).map(|shard| indices.iter().filter(|index| *index & (shards - 1) == shard).count()).collect()
+}
+
+/// All of these threads live at the same time.
+#[test]
+fn threads_spread_evenly() {
+    for threads in [1, 2, 16, 64] {
+        let (indices, together) = (Indices::new(), Barrier::new(threads));
+        let take = || {
+            let index = indices.take();
+            together.wait();
+            index
+        };
+        let taken: Vec<usize> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        for shards in [1, 2, 4, 16, 64, 1_024] {
+            let spread = spread(&taken, shards);
+            let (least, most) = (threads / shards, threads.div_ceil(shards));
+            assert!(spread.iter().all(|n| (least..=most).contains(n)), "{threads} threads: {spread:?}");
+        }
+    }
+}
+
+/// Threads come and go in an order of no pattern. A thread gets the lowest index that none of the living ones has, so as many as
+/// never lived at a time are never used, and those that are left differ only by who has gone.
+#[test]
+fn threads_that_come_and_go_leave_no_gap_behind() {
+    let indices = Indices::new();
+    let (mut living, mut seed) = (BTreeSet::new(), 1_u64);
+    for most in [1, 2, 16, 64, 1_000] {
+        for _ in 0..10_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let choice = (seed >> 33) as usize;
+            if living.len() < most && choice % 2 == 0 {
+                let lowest = (0..).find(|index| !living.contains(index)).unwrap();
+                assert_eq!(indices.take(), lowest);
+                living.insert(lowest);
+            } else if let Some(leaves) = living.iter().nth(choice / 2 % living.len().max(1)).copied() {
+                living.remove(&leaves);
+                indices.give_back(leaves);
+            }
+            assert!(living.last().is_none_or(|last| *last < most));
+        }
+        while living.len() < most {
+            living.insert(indices.take());
+        }
+        assert_eq!(living.iter().copied().collect::<Vec<_>>(), (0..most).collect::<Vec<_>>(), "full again");
+        std::mem::take(&mut living).into_iter().for_each(|index| indices.give_back(index));
+    }
+}
+
+/// More threads than there are indices take turns, and spread too.
+#[test]
+fn threads_without_an_index_take_turns() {
+    let indices = Indices::new();
+    let taken: Vec<usize> = (0..3 * 1_024).map(|_| indices.take()).collect();
+    assert_eq!(spread(&taken, 16), [3 * 64; 16]);
+    taken.iter().skip(1).for_each(|index| indices.give_back(*index));
+    assert_eq!(indices.take(), 1, "an index that was shared isn't given back twice");
+}
+
+/// The same through what recorders call: living threads never share an index, whatever other tests run meanwhile, and those that
+/// come one after the other use the same ones again.
+#[test]
+fn threads_of_this_process_have_indices_of_their_own() {
+    let together = Barrier::new(64);
+    let index = || {
+        let index = current_thread();
+        together.wait();
+        assert_eq!(current_thread(), index, "it stays");
+        index
+    };
+    let distinct: BTreeSet<usize> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..64).map(|_| scope.spawn(index)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(distinct.len(), 64);
+    let last = (0..1_000).map(|_| thread::spawn(current_thread).join().unwrap()).max();
+    assert!(last < Some(1_000), "{last:?}: nothing was given back");
+}
+
+/// Says the thread's index when it is dropped.
+struct AtTheEnd(mpsc::Sender<usize>);
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        self.0.send(current_thread()).unwrap();
+    }
+}
+
+/// Destructors of a thread's locals may record too, before its index is given back and after.
+#[test]
+fn a_thread_that_ends_can_still_record() {
+    thread_local!(static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
+    for index_first in [true, false] {
+        let (ends, seen) = mpsc::channel();
+        let index = thread::spawn(move || {
+            let first = index_first.then(current_thread);
+            LAST.set(Some(AtTheEnd(ends)));
+            first.unwrap_or_else(current_thread)
+        });
+        let index = index.join().unwrap();
+        let last = seen.recv().unwrap();
+        assert!(last == index || last == 0, "{last}, not {index}");
+    }
+}
+
+fn shards(count: usize) -> Arc<Shards> {
+    let mut schema = Schema::builder();
+    schema.counter::<u64>("count", "").declare().unwrap();
+    let schema = schema.build().unwrap();
+    Arc::new(Shards::new(StdArc::clone(schema.layout(Scope::Engine)), count))
+}
+
+#[test]
+fn what_is_written_apart_shares_no_line() {
+    const LINE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 128 } else { 64 };
+    let shards = shards(4);
+    let counts = (&raw const *shards).addr() - 2 * size_of::<usize>();
+    let fixed = (&raw const *shards).addr();
+    assert!(fixed % LINE == 0 && counts < fixed, "clones write the counts, recorders read what stands behind them");
+    let rows: Vec<_> = shards.iter().map(|shard| shard.0.as_ptr_range()).collect();
+    for pair in rows.windows(2) {
+        let [one, other] = pair else { unreachable!("two") };
+        assert!((one.end.addr() - 1) / LINE < other.start.addr() / LINE, "{rows:?}");
+    }
+}
+
+#[test]
+fn a_total_stops_at_2_to_the_63() {
+    let shards = shards(1);
+    let shard = shards.of_thread(0);
+    for n in [1 << 62, (1 << 62) - 1, 1] {
+        assert_eq!(shard.add(0, n), Some(()));
+    }
+    for n in [1, MAX_AT_ONCE, MAX_AT_ONCE + 1, u64::MAX] {
+        assert_eq!(shard.add(0, n), None, "{n} is too much");
+    }
+    assert_eq!((shard.load(0), shard.add(0, 0)), (MAX_TOTAL, Some(())));
+    shard.count_aside(Aside::RejectedObservations, 2);
+    shard.count_aside(Aside::RejectedObservations, u64::MAX);
+    assert_eq!(shard.load(1), u64::MAX, "counts aside stop at the end of their range");
+}

@@ -1,0 +1,265 @@
+//! What shared recorders add, from one thread and from several.
+
+mod common;
+
+use std::thread;
+
+use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SharedRecorder, Snapshot};
+
+/// An engine with a family of each kind, and a shared recorder of it.
+struct Rig {
+    registry: Registry,
+    engine: Engine,
+    shared: SharedRecorder,
+    handles: Handles,
+}
+
+#[derive(Clone, Copy)]
+struct Handles {
+    count: Counter<u64>,
+    amount: Counter<f64>,
+    level: Gauge<i64>,
+    ratio: Gauge<f64>,
+    tokens: Histogram<u64>,
+    seconds: Histogram<f64>,
+}
+
+impl Rig {
+    fn new(shards: usize) -> Self {
+        let mut schema = Schema::builder().engine_labels(["engine"]).shards(shards);
+        let handles = Handles {
+            count: schema.counter("count", "").declare().unwrap(),
+            amount: schema.counter("amount", "").declare().unwrap(),
+            level: schema.gauge("level", "").declare().unwrap(),
+            ratio: schema.gauge("ratio", "").declare().unwrap(),
+            tokens: schema.histogram("tokens", "", &[1.0, 10.0]).declare().unwrap(),
+            seconds: schema.histogram("seconds", "", &[0.1, 1.0]).declare().unwrap(),
+        };
+        let registry = Registry::new(schema.build().unwrap());
+        let engine = registry.attach(["0"]).unwrap();
+        let shared = engine.shared_recorder();
+        Self { registry, engine, shared, handles }
+    }
+
+    fn seen(&self) -> Seen {
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        let view = snapshot.engines().next().unwrap();
+        let Handles { count, amount, level, ratio, tokens, seconds } = self.handles;
+        let mut page = Vec::new();
+        self.registry.render(&mut page);
+        let samples = common::parse(std::str::from_utf8(&page).unwrap());
+        let rejected = samples
+            [&("tachometer_rejected_observations_total".to_owned(), vec![("engine".to_owned(), "0".to_owned())])];
+        Seen {
+            step: view.step(),
+            count: view.counter(count),
+            amount: view.counter(amount),
+            level: view.gauge(level),
+            ratio: view.gauge(ratio),
+            tokens: buckets(view, tokens),
+            seconds: buckets(view, seconds),
+            rejected: rejected as u64,
+        }
+    }
+}
+
+/// Cumulative buckets, and the sum.
+fn buckets<T: tachometer::ObservationValue>(view: EngineView<'_>, of: Histogram<T>) -> ([u64; 3], T) {
+    let view = view.histogram(of);
+    let mut buckets = view.cumulative_buckets().map(|(_, count)| count);
+    ([(); 3].map(|()| buckets.next().unwrap()), view.sum())
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Seen {
+    step: u64,
+    count: u64,
+    amount: f64,
+    level: i64,
+    ratio: f64,
+    tokens: ([u64; 3], u64),
+    seconds: ([u64; 3], f64),
+    rejected: u64,
+}
+
+#[test]
+fn what_is_added_shows_at_once_and_adds_to_what_others_recorded() {
+    let rig = Rig::new(4);
+    let Handles { count, amount, level, ratio, tokens, seconds } = rig.handles;
+    let mut recorder = rig.engine.recorder().unwrap();
+    recorder.record(|step| {
+        step.add(count, 100);
+        step.set(level, -5);
+        step.set(ratio, 0.5);
+        step.observe(tokens, 5);
+    });
+    rig.shared.add(count, 2);
+    rig.engine.shared_recorder().inc(count);
+    rig.shared.add(amount, 0.25);
+    rig.shared.add_gauge(level, 10);
+    rig.shared.inc_gauge(level);
+    rig.shared.dec_gauge(ratio);
+    rig.shared.observe(tokens, 1);
+    rig.shared.observe_n(tokens, 10, 3);
+    rig.shared.observe_all(seconds, &[0.05, 0.5, 0.5, 2.0]);
+    rig.shared.reject(4);
+    let expected = Seen {
+        step: 1,
+        count: 103,
+        amount: 0.25,
+        level: 6,
+        ratio: -0.5,
+        tokens: ([1, 5, 5], 36),
+        seconds: ([1, 3, 4], 3.05),
+        rejected: 4,
+    };
+    assert_eq!(rig.seen(), expected);
+    drop(recorder);
+    let without_its_gauges = Seen { step: 2, level: 11, ratio: -1.0, ..expected };
+    assert_eq!(rig.seen(), without_its_gauges, "shared recorders give up nothing");
+}
+
+#[test]
+fn what_cannot_be_counted_is_rejected_and_changes_nothing_else() {
+    let rig = Rig::new(1);
+    let Handles { count, amount, level, ratio, tokens, seconds } = rig.handles;
+    rig.shared.add(count, 1 << 63);
+    rig.shared.add(amount, f64::MAX);
+    rig.shared.add_gauge(level, i64::MAX);
+    rig.shared.add_gauge(ratio, f64::MIN);
+    rig.shared.observe(tokens, 1 << 63);
+    rig.shared.observe(seconds, f64::MAX);
+    let before = rig.seen();
+    for n in [1, (1 << 32) + 1, u64::MAX] {
+        rig.shared.add(count, n);
+    }
+    for n in [f64::NAN, f64::INFINITY, -0.5, f64::MAX] {
+        rig.shared.add(amount, n);
+    }
+    for n in [f64::NAN, f64::NEG_INFINITY, f64::MIN] {
+        rig.shared.add_gauge(ratio, n);
+    }
+    rig.shared.observe(tokens, 1);
+    rig.shared.observe_n(tokens, 0, (1 << 32) + 1);
+    for value in [f64::NAN, -1e-9, f64::MAX] {
+        rig.shared.observe(seconds, value);
+    }
+    rig.shared.observe_all(seconds, &[f64::NAN, f64::MAX]);
+    let rejected = 3 + 4 + 3 + 1 + ((1 << 32) + 1) + 3 + 2;
+    assert_eq!(rig.seen(), Seen { rejected, ..before });
+    rig.shared.add_gauge(level, 1);
+    assert_eq!(rig.seen().level, i64::MIN, "an integer gauge wraps around");
+}
+
+#[test]
+fn a_count_over_several_slabs_stops_at_the_end_of_its_range() {
+    let rig = Rig::new(2);
+    let mut recorders = [(); 2].map(|()| rig.engine.recorder().unwrap());
+    for recorder in &mut recorders {
+        recorder.add(rig.handles.count, u64::MAX);
+        recorder.observe(rig.handles.tokens, u64::MAX);
+        recorder.add(rig.handles.amount, f64::MAX);
+        recorder.set(rig.handles.level, i64::MAX);
+    }
+    rig.shared.add_gauge(rig.handles.level, i64::MIN);
+    let Seen { count, amount, level, tokens, .. } = rig.seen();
+    assert_eq!((count, amount, tokens), (u64::MAX, f64::INFINITY, ([0, 0, 2], u64::MAX)));
+    assert_eq!(level, i64::MAX - 1, "in between the sum was out of range");
+}
+
+#[test]
+fn threads_lose_nothing_in_one_shard_or_in_many() {
+    const CALLS: u64 = 2_000;
+    for (threads, shards) in [(1, 1), (4, 1), (4, 2), (4, 64)] {
+        let rig = Rig::new(shards);
+        let (shared, Handles { count, amount, level, ratio, tokens, seconds }) = (&rig.shared, rig.handles);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for call in 0..CALLS {
+                        shared.inc(count);
+                        shared.add(amount, 0.5);
+                        shared.inc_gauge(level);
+                        shared.add_gauge(ratio, 0.25);
+                        shared.observe(tokens, call % 20);
+                        shared.observe_all(seconds, &[0.0625, 0.5, 4.0]);
+                        shared.dec_gauge(level);
+                    }
+                });
+            }
+        });
+        let calls = threads * CALLS;
+        let sum: u64 = (0..20).sum();
+        let expected = Seen {
+            count: calls,
+            amount: calls as f64 / 2.0,
+            ratio: calls as f64 / 4.0,
+            tokens: ([calls / 10, calls * 11 / 20, calls], calls / 20 * sum),
+            seconds: ([calls, 2 * calls, 3 * calls], calls as f64 * 4.5625),
+            ..Seen::default()
+        };
+        assert_eq!(rig.seen(), expected, "{threads} threads, {shards} shards");
+    }
+}
+
+#[test]
+fn it_outlives_its_engine_and_writes_on_unseen() {
+    let rig = Rig::new(2);
+    rig.shared.inc(rig.handles.count);
+    drop(rig.engine);
+    rig.shared.inc(rig.handles.count);
+    let engine = rig.registry.attach(["0"]).unwrap();
+    rig.shared.inc(rig.handles.count);
+    let rig = Rig { engine, ..rig };
+    assert_eq!(rig.seen(), Seen::default(), "a new engine begins at zero");
+    rig.engine.shared_recorder().inc(rig.handles.count);
+    assert_eq!(rig.seen().count, 1);
+}
+
+#[test]
+fn the_registry_has_one_too() {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let rejected = schema.counter::<u64>("rejected", "").registry_wide().declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let shared = registry.shared_recorder();
+    shared.inc(rejected);
+    shared.reject(3);
+    registry.recorder().unwrap().add(rejected, 10);
+    let mut page = Vec::new();
+    registry.render(&mut page);
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains("rejected_total 11\n"), "{page}");
+    assert!(page.contains("tachometer_registry_rejected_observations_total 3\n"), "{page}");
+}
+
+/// Calls every method with handles of another schema.
+fn use_foreign_handles(rig: &Rig) {
+    let other = Rig::new(1).handles;
+    rig.shared.add(other.count, 1);
+    rig.shared.inc(other.amount);
+    rig.shared.add_gauge(other.level, 1);
+    rig.shared.inc_gauge(other.ratio);
+    rig.shared.dec_gauge(other.ratio);
+    rig.shared.observe(other.tokens, 1);
+    rig.shared.observe_n(other.seconds, 1.0, 2);
+    rig.shared.observe_all(other.seconds, &[1.0]);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "a handle of schema")]
+fn a_foreign_handle_panics_under_debug_assertions() {
+    use_foreign_handles(&Rig::new(1));
+}
+
+#[cfg(not(debug_assertions))]
+#[test]
+fn a_foreign_handle_is_ignored_and_counted_in_release() {
+    let rig = Rig::new(1);
+    use_foreign_handles(&rig);
+    let mut page = Vec::new();
+    rig.registry.render(&mut page);
+    assert!(String::from_utf8(page).unwrap().contains("tachometer_foreign_handles_total{engine=\"0\"} 8\n"));
+    assert_eq!(rig.seen(), Seen::default());
+}
