@@ -3,6 +3,7 @@
 //!
 //! * `alone`: one thread. `two`: another thread does the same without a pause, on the same engine, and with the baselines on the same words.
 //! * What comes and goes: an engine of the vLLM base set that attaches and detaches beside others, a recorder that is leased and dropped.
+//! * `open`: a series with open labels, one of a hundred: an addition, and a look-up of a series that is there. A snapshot of all of them.
 //! * A snapshot of an engine with two shards, or with a second slab, beside that of one slab.
 //!
 //! The histogram has 19 bounds; values are 12 to 40 ms. The price includes fetching the value, about half a nanosecond.
@@ -16,7 +17,7 @@ use std::{
 };
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use tachometer::{Counter, Engine, Histogram, Registry, Schema, SharedRecorder, Snapshot, vllm};
+use tachometer::{Counter, Engine, Histogram, OpenFamily, Registry, Schema, SharedRecorder, Snapshot, vllm};
 
 use crate::common::{Latencies, Rotation, vllm::Fleet};
 
@@ -24,6 +25,7 @@ fn main() {
     let mut criterion = common::criterion();
     additions(&mut criterion);
     observations(&mut criterion);
+    open_labels(&mut criterion);
     lifecycle(&mut criterion);
     snapshots(&mut criterion);
     criterion.final_summary();
@@ -110,6 +112,25 @@ fn observations(criterion: &mut Criterion) {
     group.bench_function("observe_all/256", |bencher| {
         bencher.iter(|| shared.observe_all(*seconds, values.window(256)));
     });
+}
+
+/// A hundred tenants, who keep coming, and one in whose name all threads record.
+fn open_labels(criterion: &mut Criterion) {
+    let mut schema = Schema::builder();
+    let hits = schema.counter::<u64>("hits", "Hits.").open_labels(["tenant"], 100).declare();
+    let hits: OpenFamily<Counter<u64>, 1> = hits.expect("a valid family");
+    let registry = Registry::new(schema.build().expect("a valid schema"));
+    let engine = registry.attach::<&str>([]).expect("the first engine");
+    let recorder = engine.shared_recorder();
+    let names: Vec<String> = (0..100).map(|tenant| format!("tenant {tenant}")).collect();
+    let series: Vec<_> = names.iter().map(|name| recorder.series(hits, [name])).collect();
+    let mut random = common::random();
+    let (integers, tenants) = (Rotation::new(|| random.u64(..1_000)), Rotation::new(|| random.usize(..100)));
+    bench(criterion, "open/add_u64", "one_series", &integers, |n| series[0].add(n));
+    bench(criterion, "open/add_u64", "any_series", &tenants, |tenant| series[tenant].add(1));
+    bench(criterion, "open/series", "looked_up", &tenants, |tenant| drop(recorder.series(hits, [&names[tenant]])));
+    let mut snapshot = Snapshot::new();
+    criterion.bench_function("open/snapshot_of_100", |bencher| bencher.iter(|| registry.snapshot(&mut snapshot)));
 }
 
 fn lifecycle(criterion: &mut Criterion) {

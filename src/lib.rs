@@ -6,7 +6,8 @@
 //!    label values that change); what is wrong with a name, a bound or a label is refused here, with an error that says so.
 //! 2. **Record**: an engine [attaches](Registry::attach) to the [`Registry`]; its [`Recorder`] moves into the engine's
 //!    thread and opens a [`Step`] an iteration. Wait-free: no lock, no read-modify-write, no allocation (but for an info's new label values).
-//!    Request handlers and other threads without a loop of their own share a [`SharedRecorder`].
+//!    Request handlers and other threads without a loop of their own share a [`SharedRecorder`], which also looks up series by
+//!    [label values that aren't known beforehand](Declaration::open_labels).
 //! 3. **Publish**: [`Step::commit`]. Readers see whole steps only; a dropped step leaves no trace (but for infos, which show at once).
 //! 4. **Snapshot**: [`Registry::snapshot`] copies the newest step of each engine into plain numbers, for a router or a log
 //!    line, without ever waiting for a recorder.
@@ -45,11 +46,11 @@
 //! |---|---|---|---|---|---|
 //! | [`Recorder`], [`Step`], [`vllm::Iteration`] | yes | no | no | no | no |
 //! | [`vllm::Recording`], [`vllm::SharedHitRates`], [`vllm::LogLines`] | yes | yes | no | no | yes |
-//! | [`Declaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
-//! | [`SharedRecorder`], [`vllm::SharedRecording`] | yes | yes | yes | no | yes |
+//! | [`Declaration`], [`OpenDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
+//! | [`SharedRecorder`], [`OpenSeries`], [`vllm::SharedRecording`] | yes | yes | yes | no | yes |
 //! | [`Engine`], [`Snapshot`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
 //! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`TooManyRecorders`]; [`vllm::Config`], [`vllm::CacheConfig`], [`vllm::DeclareError`], [`vllm::UnknownField`], [`vllm::FieldValue`], [`vllm::LogLine`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`]; [`EngineView`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
+//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`OpenFamily`]; [`EngineView`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
 //! | [`vllm::Families`] and its parts: [`vllm::SpecDecodeFamilies`], [`vllm::PerPosition`], [`vllm::DiffusionFamilies`], [`vllm::KvBlockFamilies`], [`vllm::LoraFamilies`], [`vllm::NixlFamilies`], [`vllm::MooncakeFamilies`] | yes | yes | yes | yes | yes |
 //! | [`vllm::BucketFamily`], [`vllm::IterationTokensDefinition`], [`vllm::AdmissionRejection`], [`vllm::SleepState`], [`vllm::LogStyle`], [`vllm::LogLevel`], [`vllm::StepStats`] and its parts: [`vllm::SchedulerStats`], [`vllm::CacheStats`], [`vllm::ConnectorCacheStats`], [`vllm::KvFetchStats`], [`vllm::SpecDecodeStats`], [`vllm::Eviction`], [`vllm::LoraStats`], [`vllm::PerfStats`], [`vllm::IterationStats`], [`vllm::PromptTokens`], [`vllm::WatermarkStats`], [`vllm::FinishedRequest`], [`vllm::FinishReason`], [`vllm::NixlStats`], [`vllm::NixlTransfer`], [`vllm::MooncakeStats`], [`vllm::MooncakeTransfer`] | yes | yes | yes | yes | yes |
 //!
@@ -59,6 +60,7 @@
 mod escape;
 pub mod exposition;
 mod info;
+mod rcu;
 mod record;
 mod registry;
 mod schema;
@@ -73,13 +75,14 @@ mod words;
 
 pub use crate::{
     exposition::text::TextRenderer,
-    record::{Recorder, SharedRecorder, Step},
+    record::{OpenSeries, Recorder, SharedRecorder, Step},
     registry::{AttachError, Engine, Registry, TooManyRecorders},
     schema::{
         Schema, SchemaBuilder, SchemaError,
         declaration::{Declaration, Handle},
         handle::{Counter, Gauge, Histogram, Info},
         info::InfoDeclaration,
+        open::{OpenDeclaration, OpenFamily},
         shape::{By, One, Shape},
         value::{CounterValue, GaugeValue, ObservationValue, Value},
     },

@@ -54,7 +54,8 @@ fn answers() -> BTreeMap<&'static str, [bool; 5]> {
         Histogram<f64> HistogramView<'static, f64> Info<1> InfoDeclaration<'static, 1> InfoView<'static, 1>
         Iteration<'static, 'static> IterationStats<'static> IterationTokensDefinition KvBlockFamilies
         KvFetchStats LogLevel LogLine LogLines LogStyle LoraFamilies LoraStats<'static> MooncakeFamilies MooncakeStats<'static>
-        MooncakeTransfer NixlFamilies NixlStats<'static> NixlTransfer One PerPosition PerfStats PromptTokens
+        MooncakeTransfer NixlFamilies NixlStats<'static> NixlTransfer One OpenDeclaration<'static, Counted, 1> OpenFamily<Counted, 1>
+        OpenSeries<Counted> PerPosition PerfStats PromptTokens
         Recorder Recording Registry Schema SchemaBuilder SchemaError SchedulerStats<'static>
         SharedHitRates SharedRecorder SharedRecording
         SleepState Snapshot SpecDecodeFamilies SpecDecodeStats<'static> Step<'static> StepStats<'static>

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use tachometer::{Counter, Engine, Gauge, Histogram, Info, Registry, Schema, Snapshot};
+use tachometer::{Counter, Engine, Gauge, Histogram, Info, OpenFamily, Registry, Schema, Snapshot};
 
 #[derive(Clone, Copy)]
 struct Handles {
@@ -16,6 +16,7 @@ struct Handles {
     level: Gauge<i64>,
     seconds: Histogram<f64>,
     info: Info<1>,
+    tenants: OpenFamily<Histogram<f64>, 1>,
 }
 
 fn registry() -> (Registry, Handles) {
@@ -26,12 +27,13 @@ fn registry() -> (Registry, Handles) {
         level: schema.gauge("level", "").declare().unwrap(),
         seconds: schema.histogram("seconds", "", &bounds).declare().unwrap(),
         info: schema.info("info", "", ["value"]).declare().unwrap(),
+        tenants: schema.histogram("tenant_seconds", "", &bounds).open_labels(["tenant"], 2).declare().unwrap(),
     };
     (Registry::new(schema.build().unwrap()), handles)
 }
 
-/// Two recorders and two shared ones, all of which record.
-fn record(engine: &Engine, Handles { count, level, seconds, info }: Handles) {
+/// Two recorders and two shared ones, all of which record, and tenants of whom one is retired.
+fn record(engine: &Engine, Handles { count, level, seconds, info, tenants }: Handles) {
     let mut recorders = [(); 2].map(|()| engine.recorder().unwrap());
     for recorder in &mut recorders {
         recorder.record(|step| {
@@ -44,6 +46,9 @@ fn record(engine: &Engine, Handles { count, level, seconds, info }: Handles) {
     let other = shared.clone();
     shared.inc(count);
     other.observe(seconds, 3.5);
+    let [_, retired, _] = ["a", "b", "no room"].map(|tenant| shared.series(tenants, [tenant]));
+    shared.retire(tenants, ["b"]);
+    retired.observe(3.5);
 }
 
 /// One incarnation of an engine.

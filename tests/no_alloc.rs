@@ -11,7 +11,7 @@ mod sources;
 use std::hint::black_box;
 
 use tachometer::{
-    Counter, Gauge, Histogram, Info, Recorder, Registry, Schema, Snapshot, TextRenderer,
+    Counter, Gauge, Histogram, Info, OpenFamily, Recorder, Registry, Schema, Snapshot, TextRenderer,
     vllm::{
         self, AdmissionRejection, CacheConfig, CacheStats, ConnectorCacheStats, Eviction, FinishReason,
         FinishedRequest, IterationStats, LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer,
@@ -43,7 +43,16 @@ struct Handles {
     tokens: Histogram<u64>,
     adapters: Info<2>,
     wide: Counter<u64>,
+    open: Open,
     families: vllm::Families,
+}
+
+/// Families with open labels, with room for one series each.
+#[derive(Clone, Copy)]
+struct Open {
+    count: OpenFamily<Counter<f64>, 2>,
+    level: OpenFamily<Gauge<i64>, 1>,
+    seconds: OpenFamily<Histogram<f64>, 1>,
 }
 
 /// All that is optional, switched on.
@@ -64,6 +73,11 @@ fn schema() -> (Schema, Handles) {
         tokens: schema.histogram("tokens", "", &[1.0, 10.0]).declare().unwrap(),
         adapters: schema.info("adapters", "", ["running", "waiting"]).engine_labels(["model_name"]).declare().unwrap(),
         wide: schema.counter("wide", "").registry_wide().declare().unwrap(),
+        open: Open {
+            count: schema.counter("open_count", "").open_labels(["a", "b"], 1).declare().unwrap(),
+            level: schema.gauge("open_level", "").open_labels(["a"], 1).declare().unwrap(),
+            seconds: schema.histogram("open_seconds", "", &[0.1, 1.0]).open_labels(["a"], 1).declare().unwrap(),
+        },
         families,
     };
     (schema.build().unwrap(), handles)
@@ -258,6 +272,44 @@ fn vllm_steps(recorder: &mut Recorder, own: &mut Recorder, families: &vllm::Fami
     });
 }
 
+/// Looking up what is there, or what there is no room for, allocates nothing either.
+#[test]
+fn recording_open_labels_allocates_nothing() {
+    let (schema, Handles { open, .. }) = schema();
+    let registry = Registry::new(schema);
+    let engine = registry.attach(["0", "m"]).unwrap();
+    let shared = engine.shared_recorder();
+    let (count, level, seconds) =
+        (shared.series(open.count, ["x", "y"]), shared.series(open.level, ["x"]), shared.series(open.seconds, ["x"]));
+    let calls = || {
+        let series = shared.series(open.count, ["x", "y"]);
+        series.add(0.5);
+        series.add(f64::NAN);
+        shared.series(open.count, ["no", "room"]).inc();
+        black_box(series.values().len());
+        drop((count.clone(), level.clone(), seconds.clone()));
+        let series = &level;
+        series.set(3);
+        series.dec();
+        let series = &seconds;
+        series.observe(0.5);
+        series.observe_n(0.5, 3);
+        series.observe_all(&[0.5, 0.7, f64::NAN]);
+    };
+    assert_none("series with open labels", calls);
+    let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
+    assert_none("a snapshot of them", || registry.snapshot(&mut snapshot));
+    assert_none("getters", || {
+        let view = snapshot.engines().next().unwrap();
+        black_box((view.counters(open.count).last(), view.gauges(open.level).last()));
+        black_box(view.histograms(open.seconds).map(|(values, view)| (values, view.count())).last());
+    });
+    assert_none("a page of them", || {
+        page.clear();
+        registry.render(&mut page);
+    });
+}
+
 #[test]
 fn reading_allocates_nothing() {
     let (schema, Handles { count, level, seconds, adapters, wide, .. }) = schema();
@@ -294,9 +346,10 @@ fn reading_allocates_nothing() {
 }
 
 /// Sources, and what their methods are called on in this file.
-const CALLS: [(&str, &[&str]); 10] = [
+const CALLS: [(&str, &[&str]); 11] = [
     ("record/mod.rs", &["recorder."]),
     ("record/shared.rs", &["shared."]),
+    ("record/open.rs", &["series.", ")."]),
     ("record/step.rs", &["step."]),
     ("vllm/recording.rs", &["families.", "recording."]),
     ("vllm/shared.rs", &["families.", "handlers.", "front."]),
@@ -318,7 +371,7 @@ fn every_call_of_the_path_is_made_here() {
             let declared = source.lines().filter_map(|line| line.trim_start().strip_prefix("pub fn "));
             for method in declared
                 .map(|line| line.split(['(', '<']).next().unwrap())
-                .filter(|name| !["new", "as_slice"].contains(name))
+                .filter(|name| !["new", "as_slice", "retire"].contains(name))
             {
                 assert!(called(receivers, method), "{method} of {file} isn't called in this test");
             }

@@ -12,9 +12,9 @@ use crate::{
     schema::{
         Schema,
         family::{Family, Kind, Number, Place, Samples},
-        layout::{InfoIndex, Layout, Scope},
+        layout::{HistogramIndex, InfoIndex, Layout, OpenIndex, Scope},
     },
-    snapshot::{EngineView, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// The value of the `Content-Type` header for a page in this format.
@@ -71,6 +71,8 @@ struct Block {
 #[derive(Debug)]
 enum SamplesText {
     Series(Scope, Vec<SeriesText>),
+    /// The lines of any series: a row has its labels as text.
+    Open(Scope, OpenIndex, SeriesText),
     /// The name; a sample has its labels as text.
     Info(Span, InfoIndex),
 }
@@ -124,8 +126,13 @@ impl TextRenderer {
                 SamplesText::Series(scope, series) => {
                     for series in series {
                         for view in snapshot.views(*scope) {
-                            self.series(series, family.number, view, page);
+                            self.series(series, family.number, view.label_text(), view.words(), page);
                         }
+                    }
+                }
+                SamplesText::Open(scope, index, series) => {
+                    for (labels, words) in snapshot.views(*scope).flat_map(|view| view.open_rows(*index)) {
+                        self.series(series, family.number, labels, words, page);
                     }
                 }
                 SamplesText::Info(name, info) => self.infos(name, snapshot.newest(*info), page),
@@ -143,28 +150,27 @@ impl TextRenderer {
     }
 
     #[inline]
-    fn series(&self, series: &SeriesText, number: Number, engine: EngineView<'_>, page: &mut Vec<u8>) {
-        let words = engine.words();
+    fn series(&self, series: &SeriesText, number: Number, labels: &[u8], words: &[u64], page: &mut Vec<u8>) {
         match series {
-            SeriesText::Scalar { line, word } => self.line(line, engine, number, words[*word], page),
+            SeriesText::Scalar { line, word } => self.line(line, labels, number, words[*word], page),
             SeriesText::Histogram { buckets, first, sum_and_count } => {
                 let mut cumulative = 0_u64;
                 for (line, bucket) in buckets.iter().zip(&words[*first..]) {
                     cumulative = cumulative.saturating_add(*bucket);
-                    self.line(line, engine, Number::U64, cumulative, page);
+                    self.line(line, labels, Number::U64, cumulative, page);
                 }
                 if let Some([sum, count]) = sum_and_count {
-                    self.line(sum, engine, number, words[*first + buckets.len()], page);
-                    self.line(count, engine, Number::U64, cumulative, page);
+                    self.line(sum, labels, number, words[*first + buckets.len()], page);
+                    self.line(count, labels, Number::U64, cumulative, page);
                 }
             }
         }
     }
 
     #[inline]
-    fn line(&self, line: &LineText, engine: EngineView<'_>, number: Number, word: u64, page: &mut Vec<u8>) {
+    fn line(&self, line: &LineText, labels: &[u8], number: Number, word: u64, page: &mut Vec<u8>) {
         page.extend_from_slice(self.piece(&line.name));
-        page.extend_from_slice(engine.label_text());
+        page.extend_from_slice(labels);
         page.extend_from_slice(self.piece(&line.labels));
         match number {
             Number::U64 => number::write_u64(word, page),
@@ -195,18 +201,25 @@ impl TextRenderer {
     }
 
     fn samples(&mut self, name: &str, family: &Family, schema: &Schema) -> SamplesText {
-        let places = match &family.samples {
-            Samples::Series(places) => places,
-            Samples::Info(info) => {
-                return SamplesText::Info(self.add(|text| text.extend_from_slice(name.as_bytes())), *info);
+        let layout = schema.layout(family.scope);
+        match &family.samples {
+            Samples::Series(places) => {
+                let before = family.has_all_engine_labels() && !schema.engine_labels().is_empty();
+                let series = places.iter().enumerate().map(|(index, place)| {
+                    let own = family.labels(index);
+                    Lines { renderer: self, before, own }.series(name, *place, layout)
+                });
+                SamplesText::Series(family.scope, series.collect())
             }
-        };
-        let any_engine_labels = family.has_all_engine_labels() && !schema.engine_labels().is_empty();
-        let series = places.iter().enumerate().map(|(index, place)| {
-            let mut lines = Lines { renderer: self, family, index, any_engine_labels };
-            lines.series(name, *place, schema.layout(family.scope))
-        });
-        SamplesText::Series(family.scope, series.collect())
+            Samples::Open(index) => {
+                let layout = &layout.open[index.0 as usize].series;
+                let place =
+                    if layout.histograms.is_empty() { Place::Scalar(0) } else { Place::Histogram(HistogramIndex(0)) };
+                let series = Lines { renderer: self, before: true, own: Vec::new() }.series(name, place, layout);
+                SamplesText::Open(family.scope, *index, series)
+            }
+            Samples::Info(info) => SamplesText::Info(self.add(|text| text.extend_from_slice(name.as_bytes())), *info),
+        }
     }
 
     fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
@@ -219,9 +232,10 @@ impl TextRenderer {
 /// Lays out the lines of one series.
 struct Lines<'a> {
     renderer: &'a mut TextRenderer,
-    family: &'a Family,
-    index: usize,
-    any_engine_labels: bool,
+    /// Whether labels that aren't known yet stand before its own.
+    before: bool,
+    /// Its own labels, with their values.
+    own: Vec<(&'a str, &'a str)>,
 }
 
 impl Lines<'_> {
@@ -246,8 +260,7 @@ impl Lines<'_> {
 
     fn line(&mut self, name: &str, upper_bound: Option<f64>) -> LineText {
         let own_labels = self.own_labels(upper_bound);
-        let (braces, comma) =
-            (self.any_engine_labels || !own_labels.is_empty(), self.any_engine_labels && !own_labels.is_empty());
+        let (braces, comma) = (self.before || !own_labels.is_empty(), self.before && !own_labels.is_empty());
         let name = self.renderer.add(|text| {
             text.extend_from_slice(name.as_bytes());
             text.extend_from_slice(if braces { b"{" } else { b"" });
@@ -263,8 +276,8 @@ impl Lines<'_> {
     /// `source="local_compute",le="1.0"`.
     fn own_labels(&self, upper_bound: Option<f64>) -> Vec<u8> {
         let mut labels = Vec::new();
-        for (dimension, value) in self.family.dimensions.iter().zip(self.family.label_values(self.index)) {
-            escape::label_pair(&dimension.name, value, &mut labels);
+        for (name, value) in &self.own {
+            escape::label_pair(name, value, &mut labels);
             labels.push(b',');
         }
         if let Some(bound) = upper_bound {

@@ -1,6 +1,8 @@
 //! The writers: an engine's exclusive [`Recorder`] with its [`Step`]s, and the [`SharedRecorder`] for any thread.
 
+mod additions;
 mod batch;
+mod open;
 mod shared;
 mod step;
 
@@ -8,7 +10,7 @@ use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc};
 
 use crossbeam_utils::CachePadded;
 
-pub use self::{shared::SharedRecorder, step::Step};
+pub use self::{open::OpenSeries, shared::SharedRecorder, step::Step};
 use crate::{
     info::InfoWriter,
     schema::{

@@ -2,19 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{batch::Batch, step::MAX_BUCKET_COUNT};
+use super::{additions, open::OpenSeries};
 use crate::{
     schema::{
-        family::Number,
+        declaration::Handle,
         handle::{Counter, Gauge, Histogram},
         layout::{Aside, HistogramIndex, HistogramLayout},
+        open::OpenFamily,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
     shards::{Shard, Shards, current_thread},
 };
-
-/// [`SharedRecorder::observe_n`] takes no more than this at a time, so that a bucket can't overflow.
-const MAX_OBSERVATIONS_AT_ONCE: u64 = 1 << 32;
 
 /// A recorder for code that has no owner thread, such as request handlers on an async runtime. Of an engine
 /// ([`Engine::shared_recorder`](crate::Engine::shared_recorder)), or of the registry's own families
@@ -78,7 +76,7 @@ impl SharedRecorder {
     #[inline]
     pub fn add<T: CounterValue>(&self, counter: Counter<T>, n: T) {
         let Some(shard) = self.shard(counter.schema) else { return };
-        if !n.can_grow_by() || add(shard, counter.word, n).is_none() {
+        if additions::grow(shard, counter.word, n).is_none() {
             reject(shard, 1);
         }
     }
@@ -93,9 +91,7 @@ impl SharedRecorder {
     #[inline]
     pub fn add_gauge<T: GaugeValue>(&self, gauge: Gauge<T>, n: T) {
         let Some(shard) = self.shard(gauge.schema) else { return };
-        if T::NUMBER != Number::F64 {
-            shard.add_wrapping(gauge.word, n.to_word());
-        } else if add(shard, gauge.word, f64::from_bits(n.to_word())).is_none() {
+        if additions::change_gauge(shard, gauge.word, n).is_none() {
             reject(shard, 1);
         }
     }
@@ -122,7 +118,7 @@ impl SharedRecorder {
     #[inline]
     pub fn observe_n<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
         let Some((shard, place)) = self.histogram(histogram.schema, histogram.index) else { return };
-        if count(shard, place, value, n).is_none() {
+        if additions::count(shard, place, value, n).is_none() {
             reject(shard, n);
         }
     }
@@ -131,14 +127,50 @@ impl SharedRecorder {
     #[inline]
     pub fn observe_all<T: ObservationValue>(&self, histogram: Histogram<T>, values: &[T]) {
         let Some((shard, place)) = self.histogram(histogram.schema, histogram.index) else { return };
-        let whole = Batch::new(place, values).and_then(|batch| {
-            add(shard, place.sum, batch.sum)?;
-            batch.counts().filter(|(_, n)| *n > 0).for_each(|(bucket, n)| shard.add_wrapping(bucket, n));
-            Some(())
-        });
-        if whole.is_none() {
-            values.iter().for_each(|value| self.observe(histogram, *value));
+        let rejected = additions::count_all(shard, place, values);
+        if rejected > 0 {
+            reject(shard, rejected);
         }
+    }
+
+    /// Looks up the series of a [family with open labels](crate::Declaration::open_labels), by its label values in declared order; any UTF-8.
+    /// Makes it, with nothing recorded, if there is none. Keep what this returns: a look-up compares strings.
+    ///
+    /// If the family holds as many series as it has room for, and in any case if all values are `other`, that is the overflow series; the former is counted in
+    /// `tachometer_overflowed_label_values_total`. Room comes back when others are [retired](Self::retire): look up again then.
+    ///
+    /// Lock-free. Allocates for a new series only, and then a list of as many pointers as the family has series.
+    ///
+    /// # Panics
+    /// If the family is of another schema, or one of the registry and this is an engine's recorder, or the other way round.
+    #[must_use]
+    pub fn series<H: Handle, const N: usize>(&self, family: OpenFamily<H, N>, values: [&str; N]) -> OpenSeries<H> {
+        self.assert_own(family.schema);
+        let found = self.0.open.family(family.index).look_up(&values);
+        if found.overflowed {
+            self.0.of_thread(current_thread()).count_aside(Aside::OverflowedLabelValues, 1);
+        }
+        OpenSeries::new(found.row, self.clone())
+    }
+
+    /// Takes a series off its family, and so off pages and snapshots, and makes room for another. Returns whether it was there; the overflow series
+    /// stays. What is recorded through handles of it goes nowhere, also if its label values are looked up again: they begin at zero.
+    ///
+    /// Lock-free. Allocates a list of as many pointers as the family has series.
+    ///
+    /// # Panics
+    /// As [`series`](Self::series).
+    pub fn retire<H: Handle, const N: usize>(&self, family: OpenFamily<H, N>, values: [&str; N]) -> bool {
+        self.assert_own(family.schema);
+        self.0.open.family(family.index).retire(&values)
+    }
+
+    fn assert_own(&self, schema: u32) {
+        assert!(
+            schema == self.0.layout.schema,
+            "a family of another schema was used with this recorder (families of the registry are for Registry::shared_recorder, \
+             all others for Engine::shared_recorder)"
+        );
     }
 
     /// Counts `n` observations that the caller couldn't express as a value of a histogram as rejected.
@@ -169,25 +201,6 @@ impl SharedRecorder {
         super::debug_assert_own(schema, self.0.layout.schema);
         shard.count_aside(Aside::ForeignHandles, 1);
     }
-}
-
-/// Adds to a counter, a sum or a float gauge. `None` if it can't be counted: then nothing has changed.
-#[inline(always)]
-fn add<T: CounterValue>(shard: Shard<'_>, word: u16, n: T) -> Option<()> {
-    match T::NUMBER {
-        Number::F64 => shard.change(word, |total| T::sum(T::from_word(total), n).map(T::to_word)),
-        Number::U64 | Number::I64 => shard.add(word, n.to_word()),
-    }
-}
-
-/// `None` if it can't be counted: then nothing has changed. The sum first, as it can refuse.
-#[inline(always)]
-fn count<T: ObservationValue>(shard: Shard<'_>, place: &HistogramLayout, value: T, n: u64) -> Option<()> {
-    let bucket = place.first + value.bucket(&place.bounds)?;
-    let room = n == 1 || n <= MAX_OBSERVATIONS_AT_ONCE && shard.load(usize::from(bucket)) + n <= MAX_BUCKET_COUNT;
-    add(shard, place.sum, value.times(n).filter(|_| room)?)?;
-    shard.add_wrapping(bucket, n);
-    Some(())
 }
 
 #[cold]

@@ -10,9 +10,9 @@ use crate::{
         Schema,
         layout::{Layout, Scope},
     },
+    shards::Shards,
     slab::Slab,
     snapshot::{EngineLabels, Part, Source},
-    sync::ArcSwap,
 };
 
 /// The registry's own part, and the attached engines in the order in which they attached.
@@ -64,24 +64,6 @@ impl Directory {
     }
 }
 
-/// Publishes what `change` makes of the directory, if it does, and returns what else it says. Lock-free: it is called again only
-/// when another change was published meanwhile.
-pub(super) fn change<R, E>(
-    directory: &ArcSwap<Directory>,
-    change: impl Fn(&Directory) -> Result<(Option<Directory>, R), E>,
-) -> Result<R, E> {
-    let mut current = directory.load();
-    loop {
-        let (changed, result) = change(&current)?;
-        let Some(changed) = changed else { return Ok(result) };
-        let found = directory.compare_and_swap(&*current, StdArc::new(changed));
-        if StdArc::ptr_eq(&found, &current) {
-            return Ok(result);
-        }
-        current = found;
-    }
-}
-
 /// An engine, or the registry's own part, before anything was recorded.
 pub(super) fn source(schema: &Schema, scope: Scope, values: Vec<String>) -> Source {
     let text = escape::label_pairs(pairs(schema, &values));
@@ -93,6 +75,12 @@ pub(super) fn source(schema: &Schema, scope: Scope, values: Vec<String>) -> Sour
 pub(super) fn part(schema: &Schema, layout: &Layout, labels: &EngineLabels) -> Part {
     let pairs: Vec<_> = pairs(schema, &labels.values).collect();
     Part { slab: Slab::new(layout.words), infos: StdArc::new(Infos::new(layout, &pairs)) }
+}
+
+/// What shared recorders of a source write.
+pub(super) fn shards(schema: &Schema, layout: &StdArc<Layout>, labels: &EngineLabels) -> Shards {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Shards::new(StdArc::clone(layout), schema.limits().shards(), pairs(schema, &labels.values).map(owned))
 }
 
 /// Names and values of an engine's labels. The registry has none.

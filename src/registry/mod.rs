@@ -12,9 +12,9 @@ pub use self::error::{AttachError, TooManyRecorders};
 use crate::{
     exposition::text::TextRenderer,
     info::InfoWriter,
+    rcu,
     record::{Recorder, SharedRecorder},
     schema::{Schema, layout::Scope},
-    shards::Shards,
     slab::Slab,
     snapshot::{EngineLabels, Part, Snapshot, Source},
     sync::ArcSwap,
@@ -78,7 +78,7 @@ impl Registry {
             return Err(AttachError::LabelCount { labels: names.to_vec(), values });
         }
         let engine = StdArc::new(directory::source(&shared.schema, Scope::Engine, values));
-        directory::change(&shared.directory, |current| {
+        rcu::change(&shared.directory, |current| {
             let (engines, limit) = (&current.engines, shared.schema.limits().max_engines);
             if engines.len() >= limit {
                 return Err(AttachError::TooManyEngines { limit });
@@ -114,7 +114,7 @@ impl Registry {
     /// several recorders.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
-        let own = (self.0.schema.layout(Scope::Registry).words > 0).then_some(&directory.own);
+        let own = (!self.0.schema.layout(Scope::Registry).is_empty()).then_some(&directory.own);
         snapshot.fill(&self.0.schema, own, directory.engines.iter(), &directory.alike);
     }
 
@@ -147,7 +147,7 @@ impl Shared {
     fn recorder(&self, owner: Owner<'_>) -> Result<Recorder, TooManyRecorders> {
         let (layout, limit) = (self.schema.layout(scope(owner)), self.schema.limits().max_recorders);
         let lease = |part: &Part| Some((Slab::writer(&part.slab)?, StdArc::clone(&part.infos)));
-        let (writer, infos) = directory::change(&self.directory, |current| {
+        let (writer, infos) = rcu::change(&self.directory, |current| {
             let source = current.of(owner);
             if let Some(leased) = source.parts.iter().find_map(lease) {
                 return Ok((None, leased));
@@ -165,13 +165,13 @@ impl Shared {
 
     /// Adds shards, if there are none yet.
     fn shared_recorder(&self, owner: Owner<'_>) -> SharedRecorder {
-        let Ok(shards) = directory::change(&self.directory, |current| {
+        let Ok(shards) = rcu::change(&self.directory, |current| {
             let source = current.of(owner);
             if let Some(shards) = &source.shards {
                 return Ok::<_, Infallible>((None, StdArc::clone(shards)));
             }
-            let layout = StdArc::clone(self.schema.layout(scope(owner)));
-            let shards = StdArc::new(Shards::new(layout, self.schema.limits().shards()));
+            let layout = self.schema.layout(scope(owner));
+            let shards = StdArc::new(directory::shards(&self.schema, layout, &source.labels));
             let grown = Source { shards: Some(StdArc::clone(&shards)), ..source.clone() };
             Ok((Some(current.with(owner, grown)), shards))
         });
@@ -221,7 +221,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let Ok(()) = directory::change(&self.registry.0.directory, |current| {
+        let Ok(()) = rcu::change(&self.registry.0.directory, |current| {
             let others = current.engines.iter().filter(|other| !StdArc::ptr_eq(&other.labels, &self.labels)).cloned();
             Ok::<_, Infallible>((Some(current.with_engines(others.collect())), ()))
         });

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::{
     SchemaBuilder,
+    bounds::Bounds,
     error::SchemaError,
     family::{Dimension, Kind, Number},
     handle::{Counter, Gauge, Histogram},
@@ -38,6 +39,24 @@ pub(super) struct Parts {
     pub(super) bounds: Vec<f64>,
 }
 
+impl Parts {
+    /// A histogram's bounds, if they are valid.
+    pub(super) fn checked_bounds(&self) -> Result<Option<Bounds>, SchemaError> {
+        let histogram = self.kind == Kind::Histogram;
+        histogram.then(|| Bounds::new(&self.name, &self.bounds)).transpose()
+    }
+
+    /// Words of a series, and lines of a page. A histogram: a word a bound, the overflow bucket and the sum; and a line a bound, `+Inf`,
+    /// sum and count.
+    pub(super) fn size_of_series(&self) -> (usize, usize) {
+        let (words, samples) = match self.kind {
+            Kind::Histogram => (self.bounds.len() + 2, self.bounds.len() + 3),
+            Kind::Counter | Kind::Gauge => (1, 1),
+        };
+        (words, if self.hidden { 0 } else { samples })
+    }
+}
+
 impl<'b, H: Handle> Declaration<'b, H, One> {
     pub(super) fn new(builder: &'b mut SchemaBuilder, name: &str, help: &str, bounds: &[f64]) -> Self {
         let parts = Parts {
@@ -52,6 +71,10 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
             bounds: bounds.to_owned(),
         };
         Self { builder, parts, shape: PhantomData }
+    }
+
+    pub(super) fn into_parts(self) -> (&'b mut SchemaBuilder, Parts) {
+        (self.builder, self.parts)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A family as declared: what exposition prints about it, and where its series live.
 
-use super::layout::{Aside, HistogramIndex, InfoIndex, Scope};
+use super::layout::{Aside, HistogramIndex, InfoIndex, OpenIndex, Scope};
 
 /// What a family is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) enum Place {
 pub(crate) enum Samples {
     /// One a combination of label values; the last label varies fastest.
     Series(Vec<Place>),
+    /// One a set of label values that was looked up.
+    Open(OpenIndex),
     Info(InfoIndex),
 }
 
@@ -51,7 +53,7 @@ pub(crate) struct Family {
     pub(crate) scope: Scope,
     /// Recorded and read, never printed.
     pub(crate) hidden: bool,
-    /// Closed labels; those of an info are in its layout.
+    /// Labels with a closed list of values; others are in the layout.
     pub(crate) dimensions: Vec<Dimension>,
     pub(crate) samples: Samples,
 }
@@ -65,17 +67,17 @@ impl Family {
 
     /// Whether its samples have all engine labels; those of an info say themselves which ones.
     pub(crate) fn has_all_engine_labels(&self) -> bool {
-        self.scope == Scope::Engine && matches!(self.samples, Samples::Series(_))
+        self.scope == Scope::Engine && !matches!(self.samples, Samples::Info(_))
     }
 
-    /// The label values of series `index`, in the order of the dimensions.
-    pub(crate) fn label_values(&self, mut index: usize) -> Vec<&str> {
-        let mut values = Vec::with_capacity(self.dimensions.len());
-        for dimension in self.dimensions.iter().rev() {
-            values.push(dimension.values[index % dimension.values.len()].as_str());
-            index /= dimension.values.len();
+    /// The labels of series `index` with their values, in the order of the dimensions.
+    pub(crate) fn labels(&self, mut index: usize) -> Vec<(&str, &str)> {
+        let mut labels = Vec::with_capacity(self.dimensions.len());
+        for Dimension { name, values } in self.dimensions.iter().rev() {
+            labels.push((name.as_str(), values[index % values.len()].as_str()));
+            index /= values.len();
         }
-        values.reverse();
-        values
+        labels.reverse();
+        labels
     }
 }

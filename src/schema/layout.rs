@@ -8,6 +8,8 @@
 //!
 //! A schema has a layout for each [`Scope`]: one for the slabs of engines, one for the registry's own slab.
 
+use std::sync::Arc;
+
 use super::{bounds::Bounds, family::Number};
 
 /// Words of a slab at most: log entries name them by 16 bits.
@@ -36,10 +38,12 @@ pub(crate) enum Aside {
     DiscardedSteps,
     /// Uses of a handle of another schema or scope.
     ForeignHandles,
+    /// Lookups of open label values beyond the capacity.
+    OverflowedLabelValues,
 }
 
 impl Aside {
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 4;
 }
 
 /// Which histogram of a layout.
@@ -49,6 +53,10 @@ pub(crate) struct HistogramIndex(pub(crate) u16);
 /// Which info of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InfoIndex(pub(crate) u32);
+
+/// Which family with open labels of a layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OpenIndex(pub(crate) u32);
 
 /// One histogram series in the slab.
 #[derive(Clone, Debug)]
@@ -69,6 +77,17 @@ pub(crate) struct InfoLayout {
     pub(crate) engine_labels: Box<[usize]>,
 }
 
+/// A family with open labels, whose series stand beside the shards.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenLayout {
+    /// The names of those labels.
+    pub(crate) labels: Box<[String]>,
+    /// Series at most, beside the overflow series.
+    pub(crate) capacity: usize,
+    /// Of one series by itself.
+    pub(crate) series: Arc<Layout>,
+}
+
 /// Where everything is.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -78,6 +97,7 @@ pub(crate) struct Layout {
     pub(crate) words: usize,
     pub(crate) histograms: Box<[HistogramLayout]>,
     pub(crate) infos: Box<[InfoLayout]>,
+    pub(crate) open: Box<[OpenLayout]>,
     /// The words of gauges.
     pub(crate) gauges: Box<[u16]>,
     /// The whole row, aside included, in the order of words.
@@ -92,6 +112,11 @@ struct Run {
 }
 
 impl Layout {
+    /// Whether there are no families of this scope.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words == 0 && self.open.is_empty() && self.infos.is_empty()
+    }
+
     /// Words of a row in a snapshot.
     pub(crate) fn row_len(&self) -> usize {
         self.words + Aside::COUNT
@@ -129,13 +154,19 @@ pub(super) struct Draft {
     pub(super) scalars: Vec<Scalar>,
     /// Bounds, and the kind of sum.
     pub(super) histograms: Vec<(Bounds, Number)>,
+    pub(super) open: Vec<OpenLayout>,
     /// Lines of a page.
     pub(super) samples: usize,
 }
 
 impl Draft {
     pub(super) fn new(schema: u32) -> Self {
-        Self { schema, scalars: Vec::new(), histograms: Vec::new(), samples: 0 }
+        Self { schema, scalars: Vec::new(), histograms: Vec::new(), open: Vec::new(), samples: 0 }
+    }
+
+    /// Whether nothing was added.
+    pub(super) fn is_empty(&self) -> bool {
+        self.words() == 0 && self.open.is_empty()
     }
 
     /// Words so far: one a scalar; a histogram has one a bound, the overflow bucket and the sum.
@@ -159,6 +190,7 @@ impl Draft {
             gauges: gauges.collect(),
             histograms: histograms.collect(),
             infos: infos.into(),
+            open: self.open.into(),
             runs,
         }
     }

@@ -12,6 +12,7 @@ pub(crate) mod info;
 pub(crate) mod layout;
 pub(crate) mod limits;
 mod name;
+pub(crate) mod open;
 pub(crate) mod shape;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -177,8 +178,7 @@ impl SchemaBuilder {
         let engine_labels = self.engine_labels.take().unwrap_or_default();
         check_labels("engine labels", engine_labels.iter())?;
         for family in self.families.iter().filter(|family| family.has_all_engine_labels()) {
-            let names = engine_labels.iter().chain(family.dimensions.iter().map(|dimension| &dimension.name));
-            check_labels(&owner(&family.name), names)?;
+            check_labels(&owner(&family.name), engine_labels.iter().chain(self.own_labels(family)))?;
         }
         let infos = self.infos.drain(..).map(|info| info.layout(&engine_labels)).collect::<Result<_, _>>()?;
         self.declare_own_families();
@@ -198,14 +198,10 @@ impl SchemaBuilder {
         check_unit(&parts)?;
         check_labels(&owner(&parts.name), parts.dimensions.iter().map(|dimension| &dimension.name))?;
         parts.dimensions.iter().try_for_each(|dimension| check_values(&parts.name, dimension))?;
-        let bounds = match parts.kind {
-            Kind::Histogram => Some(Bounds::new(&parts.name, &parts.bounds)?),
-            Kind::Counter | Kind::Gauge => None,
-        };
+        let bounds = parts.checked_bounds()?;
         let series = parts.dimensions.iter().map(|dimension| dimension.values.len()).fold(1, usize::saturating_mul);
-        // A histogram: a word a bound, the overflow bucket and the sum; and a sample a bound, +Inf, sum and count.
-        let (words, samples) = bounds.as_ref().map_or((1, 1), |_| (parts.bounds.len() + 2, parts.bounds.len() + 3));
-        let samples = series.saturating_mul(if parts.hidden { 0 } else { samples });
+        let (words, samples) = parts.size_of_series();
+        let samples = series.saturating_mul(samples);
         self.check_size(&parts.name, parts.scope, series.saturating_mul(words), samples)?;
         self.claim_names(&parts.name, parts.kind)?;
         self.drafts[parts.scope as usize].samples += samples;
@@ -232,6 +228,15 @@ impl SchemaBuilder {
         });
         self.infos.push(parts);
         Ok(index)
+    }
+
+    /// The names of a family's labels beside those of engines.
+    fn own_labels<'s>(&'s self, family: &'s Family) -> Vec<&'s String> {
+        match family.samples {
+            Samples::Series(_) => family.dimensions.iter().map(|dimension| &dimension.name).collect(),
+            Samples::Open(index) => self.drafts[family.scope as usize].open[index.0 as usize].labels.iter().collect(),
+            Samples::Info(_) => Vec::new(), // checked when it is laid out
+        }
     }
 
     /// Whether the scope stays within its limits with so many more words and samples.
@@ -285,10 +290,13 @@ impl SchemaBuilder {
     /// own. Their names are reserved, so nothing needs checking.
     fn declare_own_families(&mut self) {
         for (scope, infix) in [(Scope::Engine, ""), (Scope::Registry, "registry_")] {
-            if scope == Scope::Registry && self.drafts[scope as usize].words() == 0 {
+            let draft = &self.drafts[scope as usize];
+            if scope == Scope::Registry && draft.is_empty() {
                 continue;
             }
-            let own = OWN_FAMILIES.map(|(aside, name, help)| Family {
+            let any_open = !draft.open.is_empty();
+            let own = OWN_FAMILIES.into_iter().filter(|(aside, ..)| any_open || *aside != Aside::OverflowedLabelValues);
+            let own = own.map(|(aside, name, help)| Family {
                 name: format!("{}{infix}{name}", name::SELF_PREFIX),
                 help: help.to_owned(),
                 kind: Kind::Counter,
@@ -308,6 +316,11 @@ const OWN_FAMILIES: [(Aside, &str, &str); Aside::COUNT] = [
     (Aside::RejectedObservations, "rejected_observations", "Values that could not be counted honestly."),
     (Aside::DiscardedSteps, "discarded_steps", "Steps that ended without a commit."),
     (Aside::ForeignHandles, "foreign_handles", "Calls with a handle of another schema, which were ignored."),
+    (
+        Aside::OverflowedLabelValues,
+        "overflowed_label_values",
+        "Lookups of open label values that got the series other.",
+    ),
 ];
 
 fn owner(family: &str) -> String {

@@ -199,8 +199,8 @@ fn handles_come_in_the_order_of_labels_and_values() {
     assert_eq!(first.word, 0);
     assert_eq!(grid.map(|row| row.map(|gauge| gauge.word)), [[1, 2, 3], [4, 5, 6]]);
     let schema = builder.build().unwrap();
-    assert_eq!(schema.families()[1].label_values(5), ["2", "3"]);
-    assert_eq!(schema.families()[1].label_values(1), ["1", "2"]);
+    assert_eq!(schema.families()[1].labels(5), [("x", "2"), ("y", "3")]);
+    assert_eq!(schema.families()[1].labels(1), [("x", "1"), ("y", "2")]);
 }
 
 #[test]

@@ -18,12 +18,14 @@
 //! integers above [`MAX_AT_ONCE`], in a loop that repeats when another thread changed the same word: lock-free. Threads
 //! that have a shard for themselves never repeat.
 
+pub(crate) mod open;
 mod thread_index;
 
 use std::sync::Arc as StdArc;
 
 use crossbeam_utils::CachePadded;
 
+use self::open::OpenFamilies;
 #[cfg(test)]
 pub(crate) use self::thread_index::Indices;
 pub(crate) use self::thread_index::current as current_thread;
@@ -47,14 +49,21 @@ pub(crate) struct Shards {
     stride: usize,
     mask: usize,
     pub(crate) layout: StdArc<Layout>,
+    /// Here, so that a shared recorder is one pointer.
+    pub(crate) open: OpenFamilies,
 }
 
 impl Shards {
-    /// `count` shards, a power of two, all zero.
-    pub(crate) fn new(layout: StdArc<Layout>, count: usize) -> Self {
+    /// `count` shards, a power of two, all zero. `engine_labels` are the engine's, with their values.
+    pub(crate) fn new(
+        layout: StdArc<Layout>,
+        count: usize,
+        engine_labels: impl Iterator<Item = (String, String)>,
+    ) -> Self {
         debug_assert!(count.is_power_of_two(), "shards are chosen by a mask");
         let stride = layout.row_len() + PADDING;
-        Self { words: CachePadded::new(Words::zeroed(count * stride)), stride, mask: count - 1, layout }
+        let open = OpenFamilies::new(&layout, engine_labels);
+        Self { words: CachePadded::new(Words::zeroed(count * stride)), stride, mask: count - 1, layout, open }
     }
 
     /// The shard of a thread.
@@ -70,13 +79,19 @@ impl Shards {
     }
 }
 
-/// A row.
+/// A row: a shard's, or that of a series with open labels.
 #[derive(Clone, Copy)]
 pub(crate) struct Shard<'s>(&'s [AtomicU64]);
 
 impl Shard<'_> {
     pub(crate) fn load(self, word: usize) -> u64 {
         self.0[word].load(Relaxed)
+    }
+
+    /// Replaces a word. Only where there is one row, since a sum of rows can't be set.
+    #[inline(always)]
+    pub(crate) fn store(self, word: u16, value: u64) {
+        self.0[usize::from(word)].store(value, Relaxed);
     }
 
     /// Adds to a count or a sum. `None` if it is full: then nothing has changed.

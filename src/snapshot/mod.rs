@@ -2,10 +2,12 @@
 
 mod histogram;
 mod info;
+mod open;
 mod source;
 
 use std::{fmt, sync::Arc};
 
+use self::open::OpenReading;
 pub(crate) use self::source::{EngineLabels, Part, Source};
 pub use self::{histogram::HistogramView, info::InfoView};
 use crate::{
@@ -58,6 +60,8 @@ struct Rows {
     words: Vec<u64>,
     /// One row of infos an engine.
     infos: Vec<Option<InfoReading>>,
+    /// One row of families with open labels an engine.
+    open: Vec<OpenReading>,
     /// For what is added to a row.
     spare: Vec<u64>,
 }
@@ -79,6 +83,7 @@ impl Rows {
         self.heads.truncate(sources.len());
         self.words.resize(sources.len() * layout.row_len(), 0);
         self.infos.resize_with(sources.len() * layout.infos.len(), || None);
+        self.open.resize_with(sources.len() * layout.open.len(), OpenReading::default);
         let rows = self.words.chunks_exact_mut(layout.row_len());
         for (index, (source, row)) in sources.zip(rows).enumerate() {
             let reading = source.read(layout, row, &mut self.spare);
@@ -90,6 +95,8 @@ impl Rows {
             }
             let (head, infos) = (&mut self.heads[index], layout.infos.len());
             head.infos = source.read_infos(&mut self.infos[index * infos..][..infos], head.infos);
+            let open = layout.open.len();
+            source.read_open(&mut self.open[index * open..][..open]);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc as StdArc;
 
+use super::open::OpenReading;
 use crate::{
     info::{InfoReading, Infos},
     schema::layout::Layout,
@@ -51,6 +52,12 @@ impl Source {
             layout.add(row, |word| shard.load(word));
         }
         reading
+    }
+
+    /// Overwrites `readings` with the series of each family with open labels.
+    pub(super) fn read_open(&self, readings: &mut [OpenReading]) {
+        let mut families = self.shards.iter().flat_map(|shards| shards.open.iter());
+        readings.iter_mut().for_each(|reading| reading.fill(families.next()));
     }
 
     /// Overwrites `readings` with the newest sample of each info: of several recorders' the greatest value, the last of equal ones. Returns

@@ -11,6 +11,7 @@ use loom::thread;
 use super::explore::explore;
 use crate::{
     Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, Snapshot,
+    schema::layout::Aside,
     shards::Indices,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
@@ -168,7 +169,12 @@ fn additions_never_overflow() {
             rig.done.spawn(move || recorder.add(count, 1 << 63))
         });
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        rig.seen(|view| (view.counter(rig.count), *view.words().iter().rev().nth(2).expect("the first word aside")))
+        rig.seen(|view| {
+            (
+                view.counter(rig.count),
+                view.words()[view.words().len() - Aside::COUNT + Aside::RejectedObservations as usize],
+            )
+        })
     });
 }
 

@@ -8,6 +8,8 @@ mod loom_info;
 #[cfg(loom)]
 mod loom_lease;
 #[cfg(loom)]
+mod loom_open;
+#[cfg(loom)]
 mod loom_registry;
 #[cfg(loom)]
 pub(crate) mod loom_shards;

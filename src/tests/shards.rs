@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::BTreeSet,
+    iter,
     sync::{Arc, Barrier, mpsc},
     thread,
 };
@@ -125,7 +126,7 @@ fn shards(count: usize) -> Arc<Shards> {
     let mut schema = Schema::builder();
     schema.counter::<u64>("count", "").declare().unwrap();
     let schema = schema.build().unwrap();
-    Arc::new(Shards::new(StdArc::clone(schema.layout(Scope::Engine)), count))
+    Arc::new(Shards::new(StdArc::clone(schema.layout(Scope::Engine)), count, iter::empty()))
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod op;
+pub(crate) mod open;
 mod page;
 pub(crate) mod plan;
 mod twin;

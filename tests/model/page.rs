@@ -1,6 +1,7 @@
 //! The page that a twin would print, as samples, compared with what a parser that isn't ours reads.
 
 use super::{
+    open,
     plan::{Family, Plan},
     twin::{Cell, TwinEngine},
 };
@@ -63,6 +64,7 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
         ("tachometer_rejected_observations_total", engine.rejected),
         ("tachometer_discarded_steps_total", engine.discarded),
         ("tachometer_foreign_handles_total", 0),
+        ("tachometer_overflowed_label_values_total", engine.open.as_ref().map_or(0, |open| open.overflowed)),
     ];
     let mut samples: Vec<Sample> = Vec::new();
     let mut add = |name: String, labels: &[&[(String, String)]], number, slack| {
@@ -72,6 +74,10 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     };
     for (name, count) in own {
         add(name.to_owned(), &[&engine_labels], Number::Integer(count.into()), 0.0);
+    }
+    for (open, (tenant, place)) in engine.open.iter().flat_map(|open| open.tenants.iter().map(move |of| (open, of))) {
+        let tenant = [(open::LABEL.to_owned(), (*tenant).to_owned())];
+        add(open::NAME.to_owned(), &[&engine_labels, &tenant], Number::Integer(open.totals[*place].into()), 0.0);
     }
     for ((family, set), cell) in &engine.total() {
         let family = &plan.families[*family];

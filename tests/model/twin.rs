@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     op::{Call, Place, Way},
+    open::OpenTwin,
     plan::{Kind, LabelSet, Plan},
 };
 
@@ -57,6 +58,8 @@ pub(crate) struct TwinEngine {
     pub(crate) slabs: Vec<TwinSlab>,
     /// What shared recorders recorded, once there is one: all in one shard, as there is one thread.
     shared: Option<Numbers>,
+    /// From the first shared recorder on.
+    pub(crate) open: Option<OpenTwin>,
     pub(crate) rejected: u64,
     pub(crate) discarded: u64,
     /// Nothing recorded.
@@ -92,7 +95,7 @@ impl TwinEngine {
             zeros.extend(cells);
         }
         let slab = TwinSlab { committed: zeros.clone(), ..TwinSlab::default() };
-        Self { values, attached: true, slabs: vec![slab], shared: None, rejected: 0, discarded: 0, zeros }
+        Self { values, attached: true, slabs: vec![slab], shared: None, open: None, rejected: 0, discarded: 0, zeros }
     }
 
     /// Takes a slab that nobody has, or one more. `None` if there are as many as there may be.
@@ -104,6 +107,11 @@ impl TwinEngine {
         }
         self.slabs[slab].leased = true;
         Some(slab)
+    }
+
+    /// Now there is a shared recorder.
+    pub(crate) fn share(&mut self) {
+        (self.shared, self.open) = (Some(self.zeros.clone()), Some(OpenTwin::new()));
     }
 
     pub(crate) fn steps(&self) -> u64 {
@@ -200,7 +208,7 @@ impl TwinEngine {
         let set = plan.families[place.family].series().swap_remove(place.series);
         let numbers = match slab {
             Some(slab) => &mut self.slabs[slab].open,
-            None => self.shared.get_or_insert_with(|| self.zeros.clone()),
+            None => self.shared.as_mut().expect("there is a shared recorder"),
         };
         numbers.get_mut(&(place.family, set)).expect("the family was declared")
     }

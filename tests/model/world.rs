@@ -3,12 +3,13 @@
 use std::slice;
 
 use tachometer::{
-    AttachError, Engine, EngineView, Histogram, ObservationValue, Recorder, Registry, Schema, SharedRecorder, Snapshot,
-    Step,
+    AttachError, Counter, Engine, EngineView, Histogram, ObservationValue, OpenSeries, Recorder, Registry, Schema,
+    SharedRecorder, Snapshot, Step,
 };
 
 use super::{
     op::{Call, Op, Owner, Place, Way},
+    open::{self, OpenOp},
     page::{self, cumulative},
     plan::{Handles, Plan},
     twin::{Cell, TwinEngine},
@@ -39,6 +40,7 @@ struct World<'p> {
     plan: &'p Plan,
     registry: Registry,
     handles: Vec<Handles>,
+    open: open::Family,
     /// Reused, as users do.
     snapshot: Snapshot,
     /// All engines that ever attached.
@@ -53,6 +55,21 @@ struct Slot {
     /// One a slab: none that was dropped, and none with an open step.
     recorders: Vec<Option<Recorder>>,
     shared: Option<SharedRecorder>,
+    /// All that were looked up.
+    series: Vec<OpenSeries<Counter<u64>>>,
+}
+
+impl Slot {
+    /// The engine's shared recorder; an engine that is gone gives out no first one.
+    fn shared_recorder(&mut self) -> Option<SharedRecorder> {
+        if self.shared.is_none() {
+            self.shared = self.engine.as_ref().map(Engine::shared_recorder);
+            if self.shared.is_some() {
+                self.twin.share();
+            }
+        }
+        self.shared.clone()
+    }
 }
 
 // So that a long input doesn't get slow: engines that ever attach; and lines of pages (but for the last ones), whose parsing
@@ -68,8 +85,9 @@ impl<'p> World<'p> {
         builder = builder.max_recorders(MAX_RECORDERS).shards(2);
         let handles = plan.families.iter().map(|family| Handles::declare(&mut builder, family));
         let handles = handles.collect::<Result<_, _>>().expect("a valid plan");
+        let open = open::declare(&mut builder);
         let registry = Registry::new(builder.build().expect("a valid plan"));
-        Self { plan, registry, handles, snapshot: Snapshot::new(), slots: Vec::new(), lines: 0 }
+        Self { plan, registry, handles, open, snapshot: Snapshot::new(), slots: Vec::new(), lines: 0 }
     }
 
     /// Everything but what is recorded.
@@ -89,6 +107,7 @@ impl<'p> World<'p> {
                 }
             }
             Op::Share(engine, place, call) => self.share(*engine, *place, call),
+            Op::OpenLabels(engine, op) => self.open_labels(*engine, op),
             Op::Snapshot => self.check_snapshot(),
             Op::Render if self.lines < MAX_LINES => self.check_page(),
             // No step is open, or it is one thing too many.
@@ -125,7 +144,8 @@ impl<'p> World<'p> {
             assert_eq!(result.unwrap_err(), AttachError::AlreadyAttached { values });
         } else {
             let twin = TwinEngine::new(values, self.plan);
-            self.slots.push(Slot { twin, engine: Some(result.unwrap()), recorders: vec![None], shared: None });
+            let (recorders, series) = (vec![None], Vec::new());
+            self.slots.push(Slot { twin, engine: Some(result.unwrap()), recorders, shared: None, series });
         }
     }
 
@@ -188,17 +208,24 @@ impl<'p> World<'p> {
         }
     }
 
-    /// Through the engine's shared recorder; an engine that is gone gives out no first one.
     fn share(&mut self, engine: usize, place: Place, call: &Call) {
-        let (plan, len) = (self.plan, self.slots.len());
-        let Slot { twin, engine, shared, .. } = &mut self.slots[engine % len];
-        let first = || engine.as_ref().map(Engine::shared_recorder);
-        let Some(recorder) = shared.clone().or_else(first) else { return };
-        *shared = Some(recorder.clone());
+        let plan = self.plan;
+        let Some(recorder) = self.slot(engine).shared_recorder() else { return };
+        let twin = &mut self.slot(engine).twin;
+        let mut calls = Vec::new();
         for call in twin.settled(plan, None, place, call) {
             twin.record(plan, None, place, &call);
-            share(&recorder, &self.handles[place.family], place.series, &call);
+            calls.push(call);
         }
+        calls.iter().for_each(|call| share(&recorder, &self.handles[place.family], place.series, call));
+    }
+
+    fn open_labels(&mut self, engine: usize, op: &OpenOp) {
+        let (family, slot) = (self.open, self.slot(engine));
+        let Some(recorder) = slot.shared_recorder() else { return };
+        let twin = slot.twin.open.as_mut().expect("there is a shared recorder");
+        let rejected = open::apply(op, (&recorder, family), &mut slot.series, twin);
+        slot.twin.rejected = slot.twin.rejected.saturating_add(rejected);
     }
 
     fn check_snapshot(&mut self) {
@@ -212,6 +239,7 @@ impl<'p> World<'p> {
             }
             let by_values = self.snapshot.engine(&twin.values).expect("the engine is there");
             assert_eq!(by_values.step(), twin.steps());
+            open::check(seen, self.open, twin.open.as_ref());
             let total = twin.total();
             for (family, handles) in self.handles.iter().enumerate() {
                 for (series, set) in self.plan.families[family].series().into_iter().enumerate() {

@@ -6,6 +6,7 @@ mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod steps;
+mod tenants;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -17,6 +18,7 @@ use std::{
 fn everything_in_turn() {
     steps::a_snapshot_is_whole_and_recent_whatever_the_writer_does();
     churn::totals_are_exact_whoever_comes_and_goes();
+    tenants::totals_of_tenants_are_exact();
 }
 
 /// How long to go on.

@@ -1,0 +1,155 @@
+//! Series whose label values aren't known beforehand: a list a family, beside the shards, and a row of words a series.
+//!
+//! ```text
+//!  a handle ──────────────── fetch_add ────────────┐
+//!                                                  ▼
+//!  family ──▶ list (never changes) ──▶ series: label values, text, a row of words
+//!    ▲  look up, retire: another list, by one compare-and-swap
+//! ```
+//!
+//! A series that is retired leaves the list with its row, so its label values begin at zero if they come again, and who still has
+//! a handle adds to a row that nobody reads. The list holds the overflow series from the beginning.
+//!
+//! One row a series, not one a shard: there are many series, each snapshot reads them all, and threads that record different label
+//! values don't meet.
+
+use std::{convert::Infallible, iter, sync::Arc};
+
+use super::Shard;
+use crate::{
+    escape, rcu,
+    schema::layout::{Layout, OpenIndex, OpenLayout},
+    sync::ArcSwap,
+    words::Words,
+};
+
+/// Each label value of the overflow series.
+pub(crate) const OTHER: &str = "other";
+
+/// The families with open labels of an engine, or of the registry.
+pub(crate) struct OpenFamilies(Box<[OpenFamily]>);
+
+/// A family.
+pub(crate) struct OpenFamily {
+    list: ArcSwap<OpenList>,
+    layout: OpenLayout,
+    /// The engine's labels, with their values.
+    engine_labels: Arc<[(String, String)]>,
+}
+
+/// The series of a family, in the order of their label values.
+pub(crate) struct OpenList(Vec<Arc<OpenRow>>);
+
+/// A series.
+pub(crate) struct OpenRow {
+    pub(crate) values: Box<[String]>,
+    /// `engine="0",adapter="sql"`, escaped.
+    pub(crate) text: Box<[u8]>,
+    pub(crate) layout: Arc<Layout>,
+    words: Words,
+}
+
+/// A series that was looked up.
+pub(crate) struct Found {
+    pub(crate) row: Arc<OpenRow>,
+    /// The family is full, so it is the overflow series.
+    pub(crate) overflowed: bool,
+}
+
+impl OpenFamilies {
+    /// With nothing but the overflow series.
+    pub(crate) fn new(layout: &Layout, engine_labels: impl Iterator<Item = (String, String)>) -> Self {
+        let engine_labels: Arc<[_]> = engine_labels.collect();
+        Self(layout.open.iter().map(|layout| OpenFamily::new(layout, &engine_labels)).collect())
+    }
+
+    pub(crate) fn family(&self, OpenIndex(index): OpenIndex) -> &OpenFamily {
+        &self.0[index as usize]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OpenFamily> {
+        self.0.iter()
+    }
+}
+
+impl OpenFamily {
+    fn new(layout: &OpenLayout, engine_labels: &Arc<[(String, String)]>) -> Self {
+        let engine_labels = Arc::clone(engine_labels);
+        let family = Self { list: ArcSwap::from_pointee(OpenList(Vec::new())), layout: layout.clone(), engine_labels };
+        let other = family.series(&vec![OTHER; layout.labels.len()]);
+        Self { list: ArcSwap::from_pointee(OpenList(vec![other])), ..family }
+    }
+
+    /// A series with nothing recorded.
+    fn series(&self, values: &[&str]) -> Arc<OpenRow> {
+        let OpenLayout { labels, series: layout, .. } = &self.layout;
+        let engine = self.engine_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let own = labels.iter().map(String::as_str).zip(values.iter().copied());
+        Arc::new(OpenRow {
+            values: values.iter().copied().map(str::to_owned).collect(),
+            text: escape::label_pairs(engine.chain(own)),
+            words: Words::zeroed(layout.words),
+            layout: Arc::clone(layout),
+        })
+    }
+
+    /// The series with these label values, a new one if there is none, the overflow series if there is no room. Lock-free.
+    pub(crate) fn look_up(&self, values: &[&str]) -> Found {
+        let Ok(found) = rcu::change(&self.list, |OpenList(list)| {
+            let found = |series: &Arc<OpenRow>, overflowed| Found { row: Arc::clone(series), overflowed };
+            let place = match position(list, values.iter().copied()) {
+                Ok(place) => return Ok::<_, Infallible>((None, found(&list[place], false))),
+                Err(place) => place,
+            };
+            if list.len() > self.layout.capacity {
+                let other = position(list, iter::repeat_n(OTHER, values.len())).expect("it is never retired");
+                return Ok((None, found(&list[other], true)));
+            }
+            let new = self.series(values);
+            let (before, after) = list.split_at(place);
+            let longer = before.iter().chain(iter::once(&new)).chain(after).cloned().collect();
+            Ok((Some(OpenList(longer)), found(&new, false)))
+        });
+        found
+    }
+
+    /// Takes the series with these label values off the list, if it is there and isn't the overflow series. Lock-free.
+    pub(crate) fn retire(&self, values: &[&str]) -> bool {
+        let Ok(retired) = rcu::change(&self.list, |OpenList(list)| {
+            let retired =
+                position(list, values.iter().copied()).ok().filter(|_| values.iter().any(|value| *value != OTHER));
+            let shorter = retired.map(|place| {
+                let others = list.iter().enumerate().filter(|(other, _)| *other != place);
+                OpenList(others.map(|(_, series)| Arc::clone(series)).collect())
+            });
+            Ok::<_, Infallible>((shorter, retired.is_some()))
+        });
+        retired
+    }
+
+    /// The list as it is now, if it isn't `known`.
+    pub(crate) fn newer_than(&self, known: Option<&Arc<OpenList>>) -> Option<Arc<OpenList>> {
+        let current = self.list.load();
+        let same = known.is_some_and(|known| Arc::ptr_eq(known, &current));
+        (!same).then(|| Arc::clone(&current))
+    }
+}
+
+impl OpenList {
+    pub(crate) fn series(&self) -> &[Arc<OpenRow>] {
+        &self.0
+    }
+}
+
+impl OpenRow {
+    /// All its words.
+    #[inline(always)]
+    pub(crate) fn row(&self) -> Shard<'_> {
+        Shard(&self.words)
+    }
+}
+
+/// Where the series with these label values is, or would be.
+fn position<'v>(list: &'v [Arc<OpenRow>], values: impl Iterator<Item = &'v str> + Clone) -> Result<usize, usize> {
+    list.binary_search_by(|series| series.values.iter().map(String::as_str).cmp(values.clone()))
+}
