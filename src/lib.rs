@@ -50,7 +50,7 @@
 //! | [`SharedRecorder`], [`OpenSeries`], [`vllm::SharedRecording`] | yes | yes | yes | no | yes |
 //! | [`Engine`], [`Snapshot`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
 //! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`TooManyRecorders`]; [`vllm::Config`], [`vllm::CacheConfig`], [`vllm::DeclareError`], [`vllm::UnknownField`], [`vllm::FieldValue`], [`vllm::LogLine`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`OpenFamily`]; [`EngineView`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
+//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`OpenFamily`]; [`EngineView`], [`HistogramView`], [`InfoView`]; [`Aggregate`] | yes | yes | yes | yes | yes |
 //! | [`vllm::Families`] and its parts: [`vllm::SpecDecodeFamilies`], [`vllm::PerPosition`], [`vllm::DiffusionFamilies`], [`vllm::KvBlockFamilies`], [`vllm::LoraFamilies`], [`vllm::NixlFamilies`], [`vllm::MooncakeFamilies`] | yes | yes | yes | yes | yes |
 //! | [`vllm::BucketFamily`], [`vllm::IterationTokensDefinition`], [`vllm::AdmissionRejection`], [`vllm::SleepState`], [`vllm::LogStyle`], [`vllm::LogLevel`], [`vllm::StepStats`] and its parts: [`vllm::SchedulerStats`], [`vllm::CacheStats`], [`vllm::ConnectorCacheStats`], [`vllm::KvFetchStats`], [`vllm::SpecDecodeStats`], [`vllm::Eviction`], [`vllm::LoraStats`], [`vllm::PerfStats`], [`vllm::IterationStats`], [`vllm::PromptTokens`], [`vllm::WatermarkStats`], [`vllm::FinishedRequest`], [`vllm::FinishReason`], [`vllm::NixlStats`], [`vllm::NixlTransfer`], [`vllm::MooncakeStats`], [`vllm::MooncakeTransfer`] | yes | yes | yes | yes | yes |
 //!
@@ -79,6 +79,7 @@ pub use crate::{
     registry::{AttachError, Engine, Registry, TooManyRecorders},
     schema::{
         Schema, SchemaBuilder, SchemaError,
+        aggregate::Aggregate,
         declaration::{Declaration, Handle},
         handle::{Counter, Gauge, Histogram, Info},
         info::InfoDeclaration,

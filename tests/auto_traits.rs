@@ -48,7 +48,7 @@ macro_rules! answers {
 fn answers() -> BTreeMap<&'static str, [bool; 5]> {
     type Counted = Counter<u64>;
     BTreeMap::from(answers! {
-        AdmissionRejection AttachError BucketFamily By<1, One> CacheConfig CacheStats Config
+        AdmissionRejection Aggregate AttachError BucketFamily By<1, One> CacheConfig CacheStats Config
         ConnectorCacheStats Counter<u64> Declaration<'static, Counted> DeclareError DiffusionFamilies Engine
         EngineView<'static> Eviction<'static> Families FieldValue FinishReason FinishedRequest Gauge<f64>
         Histogram<f64> HistogramView<'static, f64> Info<1> InfoDeclaration<'static, 1> InfoView<'static, 1>

@@ -8,7 +8,7 @@ mod common;
 use std::{fs, path::Path};
 
 use tachometer::{
-    Registry, Schema, Snapshot, TextRenderer,
+    Aggregate, Registry, Schema, Snapshot, TextRenderer,
     vllm::{self, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats, StepStats},
 };
 
@@ -115,19 +115,21 @@ fn families_of_the_registry_infos_and_hidden_ones() {
         .declare()
         .unwrap();
     let steps = schema.counter::<u64>("c_steps", "Of an engine.").declare().unwrap();
-    let hidden = schema.gauge::<f64>("d_hidden", "Not printed.").hidden().declare().unwrap();
+    let hidden = schema.gauge::<f64>("d_hidden", "Not printed.").hidden();
+    let hidden = hidden.aggregate("d_sum", Aggregate::Sum).aggregate("d_max", Aggregate::Max).declare().unwrap();
     let wide = schema.histogram::<u64>("e_tokens", "Of the registry.", &[1.0]).registry_wide().declare().unwrap();
     let shared = schema.info("f_adapters_info", "The newest of all.", ["running"]).engine_labels([""; 0]);
     let adapters = shared.declare().unwrap();
     schema.info("g_never_set_info", "No sample.", ["x"]).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let engines = ["0", "1"].map(|engine| registry.attach([engine, "m"]).unwrap());
-    for (engine, number) in engines.iter().zip(["16", "\"32\"\n"]) {
-        engine.recorder().unwrap().record(|step| {
+    let mut recorders = engines.each_ref().map(|engine| engine.recorder().unwrap());
+    for (recorder, (number, level)) in recorders.iter_mut().zip([("16", 0.5), ("\"32\"\n", -0.125)]) {
+        recorder.record(|step| {
             step.set_info(config, [number, "['0', 'a\\b']"], 1.0);
             step.set_info(adapters, [number], 1_700_000_000.5);
             step.inc(steps);
-            step.set(hidden, 0.5);
+            step.set(hidden, level);
         });
     }
     registry.recorder().unwrap().record(|step| {
@@ -137,7 +139,8 @@ fn families_of_the_registry_infos_and_hidden_ones() {
     let samples = assert_golden("scopes.prom", &registry);
     assert_eq!(sample(&samples, "b_rejections_total", &[("model_name", "m"), ("reason", "requests")]), 3.0);
     assert_eq!(sample(&samples, "f_adapters_info", &[("running", "\"32\"\n")]), 1_700_000_000.5);
-    assert_eq!(samples.len(), 2 + 2 + 2 + 4 + 1 + 2 * 3 + 3);
+    assert_eq!(sample(&samples, "d_sum", &[]), 0.375);
+    assert_eq!(samples.len(), 2 + 2 + 2 + 2 + 4 + 1 + 2 * 3 + 3);
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod sources;
 use std::hint::black_box;
 
 use tachometer::{
-    Counter, Gauge, Histogram, Info, OpenFamily, Recorder, Registry, Schema, Snapshot, TextRenderer,
+    Aggregate, Counter, Gauge, Histogram, Info, OpenFamily, Recorder, Registry, Schema, Snapshot, TextRenderer,
     vllm::{
         self, AdmissionRejection, CacheConfig, CacheStats, ConnectorCacheStats, Eviction, FinishReason,
         FinishedRequest, IterationStats, LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer,
@@ -67,8 +67,8 @@ fn schema() -> (Schema, Handles) {
     let handles = Handles {
         count: schema.counter("count", "").declare().unwrap(),
         amount: schema.counter("amount", "").declare().unwrap(),
-        level: schema.gauge("level", "").declare().unwrap(),
-        ratio: schema.gauge("ratio", "").declare().unwrap(),
+        level: schema.gauge("level", "").aggregate("level_sum", Aggregate::Sum).declare().unwrap(),
+        ratio: schema.gauge("ratio", "").aggregate("ratio_max", Aggregate::Max).declare().unwrap(),
         seconds: schema.histogram("seconds", "", &[0.1, 1.0]).declare().unwrap(),
         tokens: schema.histogram("tokens", "", &[1.0, 10.0]).declare().unwrap(),
         adapters: schema.info("adapters", "", ["running", "waiting"]).engine_labels(["model_name"]).declare().unwrap(),

@@ -4,7 +4,7 @@ mod common;
 
 use std::{sync::Barrier, thread};
 
-use tachometer::{Counter, Engine, Gauge, Histogram, OpenFamily, Registry, Schema, SchemaError, Snapshot};
+use tachometer::{Aggregate, Counter, Engine, Gauge, Histogram, OpenFamily, Registry, Schema, SchemaError, Snapshot};
 
 /// An engine, and a counter by tenant with room for two of them.
 struct Rig {
@@ -273,6 +273,8 @@ fn what_is_wrong_is_refused_when_it_is_declared() {
     assert_eq!(twice, SchemaError::DuplicateLabel { owner: "family \"twice\"".into(), label: "x".into() });
     let again = schema.gauge::<i64>("long", "").open_labels(["x"], 0).declare().unwrap_err();
     assert_eq!(again, SchemaError::DuplicateFamily { family: "long".into() });
+    let sum = schema.gauge::<i64>("sum", "").aggregate("sum_all", Aggregate::Sum).open_labels(["x"], 0).declare();
+    assert_eq!(sum.unwrap_err(), SchemaError::AggregateOfOpenLabels { family: "sum".into() });
     let le = schema.histogram::<u64>("le", "", &[1.0]).open_labels(["le"], 0).declare().unwrap_err();
     assert_eq!(le, SchemaError::ReservedLabelName { owner: "family \"le\"".into(), label: "le".into() });
 

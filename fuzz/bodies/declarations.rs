@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openmetrics_parser::{PrometheusType, prometheus::parse_prometheus};
-use tachometer::{AttachError, Engine, Registry, Schema, SchemaError};
+use openmetrics_parser::{MetricsExposition, PrometheusType, PrometheusValue, prometheus::parse_prometheus};
+use tachometer::{Aggregate, AttachError, Engine, Registry, Schema, SchemaError};
 
 use crate::model::{
     bytes::Bytes,
@@ -50,6 +50,7 @@ fn engines(bytes: &mut Bytes<'_>, registry: &Registry, labels: &[String]) -> Vec
 }
 
 type LabelSet = BTreeMap<String, String>;
+type Page = MetricsExposition<PrometheusType, PrometheusValue>;
 
 /// Fails unless the page has these families (and the three about the recorders) with their help, type and label sets.
 fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
@@ -60,29 +61,43 @@ fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
         return;
     }
     let parsed = parse_prometheus(&page).unwrap_or_else(|error| panic!("{error}, in\n{page}"));
-    assert_eq!(parsed.families.len(), families.len() + 3, "families of\n{page}");
+    let expected: usize = families.iter().map(|family| names(family).len()).sum();
+    assert_eq!(parsed.families.len(), expected + 3, "families of\n{page}");
     for family in families {
         let suffix = if family.kind.is_counter() { "_total" } else { "" };
         let name = format!("{}{suffix}", family.name);
-        let read = parsed.families.get(&name).unwrap_or_else(|| panic!("{name} isn't in\n{page}"));
-        assert_eq!(read.help, family.help, "help of {name}");
         let kind = match family.kind {
             Kind::CounterU64 | Kind::CounterF64 => PrometheusType::Counter,
             Kind::GaugeI64 | Kind::GaugeF64 => PrometheusType::Gauge,
             Kind::HistogramU64 | Kind::HistogramF64 => PrometheusType::Histogram,
         };
-        assert_eq!(read.family_type, kind, "type of {name}");
         let with = |engine: &LabelSet, own: Vec<(String, String)>| engine.clone().into_iter().chain(own).collect();
         let series = engines.iter().flat_map(|engine| family.series().into_iter().map(|own| with(engine, own)));
-        let pairs = |labels: openmetrics_parser::LabelSet<'_>| -> LabelSet {
-            labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
-        };
-        let seen: Vec<LabelSet> = read.iter_samples().map(|sample| pairs(sample.get_labelset().unwrap())).collect();
-        let (mut seen, mut series) = (seen, series.collect::<Vec<LabelSet>>());
-        seen.sort();
-        series.sort();
-        assert_eq!(seen, series, "series of {name} in\n{page}");
+        check_family(&parsed, &name, &family.help, kind, series.collect());
+        for (name, aggregate) in &family.aggregates {
+            let (of, without_engines) = match aggregate {
+                Aggregate::Max => ("Maximum", false),
+                _ => ("Sum", true),
+            };
+            let series = family.series().into_iter().map(LabelSet::from_iter);
+            let series = series.filter(|_| without_engines || !engines.is_empty()).collect();
+            let help = format!("{of} over engines: {}", family.help);
+            check_family(&parsed, name, &help, PrometheusType::Gauge, series);
+        }
     }
+}
+
+fn check_family(page: &Page, name: &str, help: &str, kind: PrometheusType, mut series: Vec<LabelSet>) {
+    let read = page.families.get(name).unwrap_or_else(|| panic!("{name} isn't in\n{page:?}"));
+    assert_eq!(read.help, help, "help of {name}");
+    assert_eq!(read.family_type, kind, "type of {name}");
+    let pairs = |labels: openmetrics_parser::LabelSet<'_>| -> LabelSet {
+        labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let mut seen: Vec<LabelSet> = read.iter_samples().map(|sample| pairs(sample.get_labelset().unwrap())).collect();
+    seen.sort();
+    series.sort();
+    assert_eq!(seen, series, "series of {name} in\n{page:?}");
 }
 
 /// This parser takes the suffix of a histogram's sample off as often as it stands there, so that it loses a part of a name
@@ -106,18 +121,19 @@ fn check(broken: &BTreeSet<&'static str>, result: Result<(), SchemaError>) -> bo
 fn broken_by_family(family: &Family, earlier: &[Family], max_samples: usize) -> BTreeSet<&'static str> {
     let name = &family.name;
     let exposed = exposed(family);
-    let samples: usize = earlier.iter().chain([family]).map(samples).sum();
+    let (names, taken) = (names(family), earlier.iter().flat_map(self::names).collect::<Vec<_>>());
+    let total = |samples: fn(&Family) -> usize| earlier.iter().chain([family]).map(samples).sum::<usize>();
     let unit_is_suffix = |unit: &String| !unit.is_empty() && name.ends_with(&format!("_{unit}"));
     let rules = [
-        ("InvalidFamilyName", !is_name(name, true)),
-        ("ReservedFamilyName", name.starts_with("__") || name.starts_with("tachometer_")),
+        ("InvalidFamilyName", names.iter().any(|name| !is_name(name, true))),
+        ("ReservedFamilyName", names.iter().any(|name| name.starts_with("__") || name.starts_with("tachometer_"))),
         ("CounterSuffix", family.kind.is_counter() && name.ends_with("_total")),
-        ("DuplicateFamily", earlier.iter().any(|other| other.name == *name)),
+        ("DuplicateFamily", any_twice(&names) || names.iter().any(|name| taken.contains(name))),
         ("ExposedNameClash", earlier.iter().flat_map(self::exposed).any(|other| exposed.contains(&other))),
         ("UnitNotSuffix", family.unit.as_ref().is_some_and(|unit| !unit_is_suffix(unit))),
         ("LabelWithoutValues", family.labels.iter().any(|label| label.values.is_empty())),
         ("DuplicateLabelValue", family.labels.iter().any(|label| any_twice(&label.values))),
-        ("TooManySamples", samples > max_samples),
+        ("TooManySamples", total(samples) > max_samples || total(samples_of_all_engines) > max_samples),
     ];
     let labels: Vec<String> = family.labels.iter().map(|label| label.name.clone()).collect();
     rules.into_iter().chain(label_rules(&labels)).filter(|(_, broken)| *broken).map(|(rule, _)| rule).collect()
@@ -156,17 +172,27 @@ fn exposed(family: &Family) -> Vec<String> {
         Kind::GaugeI64 | Kind::GaugeF64 => &[""],
         Kind::HistogramU64 | Kind::HistogramF64 => &["", "_bucket", "_sum", "_count", "_created"],
     };
-    suffixes.iter().map(|suffix| format!("{}{suffix}", family.name)).collect()
+    let own = suffixes.iter().map(|suffix| format!("{}{suffix}", family.name));
+    own.chain(family.aggregates.iter().map(|(name, _)| name.clone())).collect()
+}
+
+/// Its own, and its aggregates'.
+fn names(family: &Family) -> Vec<String> {
+    [&family.name].into_iter().chain(family.aggregates.iter().map(|(name, _)| name)).cloned().collect()
 }
 
 /// Lines of a page: of a histogram one a bound, then `+Inf`, sum and count.
 fn samples(family: &Family) -> usize {
-    let series: usize = family.labels.iter().map(|label| label.values.len()).product();
-    series * if family.kind.is_histogram() { family.bounds.len() + 3 } else { 1 }
+    family.series().len() * if family.kind.is_histogram() { family.bounds.len() + 3 } else { 1 }
+}
+
+/// Lines of its aggregates.
+fn samples_of_all_engines(family: &Family) -> usize {
+    family.series().len() * family.aggregates.len()
 }
 
 fn family(bytes: &mut Bytes<'_>) -> Family {
-    let kind = *bytes.choose(&Kind::ALL);
+    let (kind, aggregates) = Kind::decode(bytes);
     let label = |bytes: &mut Bytes<'_>| {
         let name = name(bytes);
         Label { name, values: (0..*bytes.choose(&[1, 2, 3, 0])).map(|_| text(bytes)).collect() }
@@ -178,6 +204,11 @@ fn family(bytes: &mut Bytes<'_>) -> Family {
         help: text(bytes),
         labels: (0..bytes.below(3)).map(|_| label(bytes)).collect(),
         bounds: if kind.is_histogram() { vec![-1.0, 0.5, 1e9][bytes.below(3)..].to_vec() } else { Vec::new() },
+        aggregates: [Aggregate::Sum, Aggregate::Max]
+            .into_iter()
+            .take(aggregates)
+            .map(|how| (name(bytes), how))
+            .collect(),
     }
 }
 

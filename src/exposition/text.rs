@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 
-use super::number;
+use super::{aggregate::aggregate, number};
 use crate::{
     escape,
     info::InfoReading,
     schema::{
         Schema,
+        aggregate::Aggregate,
         family::{Family, Kind, Number, Place, Samples},
         layout::{HistogramIndex, InfoIndex, Layout, OpenIndex, Scope},
     },
@@ -75,6 +76,8 @@ enum SamplesText {
     Open(Scope, OpenIndex, SeriesText),
     /// The name; a sample has its labels as text.
     Info(Span, InfoIndex),
+    /// Each line, and the word that it sums up of all engines.
+    Aggregate(Aggregate, Vec<(LineText, usize)>),
 }
 
 /// A series' lines.
@@ -136,6 +139,7 @@ impl TextRenderer {
                     }
                 }
                 SamplesText::Info(name, info) => self.infos(name, snapshot.newest(*info), page),
+                SamplesText::Aggregate(how, lines) => self.aggregates(*how, family.number, lines, snapshot, page),
             }
         }
     }
@@ -146,6 +150,22 @@ impl TextRenderer {
             page.extend_from_slice(reading.sample.text());
             number::write_f64(reading.value, page);
             page.push(b'\n');
+        }
+    }
+
+    fn aggregates(
+        &self,
+        how: Aggregate,
+        number: Number,
+        lines: &[(LineText, usize)],
+        snapshot: &Snapshot,
+        page: &mut Vec<u8>,
+    ) {
+        for (line, word) in lines {
+            let words = snapshot.engines().map(|engine| engine.words()[*word]);
+            if let Some(word) = aggregate(how, number, words) {
+                self.line(line, b"", number, word, page);
+            }
         }
     }
 
@@ -219,6 +239,13 @@ impl TextRenderer {
                 SamplesText::Open(family.scope, *index, series)
             }
             Samples::Info(info) => SamplesText::Info(self.add(|text| text.extend_from_slice(name.as_bytes())), *info),
+            Samples::Aggregate(aggregate, words) => {
+                let line = |(index, word): (usize, &u16)| {
+                    let own = family.labels(index);
+                    (Lines { renderer: self, before: false, own }.line(name, None), usize::from(*word))
+                };
+                SamplesText::Aggregate(*aggregate, words.iter().enumerate().map(line).collect())
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::{
     SchemaBuilder,
+    aggregate::AggregateParts,
     bounds::Bounds,
     error::SchemaError,
     family::{Dimension, Kind, Number},
@@ -20,7 +21,7 @@ use super::{
 #[derive(Debug)]
 pub struct Declaration<'b, H, S = One> {
     builder: &'b mut SchemaBuilder,
-    parts: Parts,
+    pub(super) parts: Parts,
     shape: PhantomData<fn() -> (H, S)>,
 }
 
@@ -35,6 +36,8 @@ pub(super) struct Parts {
     pub(super) hidden: bool,
     pub(super) unit: Option<String>,
     pub(super) dimensions: Vec<Dimension>,
+    /// Only gauges have some.
+    pub(super) aggregates: Vec<AggregateParts>,
     /// Upper bounds; empty for counters and gauges.
     pub(super) bounds: Vec<f64>,
 }
@@ -68,6 +71,7 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
             hidden: false,
             unit: None,
             dimensions: Vec::new(),
+            aggregates: Vec::new(),
             bounds: bounds.to_owned(),
         };
         Self { builder, parts, shape: PhantomData }

@@ -86,6 +86,16 @@ pub enum SchemaError {
         /// The value.
         value: String,
     },
+    /// An aggregate over engines of a family that is the registry's.
+    AggregateOfRegistry {
+        /// The gauge.
+        family: String,
+    },
+    /// Aggregates over engines of a gauge with open labels.
+    AggregateOfOpenLabels {
+        /// The gauge.
+        family: String,
+    },
     /// A histogram without upper bounds.
     NoBounds {
         /// The family.
@@ -176,6 +186,18 @@ impl fmt::Display for SchemaError {
             }
             DuplicateLabelValue { family, label, value } => {
                 write!(f, "label {label:?} of family {family:?} lists value {value:?} twice: drop one")
+            }
+            AggregateOfRegistry { family } => {
+                write!(
+                    f,
+                    "gauge {family:?} is the registry's, so no engines have it: drop its aggregates, or registry_wide"
+                )
+            }
+            AggregateOfOpenLabels { family } => {
+                write!(
+                    f,
+                    "gauge {family:?} has open labels, which each engine has values of its own for: drop its aggregates"
+                )
             }
             NoBounds { family } => write!(f, "histogram {family:?} has no upper bounds: give at least one"),
             BoundNotFinite { family, index, bound } => write!(

@@ -1,6 +1,9 @@
 //! A family as declared: what exposition prints about it, and where its series live.
 
-use super::layout::{Aside, HistogramIndex, InfoIndex, OpenIndex, Scope};
+use super::{
+    aggregate::Aggregate,
+    layout::{Aside, HistogramIndex, InfoIndex, OpenIndex, Scope},
+};
 
 /// What a family is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub(crate) enum Samples {
     /// One a set of label values that was looked up.
     Open(OpenIndex),
     Info(InfoIndex),
+    /// Of engines' gauges, by their words: one a combination of label values.
+    Aggregate(Aggregate, Vec<u16>),
 }
 
 /// A label with its closed list of values.

@@ -43,8 +43,8 @@ impl SchemaBuilder {
         self
     }
 
-    /// Limits how many samples (lines of a page) an engine has, and likewise the registry of its own, beside the three of the
-    /// crate's own each. 20,000 unless set.
+    /// Limits how many samples (lines of a page) an engine has, and likewise the registry of its own
+    /// ([aggregates](crate::Declaration::aggregate) among them), beside the three of the crate's own each. 20,000 unless set.
     #[must_use]
     pub fn max_samples(mut self, limit: usize) -> Self {
         self.limits.max_samples = limit;

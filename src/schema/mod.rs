@@ -3,6 +3,7 @@
 //! A [`SchemaBuilder`] checks each family as it is declared and returns typed handles; [`SchemaBuilder::build`] lays out
 //! the slab. There is one validator (this module), and all outputs rely on it.
 
+pub(crate) mod aggregate;
 pub(crate) mod bounds;
 pub(crate) mod declaration;
 mod error;
@@ -203,6 +204,7 @@ impl SchemaBuilder {
         let (words, samples) = parts.size_of_series();
         let samples = series.saturating_mul(samples);
         self.check_size(&parts.name, parts.scope, series.saturating_mul(words), samples)?;
+        self.check_aggregates(&parts, series)?;
         self.claim_names(&parts.name, parts.kind)?;
         self.drafts[parts.scope as usize].samples += samples;
         Ok(self.push(parts, bounds, series))
@@ -235,7 +237,7 @@ impl SchemaBuilder {
         match family.samples {
             Samples::Series(_) => family.dimensions.iter().map(|dimension| &dimension.name).collect(),
             Samples::Open(index) => self.drafts[family.scope as usize].open[index.0 as usize].labels.iter().collect(),
-            Samples::Info(_) => Vec::new(), // checked when it is laid out
+            Samples::Info(_) | Samples::Aggregate(..) => Vec::new(), // checked elsewhere, or without engine labels
         }
     }
 
@@ -252,25 +254,30 @@ impl SchemaBuilder {
         Ok(())
     }
 
-    /// Reserves all names that the family exposes.
-    fn claim_names(&mut self, family: &str, kind: Kind) -> Result<(), SchemaError> {
+    /// Whether all names that the family would expose are free.
+    fn check_names(&self, family: &str, kind: Kind) -> Result<(), SchemaError> {
         if self.families.iter().any(|other| other.name == family) {
             return Err(SchemaError::DuplicateFamily { family: family.to_owned() });
         }
-        let exposed = name::exposed_suffixes(kind).iter().map(|suffix| format!("{family}{suffix}"));
-        for name in exposed.clone() {
+        for name in name::exposed(family, kind) {
             if let Some(&other) = self.exposed.get(&name) {
                 let other = self.families[other].name.clone();
                 return Err(SchemaError::ExposedNameClash { family: family.to_owned(), other, exposed: name });
             }
         }
-        self.exposed.extend(exposed.map(|name| (name, self.families.len())));
+        Ok(())
+    }
+
+    /// Reserves all names that the family exposes.
+    fn claim_names(&mut self, family: &str, kind: Kind) -> Result<(), SchemaError> {
+        self.check_names(family, kind)?;
+        self.exposed.extend(name::exposed(family, kind).map(|name| (name, self.families.len())));
         Ok(())
     }
 
     /// Adds a checked family of `series` series and makes room for it.
     fn push(&mut self, parts: Parts, bounds: Option<Bounds>, series: usize) -> usize {
-        let Parts { name, help, kind, number, scope, hidden, dimensions, .. } = parts;
+        let Parts { name, help, kind, number, scope, hidden, dimensions, aggregates, .. } = parts;
         let draft = &mut self.drafts[scope as usize];
         let first = if bounds.is_some() { draft.histograms.len() } else { draft.scalars.len() };
         let place = |at: usize| match bounds {
@@ -283,6 +290,7 @@ impl SchemaBuilder {
             None => draft.scalars.extend(iter::repeat_n(Scalar { number, is_gauge: kind == Kind::Gauge }, series)),
         }
         self.families.push(Family { name, help, kind, number, scope, hidden, dimensions, samples });
+        self.push_aggregates(aggregates, first..first + series);
         first
     }
 

@@ -38,11 +38,12 @@ fn is_name(name: &str, extra: impl Fn(char) -> bool) -> bool {
     name.starts_with(|c: char| legal(c) && !c.is_ascii_digit()) && name.chars().all(legal)
 }
 
-/// The suffixes that a kind's exposed names have, in text or in OpenMetrics; the bare name is the family's in OpenMetrics.
-pub(super) const fn exposed_suffixes(kind: Kind) -> &'static [&'static str] {
-    match kind {
+/// All names that a family exposes, in text or in OpenMetrics; the bare name is the family's in OpenMetrics.
+pub(super) fn exposed(family: &str, kind: Kind) -> impl Iterator<Item = String> + '_ {
+    let suffixes: &[&str] = match kind {
         Kind::Counter => &["", "_total", "_created"],
         Kind::Gauge => &[""],
         Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
-    }
+    };
+    suffixes.iter().map(move |suffix| format!("{family}{suffix}"))
 }

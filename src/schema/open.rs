@@ -92,6 +92,9 @@ impl SchemaBuilder {
     fn add_open(&mut self, parts: Parts, labels: Box<[String]>, capacity: usize) -> Result<OpenIndex, SchemaError> {
         name::check_family(&parts.name, parts.kind)?;
         check_unit(&parts)?;
+        if !parts.aggregates.is_empty() {
+            return Err(SchemaError::AggregateOfOpenLabels { family: parts.name });
+        }
         check_labels(&owner(&parts.name), labels.iter())?;
         let bounds = parts.checked_bounds()?;
         let (words, samples) = parts.size_of_series();

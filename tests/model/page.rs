@@ -1,8 +1,10 @@
 //! The page that a twin would print, as samples, compared with what a parser that isn't ours reads.
 
+use tachometer::Aggregate;
+
 use super::{
     open,
-    plan::{Family, Plan},
+    plan::{Family, Kind, Plan},
     twin::{Cell, TwinEngine},
 };
 use crate::common;
@@ -24,7 +26,8 @@ enum Number {
 
 /// Fails unless the page has just the samples of these engines.
 pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine]) {
-    let expected: Vec<Sample> = engines.iter().flat_map(|engine| samples(plan, engine)).collect();
+    let mut expected: Vec<Sample> = engines.iter().flat_map(|engine| samples(plan, engine)).collect();
+    expected.extend(aggregates(plan, engines));
     check_integers(page, &expected);
     let mut read = common::parse(page);
     for Sample { name, labels, number, slack } in expected {
@@ -87,6 +90,42 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
         }
     }
     samples
+}
+
+/// What gauges are in all engines together.
+fn aggregates(plan: &Plan, engines: &[&TwinEngine]) -> Vec<Sample> {
+    let totals: Vec<_> = engines.iter().map(|engine| engine.total()).collect();
+    let mut samples = Vec::new();
+    for (index, family) in plan.families.iter().enumerate() {
+        for (name, aggregate) in &family.aggregates {
+            for labels in family.series() {
+                let key = (index, labels.clone());
+                let values: Vec<&Cell> = totals.iter().map(|total| &total[&key]).collect();
+                let number = number_of_all(*aggregate, family.kind == Kind::GaugeI64, &values);
+                let sample = |number| Sample { name: name.clone(), labels, number, slack: 0.0 };
+                samples.extend(number.map(sample));
+            }
+        }
+    }
+    samples
+}
+
+fn number_of_all(aggregate: Aggregate, is_integer: bool, values: &[&Cell]) -> Option<Number> {
+    let integers = values.iter().map(|cell| if let Cell::I64(value) = cell { i128::from(*value) } else { 0 });
+    let floats = values.iter().map(|cell| if let Cell::F64(value) = cell { *value } else { 0.0 });
+    Some(match (aggregate, is_integer) {
+        (Aggregate::Sum, true) => {
+            let sum: i128 = integers.sum();
+            Number::Integer(sum.clamp(i64::MIN.into(), i64::MAX.into()))
+        }
+        (Aggregate::Sum, false) => Number::Float(floats.sum()),
+        (_, true) => Number::Integer(integers.max()?),
+        (_, false) if values.is_empty() => return None,
+        (_, false) => {
+            let numbers = floats.filter(|value| !value.is_nan());
+            Number::Float(numbers.max_by(f64::total_cmp).unwrap_or(f64::NAN))
+        }
+    })
 }
 
 impl Family {

@@ -1,6 +1,6 @@
 //! What gets declared.
 
-use tachometer::{Counter, Declaration, Gauge, Handle, Histogram, SchemaBuilder, SchemaError};
+use tachometer::{Aggregate, Counter, Declaration, Gauge, GaugeValue, Handle, Histogram, SchemaBuilder, SchemaError};
 
 use super::bytes::Bytes;
 
@@ -21,6 +21,8 @@ pub(crate) struct Family {
     pub(crate) labels: Vec<Label>,
     /// Upper bounds; only histograms have them.
     pub(crate) bounds: Vec<f64>,
+    /// Their names; only gauges have them.
+    pub(crate) aggregates: Vec<(String, Aggregate)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +47,13 @@ pub(crate) type LabelSet = Vec<(String, String)>;
 impl Kind {
     pub(crate) const ALL: [Self; 6] =
         [Self::CounterU64, Self::CounterF64, Self::GaugeI64, Self::GaugeF64, Self::HistogramU64, Self::HistogramF64];
+
+    /// A kind, and how many aggregates it has, of one byte.
+    pub(crate) fn decode(bytes: &mut Bytes<'_>) -> (Self, usize) {
+        let (choice, kinds) = (usize::from(bytes.u8()), Self::ALL.len());
+        let kind = Self::ALL[choice % kinds];
+        (kind, if kind.is_gauge() { choice / kinds % 3 } else { 0 })
+    }
 
     pub(crate) fn is_counter(self) -> bool {
         matches!(self, Self::CounterU64 | Self::CounterF64)
@@ -96,14 +105,17 @@ impl Plan {
 
 impl Family {
     fn decode(index: usize, bytes: &mut Bytes<'_>) -> Self {
-        let kind = *bytes.choose(&Kind::ALL);
+        let (kind, choice) = Kind::decode(bytes);
+        let aggregates = [("sum", Aggregate::Sum), ("max", Aggregate::Max)].into_iter().take(choice);
+        let aggregates = aggregates.map(|(suffix, aggregate)| (format!("f{index}_{suffix}"), aggregate)).collect();
         let bounds = if kind.is_histogram() { bounds(bytes.u8(), index) } else { Vec::new() };
         let shape = if bounds.len() > 50 { &[] } else { *bytes.choose(&SHAPES) };
         let labels = shape.iter().enumerate().map(|(k, len)| Label {
             name: format!("label{k}"),
             values: LABEL_VALUES[k..k + len].iter().map(|value| (*value).to_owned()).collect(),
         });
-        Self { name: format!("f{index}"), help: String::new(), unit: None, kind, labels: labels.collect(), bounds }
+        let (name, labels) = (format!("f{index}"), labels.collect());
+        Self { name, help: String::new(), unit: None, kind, labels, bounds, aggregates }
     }
 
     /// All series: the last label varies fastest.
@@ -134,12 +146,16 @@ impl Handles {
         Ok(match family.kind {
             Kind::CounterU64 => Self::CounterU64(declare(builder.counter(name, help), family)?),
             Kind::CounterF64 => Self::CounterF64(declare(builder.counter(name, help), family)?),
-            Kind::GaugeI64 => Self::GaugeI64(declare(builder.gauge(name, help), family)?),
-            Kind::GaugeF64 => Self::GaugeF64(declare(builder.gauge(name, help), family)?),
+            Kind::GaugeI64 => Self::GaugeI64(declare(aggregated(builder.gauge(name, help), family), family)?),
+            Kind::GaugeF64 => Self::GaugeF64(declare(aggregated(builder.gauge(name, help), family), family)?),
             Kind::HistogramU64 => Self::HistogramU64(declare(builder.histogram(name, help, bounds), family)?),
             Kind::HistogramF64 => Self::HistogramF64(declare(builder.histogram(name, help, bounds), family)?),
         })
     }
+}
+
+fn aggregated<'b, T: GaugeValue>(gauge: Declaration<'b, Gauge<T>>, family: &Family) -> Declaration<'b, Gauge<T>> {
+    family.aggregates.iter().fold(gauge, |gauge, (name, aggregate)| gauge.aggregate(name, *aggregate))
 }
 
 /// Handles in nested arrays, or a single one.
