@@ -11,7 +11,8 @@
 //! 3. **Publish**: [`Step::commit`]. Readers see whole steps only; a dropped step leaves no trace (but for infos, which show at once).
 //! 4. **Snapshot**: [`Registry::snapshot`] copies the newest step of each engine into plain numbers, for a router or a log
 //!    line, without ever waiting for a recorder.
-//! 5. **Render**: [`Registry::render`] turns that into Prometheus text, for any HTTP layer.
+//! 5. **Render**: [`Registry::render`] turns that into Prometheus text, for any HTTP layer. What pages tell of themselves and of
+//!    recorders is in [`exposition`].
 //!
 //! [`vllm`] is a ready-made metric set, compatible with vLLM's.
 //!

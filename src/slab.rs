@@ -105,7 +105,7 @@ pub(crate) struct Slab {
 }
 
 /// How a read went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reading {
     /// The step that was read; 0 before the first commit.
     pub(crate) step: u64,

@@ -50,7 +50,7 @@ fn samples_of_an_engine() {
         let _engine = registry.attach(["0"]).unwrap();
         let mut page = Vec::new();
         registry.render(&mut page);
-        String::from_utf8(page).unwrap().lines().filter(|line| !line.starts_with('#')).count()
+        String::from_utf8(page).unwrap().lines().filter(|line| line.contains("engine=\"0\"")).count()
     };
     assert_says(README, &format!("vLLM set ({} samples an engine)", samples(true)));
     assert_eq!(samples(false), 3);
@@ -71,7 +71,7 @@ fn limits_unless_set() {
     let samples = 100 * (0..).take_while(|n| declare(*n).is_ok()).count();
     let error = schema.counter::<u64>("one_more", "").declare().unwrap_err();
     assert_eq!(error, SchemaError::TooManySamples { family: "one_more".into(), limit: samples });
-    assert_says(LIMITS, &format!("of the crate's own each. {} unless set", grouped(samples)));
+    assert_says(LIMITS, &format!("of the crate's own each, and those about pages. {} unless set", grouped(samples)));
 }
 
 #[test]

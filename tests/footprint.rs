@@ -55,14 +55,20 @@ fn shard(declare: impl Fn(&mut SchemaBuilder)) -> usize {
     more / 2
 }
 
-/// Bytes that a snapshot of 16 engines holds, an engine.
+/// Bytes that a snapshot holds for each engine beyond the first 16.
 fn snapshot(declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
     const ENGINES: usize = 16;
     let registry = registry(&["engine"], declare);
-    let _engines: [Engine; ENGINES] = std::array::from_fn(|engine| registry.attach([engine.to_string()]).unwrap());
-    let mut snapshot = Snapshot::new();
-    let ((), bytes) = allocator::held(|| registry.snapshot(&mut snapshot));
-    bytes as usize / ENGINES
+    let attach = |engine: usize| registry.attach([engine.to_string()]).unwrap();
+    let held = || {
+        let mut snapshot = Snapshot::new();
+        let ((), bytes) = allocator::held(|| registry.snapshot(&mut snapshot));
+        bytes as usize
+    };
+    let _engines: [Engine; ENGINES] = std::array::from_fn(attach);
+    let half = held();
+    let _others: [Engine; ENGINES] = std::array::from_fn(|engine| attach(ENGINES + engine));
+    (held() - half) / ENGINES
 }
 
 fn nothing(_: &mut SchemaBuilder) {}

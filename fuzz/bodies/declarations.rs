@@ -52,7 +52,7 @@ fn engines(bytes: &mut Bytes<'_>, registry: &Registry, labels: &[String]) -> Vec
 type LabelSet = BTreeMap<String, String>;
 type Page = MetricsExposition<PrometheusType, PrometheusValue>;
 
-/// Fails unless the page has these families (and the three about the recorders) with their help, type and label sets.
+/// Fails unless the page has these families (and three about the recorders, and three about pages) with their help, type and label sets.
 fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
     let mut page = Vec::new();
     registry.render(&mut page);
@@ -62,7 +62,7 @@ fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
     }
     let parsed = parse_prometheus(&page).unwrap_or_else(|error| panic!("{error}, in\n{page}"));
     let expected: usize = families.iter().map(|family| names(family).len()).sum();
-    assert_eq!(parsed.families.len(), expected + 3, "families of\n{page}");
+    assert_eq!(parsed.families.len(), expected + 3 + 3, "families of\n{page}");
     for family in families {
         let suffix = if family.kind.is_counter() { "_total" } else { "" };
         let name = format!("{}{suffix}", family.name);

@@ -1,4 +1,6 @@
 //! Bytes from a snapshot. Knows nothing of atomics.
+//!
+#![doc = include_str!("../../docs/self-metrics.md")]
 
 mod aggregate;
 pub(crate) mod number;

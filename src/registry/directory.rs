@@ -66,9 +66,14 @@ impl Directory {
 
 /// An engine, or the registry's own part, before anything was recorded.
 pub(super) fn source(schema: &Schema, scope: Scope, values: Vec<String>) -> Source {
-    let text = escape::label_pairs(pairs(schema, &values));
-    let labels = StdArc::new(EngineLabels { values, text });
+    let labels = labels(schema, values);
     Source { parts: vec![part(schema, schema.layout(scope), &labels)], labels, shards: None }
+}
+
+/// Values of an engine's labels, or none.
+pub(super) fn labels(schema: &Schema, values: Vec<String>) -> StdArc<EngineLabels> {
+    let text = escape::label_pairs(pairs(schema, &values));
+    StdArc::new(EngineLabels { values, text })
 }
 
 /// What a further recorder of a source writes.

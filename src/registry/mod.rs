@@ -2,13 +2,17 @@
 
 mod directory;
 mod error;
+mod pages;
 
-use std::{convert::Infallible, fmt, sync::Arc as StdArc};
+use std::{convert::Infallible, fmt, sync::Arc as StdArc, time::Instant};
 
 use crossbeam_utils::atomic::AtomicCell;
 
-use self::directory::{Directory, Owner};
 pub use self::error::{AttachError, TooManyRecorders};
+use self::{
+    directory::{Directory, Owner},
+    pages::Pages,
+};
 use crate::{
     exposition::text::TextRenderer,
     info::InfoWriter,
@@ -50,6 +54,7 @@ struct Shared {
     schema: Schema,
     directory: ArcSwap<Directory>,
     renderer: TextRenderer,
+    pages: Pages,
     /// Taken and put back by a swap each, so nobody waits for a thread that is descheduled in between.
     snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
 }
@@ -59,8 +64,8 @@ impl Registry {
     #[must_use]
     pub fn new(schema: Schema) -> Self {
         let renderer = TextRenderer::new(&schema);
-        let directory = ArcSwap::from_pointee(Directory::new(&schema));
-        Self(StdArc::new(Shared { schema, directory, renderer, snapshots: Default::default() }))
+        let (directory, pages) = (ArcSwap::from_pointee(Directory::new(&schema)), Pages::new(&schema));
+        Self(StdArc::new(Shared { schema, directory, renderer, pages, snapshots: Default::default() }))
     }
 
     /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of the schema's engine labels,
@@ -115,19 +120,24 @@ impl Registry {
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
         let own = (!self.0.schema.layout(Scope::Registry).is_empty()).then_some(&directory.own);
-        snapshot.fill(&self.0.schema, own, directory.engines.iter(), &directory.alike);
+        let (pages, engines) = (&self.0.pages, directory.engines.iter());
+        let failed_tries = snapshot.fill(&self.0.schema, own, &pages.source, engines, &directory.alike);
+        pages.retried(failed_tries);
     }
 
     /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](crate::exposition::text::CONTENT_TYPE)) to `page`, which is never
-    /// cleared: takes a snapshot and renders it.
+    /// cleared: takes a snapshot and renders it. How long that took and how many bytes it gave is on the next page
+    /// ([`exposition`](crate::exposition)).
     ///
     /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, up to 8 threads render at
     /// a time, and each has rendered before (the list of engines keeps a note for each thread that reads it).
     pub fn render(&self, page: &mut Vec<u8>) {
+        let (begun, before) = (Instant::now(), page.len());
         let mut snapshot = self.0.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();
         self.snapshot(&mut snapshot);
         self.0.renderer.render(&snapshot, page);
         self.0.put_back(snapshot);
+        self.0.pages.rendered(begun.elapsed(), page.len() - before);
     }
 }
 

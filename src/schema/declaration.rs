@@ -82,6 +82,17 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
     }
 }
 
+impl<H: Handle> Declaration<'_, H, One> {
+    /// Adds a family of [`Scope::Pages`], whose name is reserved, so that nothing needs checking.
+    pub(super) fn declare_of_pages(mut self) -> H {
+        self.parts.scope = Scope::Pages;
+        let bounds = Some(&self.parts.bounds).filter(|bounds| !bounds.is_empty());
+        let bounds = bounds.map(|bounds| Bounds::new(&self.parts.name, bounds).expect("bounds of our own"));
+        let schema = self.builder.schema_number(Scope::Pages);
+        H::at(schema, self.builder.push(self.parts, bounds, 1) as u16)
+    }
+}
+
 impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     /// Names the unit, which must be the name's suffix already (`_seconds`, `_bytes`): it is checked, never appended.
     pub fn unit(mut self, unit: &str) -> Self {

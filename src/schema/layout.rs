@@ -6,7 +6,7 @@
 //!  | counters and gauges | hist 0 buckets … sum | hist 1 … |   aside (in snapshots) |
 //! ```
 //!
-//! A schema has a layout for each [`Scope`]: one for the slabs of engines, one for the registry's own slab.
+//! A schema has a layout for each [`Scope`]: for the slabs of engines, for the registry's own, and for what is recorded about pages.
 
 use std::sync::Arc;
 
@@ -22,11 +22,13 @@ pub(crate) enum Scope {
     Engine,
     /// The registry's: once a page, without engine labels.
     Registry,
+    /// The pages': once a page, about those before it. Recorded by the registry itself.
+    Pages,
 }
 
 impl Scope {
-    pub(crate) const COUNT: usize = 2;
-    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Engine, Self::Registry];
+    pub(crate) const COUNT: usize = 3;
+    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Engine, Self::Registry, Self::Pages];
 }
 
 /// What is counted at once, outside of steps, since it tells about steps that were never published.

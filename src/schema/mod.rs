@@ -14,6 +14,7 @@ pub(crate) mod layout;
 pub(crate) mod limits;
 mod name;
 pub(crate) mod open;
+pub(crate) mod pages;
 pub(crate) mod shape;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -29,6 +30,7 @@ use self::{
     info::{InfoDeclaration, InfoParts},
     layout::{Aside, Draft, HistogramIndex, InfoIndex, Layout, MAX_WORDS, Scalar, Scope},
     limits::Limits,
+    pages::PageFamilies,
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 
@@ -44,6 +46,7 @@ struct Parsed {
     families: Vec<Family>,
     /// One a scope.
     layouts: [Arc<Layout>; Scope::COUNT],
+    page_families: PageFamilies,
     limits: Limits,
 }
 
@@ -51,7 +54,7 @@ impl Schema {
     /// An empty schema to declare families into.
     ///
     /// # Panics
-    /// After 2³¹ − 1 schemas in one process.
+    /// After 1,431,655,765 schemas in one process.
     pub fn builder() -> SchemaBuilder {
         SchemaBuilder {
             drafts: Scope::ALL.map(|_| Draft::new(unique_id())),
@@ -74,6 +77,10 @@ impl Schema {
 
     pub(crate) fn layout(&self, scope: Scope) -> &Arc<Layout> {
         &self.0.layouts[scope as usize]
+    }
+
+    pub(crate) fn page_families(&self) -> &PageFamilies {
+        &self.0.page_families
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -183,9 +190,11 @@ impl SchemaBuilder {
         }
         let infos = self.infos.drain(..).map(|info| info.layout(&engine_labels)).collect::<Result<_, _>>()?;
         self.declare_own_families();
-        let [engine, registry] = self.drafts;
-        let layouts = [engine.layout(infos), registry.layout(Vec::new())].map(Arc::new);
-        Ok(Schema(Arc::new(Parsed { engine_labels, families: self.families, layouts, limits: self.limits })))
+        let page_families = PageFamilies::declare(&mut self);
+        let [engine, registry, pages] = self.drafts;
+        let layouts = [engine.layout(infos), registry.layout(Vec::new()), pages.layout(Vec::new())].map(Arc::new);
+        let (families, limits) = (self.families, self.limits);
+        Ok(Schema(Arc::new(Parsed { engine_labels, families, layouts, page_families, limits })))
     }
 
     /// The number that handles of a scope carry.

@@ -115,7 +115,7 @@ fn families_of_the_registry_have_words_and_labels_of_their_own() {
     assert_eq!(full, SchemaError::TooManySamples { family: "c".into(), limit: 1 });
     builder.gauge::<f64>("d", "").hidden().declare().unwrap();
     let schema = builder.build().unwrap();
-    let [engine, registry] = Scope::ALL.map(|scope| schema.layout(scope));
+    let [engine, registry, _] = Scope::ALL.map(|scope| schema.layout(scope));
     assert_eq!((engine.words, registry.words), (2, 1));
     assert_eq!((wide[0].schema, wide[0].word), (registry.schema, 0));
     assert_ne!(engine.schema, registry.schema);

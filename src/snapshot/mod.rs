@@ -5,7 +5,7 @@ mod info;
 mod open;
 mod source;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, iter, sync::Arc};
 
 use self::open::OpenReading;
 pub(crate) use self::source::{EngineLabels, Part, Source};
@@ -46,7 +46,7 @@ use crate::{
 #[derive(Default)]
 pub struct Snapshot {
     schema: Option<Schema>,
-    /// One set of rows a scope: a row an engine, and the registry's.
+    /// One set of rows a scope: a row an engine, the registry's, and that of its pages.
     rows: [Rows; Scope::COUNT],
     /// For each info, which engines' samples a page shows.
     newest: Vec<Vec<Option<EngineValue>>>,
@@ -75,11 +75,12 @@ struct Head {
 }
 
 impl Rows {
-    /// Forgets what it held and takes over `sources`.
+    /// Forgets what it held and takes over `sources`. Returns how many tries failed.
     ///
     /// What it shares already it keeps: reference counts are written by no warm snapshot, as they may lie on a cache line
     /// that recorders read. (But for infos of an engine that has several recorders.)
-    fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = &'e Arc<Source>>) {
+    fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = &'e Arc<Source>>) -> u64 {
+        let mut failed_tries = 0;
         self.heads.truncate(sources.len());
         self.words.resize(sources.len() * layout.row_len(), 0);
         self.infos.resize_with(sources.len() * layout.infos.len(), || None);
@@ -87,6 +88,7 @@ impl Rows {
         let rows = self.words.chunks_exact_mut(layout.row_len());
         for (index, (source, row)) in sources.zip(rows).enumerate() {
             let reading = source.read(layout, row, &mut self.spare);
+            failed_tries += u64::from(reading.failed_tries);
             let fresh = || Head { labels: Arc::clone(&source.labels), reading, infos: None };
             match self.heads.get_mut(index) {
                 Some(head) if Arc::ptr_eq(&head.labels, &source.labels) => head.reading = reading,
@@ -98,6 +100,7 @@ impl Rows {
             let open = layout.open.len();
             source.read_open(&mut self.open[index * open..][..open]);
         }
+        failed_tries
     }
 }
 
@@ -152,14 +155,16 @@ impl Snapshot {
         engines.filter_map(move |(engine, _)| self.view(Scope::Engine, *engine as usize).info_at(info))
     }
 
-    /// Forgets what it held and takes over the registry's own row and those of the engines.
+    /// Forgets what it held and takes over the registry's own rows, which tell of its families and of its pages, and those of the
+    /// engines. Returns how many tries failed.
     pub(crate) fn fill<'e>(
         &mut self,
         schema: &Schema,
         registry: Option<&'e Arc<Source>>,
+        pages: &'e Arc<Source>,
         engines: impl ExactSizeIterator<Item = &'e Arc<Source>>,
         alike: &Alike,
-    ) {
+    ) -> u64 {
         if self
             .schema
             .as_ref()
@@ -167,15 +172,17 @@ impl Snapshot {
         {
             self.schema = Some(schema.clone());
         }
-        let [engine_rows, registry_rows] = &mut self.rows;
-        engine_rows.fill(schema.layout(Scope::Engine), engines);
-        registry_rows.fill(schema.layout(Scope::Registry), registry.into_iter());
+        let [engine_rows, registry_rows, page_rows] = &mut self.rows;
+        let failed_tries = engine_rows.fill(schema.layout(Scope::Engine), engines)
+            + registry_rows.fill(schema.layout(Scope::Registry), registry.into_iter())
+            + page_rows.fill(schema.layout(Scope::Pages), iter::once(pages));
         let infos = schema.layout(Scope::Engine).infos.len();
         self.newest.resize_with(infos, Vec::new);
         for (info, newest) in self.newest.iter_mut().enumerate() {
             let readings = engine_rows.infos.iter().skip(info).step_by(infos);
             alike.newest(info, readings.map(|reading| reading.as_ref().map(|reading| reading.value)), newest);
         }
+        failed_tries
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Part {
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) labels: StdArc<EngineLabels>,
-    /// At least one.
+    /// At least one, but for what is recorded about pages.
     pub(crate) parts: Vec<Part>,
     /// From the first shared recorder on.
     pub(crate) shards: Option<StdArc<Shards>>,
@@ -39,9 +39,15 @@ pub(crate) struct Source {
 impl Source {
     /// Overwrites `row` with the sum of all words. `spare` is a row to work in.
     pub(super) fn read(&self, layout: &Layout, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
-        let (first, others) = self.parts.split_first().expect("an engine has a slab");
-        let mut reading = first.read(layout, row);
-        for part in others {
+        let mut parts = self.parts.iter();
+        let mut reading = match parts.next() {
+            Some(first) => first.read(layout, row),
+            None => {
+                row.fill(0);
+                Reading::default()
+            }
+        };
+        for part in parts {
             spare.resize(layout.row_len(), 0);
             let Reading { step, failed_tries } = part.read(layout, spare);
             layout.add(row, |word| spare[word]);
@@ -63,7 +69,7 @@ impl Source {
     /// Overwrites `readings` with the newest sample of each info: of several recorders' the greatest value, the last of equal ones. Returns
     /// their version, by which the next time knows what has changed, if there is one recorder.
     pub(super) fn read_infos(&self, readings: &mut [Option<InfoReading>], known: Option<u64>) -> Option<u64> {
-        let (first, others) = self.parts.split_first().expect("an engine has a slab");
+        let (first, others) = self.parts.split_first()?;
         let version = first.infos.read(readings, known);
         others.iter().for_each(|part| part.infos.read_newer(readings));
         others.is_empty().then_some(version)

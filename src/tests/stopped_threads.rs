@@ -165,6 +165,31 @@ fn a_reader_that_is_overtaken_at_each_try_is_served_at_rest() {
     }
 }
 
+/// The next page tells how many tries failed, whoever took the snapshot.
+#[test]
+fn failed_tries_are_counted() {
+    let mut schema = Schema::builder();
+    let count = schema.counter::<u64>("count", "").declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let (mut recorder, mut overtakings) = (engine.recorder().unwrap(), 0);
+    at_each_place(move |place| {
+        if place == Place::Copied && overtakings < 8 {
+            overtakings += 1;
+            (0..2).for_each(|_| recorder.inc(count));
+        }
+    });
+    let (mut snapshot, mut failed_tries) = (Snapshot::new(), 0);
+    for _ in 0..10 {
+        registry.snapshot(&mut snapshot);
+        failed_tries += snapshot.engines().next().unwrap().failed_tries();
+    }
+    let mut page = Vec::new();
+    registry.render(&mut page);
+    let line = format!("\ntachometer_snapshot_retries_total {failed_tries}\n");
+    assert!(failed_tries > 0 && String::from_utf8(page).unwrap().contains(&line), "{failed_tries}");
+}
+
 /// What is refreshed between two tries will do, even if it is older than what the last try saw.
 #[test]
 fn a_read_takes_from_rest_what_is_not_older_than_its_beginning() {

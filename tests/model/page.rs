@@ -24,10 +24,18 @@ enum Number {
     Float(f64),
 }
 
-/// Fails unless the page has just the samples of these engines.
-pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine]) {
+/// Fails unless the page has just the samples of these engines, and tells of the pages before it: how many, and of how many bytes.
+pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine], pages: usize, bytes: usize) {
+    let page = without_seconds(page, pages);
+    let page = page.as_str();
     let mut expected: Vec<Sample> = engines.iter().flat_map(|engine| samples(plan, engine)).collect();
     expected.extend(aggregates(plan, engines));
+    expected.extend([("rendered_bytes", bytes), ("snapshot_retries", 0)].map(|(name, count)| Sample {
+        name: format!("tachometer_{name}_total"),
+        labels: Vec::new(),
+        number: Number::Integer(count as i128),
+        slack: 0.0,
+    }));
     check_integers(page, &expected);
     let mut read = common::parse(page);
     for Sample { name, labels, number, slack } in expected {
@@ -43,6 +51,14 @@ pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine]) {
         assert!(same, "{key:?} is {seen}, not {number}, in\n{page}");
     }
     assert!(read.is_empty(), "{read:?} doesn't belong in\n{page}");
+}
+
+/// The page without how long pages took, which nobody knows; but their number must be there.
+fn without_seconds(page: &str, pages: usize) -> String {
+    let (seconds, others): (Vec<&str>, Vec<&str>) =
+        page.split_inclusive('\n').partition(|line| line.contains("tachometer_render_seconds"));
+    assert!(seconds.contains(&format!("tachometer_render_seconds_count {pages}\n").as_str()), "{pages} pages: {page}");
+    others.concat()
 }
 
 /// Compares integers by their digits: the parser reads those beyond an `i64` as floats.

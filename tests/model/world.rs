@@ -45,8 +45,10 @@ struct World<'p> {
     snapshot: Snapshot,
     /// All engines that ever attached.
     slots: Vec<Slot>,
-    /// Lines of pages compared so far.
+    /// Lines, bytes and number of the pages compared so far.
     lines: usize,
+    bytes: usize,
+    pages: usize,
 }
 
 struct Slot {
@@ -87,7 +89,8 @@ impl<'p> World<'p> {
         let handles = handles.collect::<Result<_, _>>().expect("a valid plan");
         let open = open::declare(&mut builder);
         let registry = Registry::new(builder.build().expect("a valid plan"));
-        Self { plan, registry, handles, open, snapshot: Snapshot::new(), slots: Vec::new(), lines: 0 }
+        let (snapshot, slots) = (Snapshot::new(), Vec::new());
+        Self { plan, registry, handles, open, snapshot, slots, lines: 0, bytes: 0, pages: 0 }
     }
 
     /// Everything but what is recorded.
@@ -254,8 +257,10 @@ impl<'p> World<'p> {
         let mut page = Vec::new();
         self.registry.render(&mut page);
         let page = String::from_utf8(page).expect("UTF-8");
+        page::check(&page, self.plan, &self.attached(), self.pages, self.bytes);
         self.lines += page.lines().count();
-        page::check(&page, self.plan, &self.attached());
+        self.bytes += page.len();
+        self.pages += 1;
     }
 }
 

@@ -1,0 +1,151 @@
+//! What a page tells of itself, and where that is documented.
+
+mod common;
+
+use std::{collections::BTreeMap, thread, time::Instant};
+
+use tachometer::{Registry, Schema, Snapshot, TextRenderer};
+
+const TABLE: &str = include_str!("../docs/self-metrics.md");
+
+fn page(registry: &Registry) -> String {
+    let mut page = Vec::new();
+    registry.render(&mut page);
+    String::from_utf8(page).unwrap()
+}
+
+/// The crate's own samples without labels, but for buckets.
+fn own(page: &str) -> BTreeMap<String, f64> {
+    let samples = common::parse(page).into_iter();
+    samples
+        .filter(|((name, labels), _)| name.starts_with("tachometer_") && labels.is_empty())
+        .map(|((name, _), value)| (name, value))
+        .collect()
+}
+
+fn registry() -> Registry {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    schema.counter::<u64>("x", "").declare().unwrap();
+    Registry::new(schema.build().unwrap())
+}
+
+/// What the registry's own part is on a page.
+fn recorded(retries: f64, pages: f64, bytes: f64) -> [(&'static str, f64); 3] {
+    [
+        ("tachometer_render_seconds_count", pages),
+        ("tachometer_rendered_bytes_total", bytes),
+        ("tachometer_snapshot_retries_total", retries),
+    ]
+}
+
+#[track_caller]
+fn assert_own(page: &str, expected: [(&'static str, f64); 3]) {
+    let mut own = own(page);
+    own.remove("tachometer_render_seconds_sum").expect("a sum");
+    let own: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    assert_eq!(own, expected);
+}
+
+/// Exposed name of each family of the crate's own, with its type and whether engines have it.
+type Families = BTreeMap<String, (String, bool)>;
+
+fn documented() -> Families {
+    let rows =
+        TABLE.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| line.starts_with('|'));
+    let mut families = Families::new();
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert!(["each engine", "the registry"].contains(&cells[3]) && cells.len() == 7, "{row}");
+        for name in cells[1].split('`').skip(1).step_by(2) {
+            let twice = families.insert(name.to_owned(), (cells[2].to_owned(), cells[3] == "each engine"));
+            assert_eq!(twice, None, "{name} stands there twice");
+        }
+    }
+    families
+}
+
+fn printed(page: &str) -> Families {
+    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let of_engines = |name: &str| page.contains(&format!("\n{name}{{engine="));
+    let own = types.filter(|(name, _)| name.starts_with("tachometer_"));
+    own.map(|(name, kind)| (name.to_owned(), (kind.to_owned(), of_engines(name)))).collect()
+}
+
+#[test]
+fn the_documented_table_is_what_a_page_has() {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    // So that there are families about the registry, and about open labels.
+    schema.counter::<u64>("wide", "").registry_wide().open_labels(["label"], 1).declare().unwrap();
+    schema.counter::<u64>("open", "").open_labels(["label"], 1).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let _engine = registry.attach(["0"]).unwrap();
+    assert_eq!(documented(), printed(&page(&registry)));
+}
+
+#[test]
+fn the_first_page_shows_zeros() {
+    let page = page(&registry());
+    assert_own(&page, recorded(0.0, 0.0, 0.0));
+    assert_eq!(own(&page)["tachometer_render_seconds_sum"], 0.0);
+}
+
+#[test]
+fn each_page_shows_what_those_before_it_took() {
+    let (registry, begun) = (registry(), Instant::now());
+    let mut bytes = 0;
+    for pages in 0..20 {
+        let page = page(&registry);
+        let took = own(&page)["tachometer_render_seconds_sum"];
+        assert_own(&page, recorded(0.0, f64::from(pages), bytes as f64));
+        assert!((pages == 0 || took > 0.0) && took < begun.elapsed().as_secs_f64(), "{took}");
+        bytes += page.len();
+    }
+}
+
+#[test]
+fn what_stood_in_the_buffer_before_is_not_counted() {
+    let registry = registry();
+    let mut buffer = b"# another crate's page\n".to_vec();
+    registry.render(&mut buffer);
+    assert_own(&page(&registry), recorded(0.0, 1.0, (buffer.len() - "# another crate's page\n".len()) as f64));
+}
+
+#[test]
+fn nothing_is_lost_when_two_threads_render() {
+    const PAGES: usize = 1_000;
+    let registry = registry();
+    let render = || (0..PAGES).map(|_| page(&registry).len()).sum::<usize>();
+    let bytes: usize = thread::scope(|scope| {
+        let threads = [(); 2].map(|()| scope.spawn(render));
+        threads.map(|thread| thread.join().unwrap()).into_iter().sum()
+    });
+    assert_own(&page(&registry), recorded(0.0, 2.0 * PAGES as f64, bytes as f64));
+}
+
+#[test]
+fn snapshots_and_other_renderers_render_no_page() {
+    let schema = Schema::builder().build().unwrap();
+    let (renderer, registry) = (TextRenderer::new(&schema), Registry::new(schema));
+    let (mut snapshot, mut buffer) = (Snapshot::new(), Vec::new());
+    for _ in 0..3 {
+        registry.snapshot(&mut snapshot);
+        renderer.render(&snapshot, &mut buffer);
+    }
+    assert_own(&page(&registry), recorded(0.0, 0.0, 0.0));
+}
+
+#[test]
+fn registries_of_one_schema_count_for_themselves() {
+    let schema = Schema::builder().build().unwrap();
+    let registries = [Registry::new(schema.clone()), Registry::new(schema)];
+    let first = page(&registries[0]).len();
+    assert_own(&page(&registries[1]), recorded(0.0, 0.0, 0.0));
+    assert_own(&page(&registries[0]), recorded(0.0, 1.0, first as f64));
+}
+
+#[test]
+fn a_snapshot_has_no_view_of_them() {
+    let (registry, mut snapshot) = (registry(), Snapshot::new());
+    registry.snapshot(&mut snapshot);
+    assert!(snapshot.registry().is_none() && snapshot.engines().len() == 0);
+}
