@@ -1,5 +1,5 @@
 //! What reading costs: a snapshot of 1, 16 and 256 engines with the vLLM base set into a reused buffer, while nobody writes;
-//! then one number out of it, and a quantile of a histogram with 19 bounds.
+//! then one number out of it, and a quantile of a histogram with 19 bounds. And what a router reads: three series of each.
 
 mod common;
 
@@ -7,11 +7,14 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 
+use tachometer::Snapshot;
+
 use crate::common::{Rotation, random, vllm::Fleet};
 
 fn main() {
     let mut criterion = common::criterion();
     snapshots(&mut criterion);
+    router_views(&mut criterion);
     getters(&mut criterion);
     criterion.final_summary();
 }
@@ -25,6 +28,27 @@ fn snapshots(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(engines as u64));
         group.bench_function(BenchmarkId::new("engines", engines), |bencher| {
             bencher.iter(|| fleet.registry.snapshot(black_box(&mut snapshot)));
+        });
+    }
+}
+
+/// Waiting, running and KV usage of each engine, read out as well.
+fn router_views(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("router_view");
+    for engines in [1, 16, 256] {
+        let mut fleet = Fleet::new(engines);
+        fleet.run();
+        let (waiting, running) = (fleet.families.requests_waiting, fleet.families.requests_running);
+        let usage = fleet.families.kv_cache_usage;
+        let mut view = Snapshot::only([waiting.into(), running.into(), usage.into()]);
+        group.throughput(Throughput::Elements(engines as u64));
+        group.bench_function(BenchmarkId::new("engines", engines), |bencher| {
+            bencher.iter(|| {
+                fleet.registry.snapshot(black_box(&mut view));
+                let loads =
+                    view.engines().map(|engine| (engine.gauge(waiting) + engine.gauge(running), engine.gauge(usage)));
+                loads.fold((0, 0.0), |sum, load| (sum.0 + load.0, sum.1 + load.1))
+            });
         });
     }
 }

@@ -10,7 +10,7 @@
 //!    [label values that aren't known beforehand](Declaration::open_labels).
 //! 3. **Publish**: [`Step::commit`]. Readers see whole steps only; a dropped step leaves no trace (but for infos, which show at once).
 //! 4. **Snapshot**: [`Registry::snapshot`] copies the newest step of each engine into plain numbers, for a router or a log
-//!    line, without ever waiting for a recorder.
+//!    line, without ever waiting for a recorder. A router that reads a few numbers for each request asks for [`Snapshot::only`] these.
 //! 5. **Render**: [`Registry::render`] turns that into Prometheus text, for any HTTP layer. What pages tell of themselves and of
 //!    recorders is in [`exposition`].
 //!
@@ -51,7 +51,7 @@
 //! | [`SharedRecorder`], [`OpenSeries`], [`vllm::SharedRecording`] | yes | yes | yes | no | yes |
 //! | [`Engine`], [`Snapshot`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
 //! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`TooManyRecorders`]; [`vllm::Config`], [`vllm::CacheConfig`], [`vllm::DeclareError`], [`vllm::UnknownField`], [`vllm::FieldValue`], [`vllm::LogLine`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`OpenFamily`]; [`EngineView`], [`HistogramView`], [`InfoView`]; [`Aggregate`] | yes | yes | yes | yes | yes |
+//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`OpenFamily`], [`Series`]; [`EngineView`], [`HistogramView`], [`InfoView`]; [`Aggregate`] | yes | yes | yes | yes | yes |
 //! | [`vllm::Families`] and its parts: [`vllm::SpecDecodeFamilies`], [`vllm::PerPosition`], [`vllm::DiffusionFamilies`], [`vllm::KvBlockFamilies`], [`vllm::LoraFamilies`], [`vllm::NixlFamilies`], [`vllm::MooncakeFamilies`] | yes | yes | yes | yes | yes |
 //! | [`vllm::BucketFamily`], [`vllm::IterationTokensDefinition`], [`vllm::AdmissionRejection`], [`vllm::SleepState`], [`vllm::LogStyle`], [`vllm::LogLevel`], [`vllm::StepStats`] and its parts: [`vllm::SchedulerStats`], [`vllm::CacheStats`], [`vllm::ConnectorCacheStats`], [`vllm::KvFetchStats`], [`vllm::SpecDecodeStats`], [`vllm::Eviction`], [`vllm::LoraStats`], [`vllm::PerfStats`], [`vllm::IterationStats`], [`vllm::PromptTokens`], [`vllm::WatermarkStats`], [`vllm::FinishedRequest`], [`vllm::FinishReason`], [`vllm::NixlStats`], [`vllm::NixlTransfer`], [`vllm::MooncakeStats`], [`vllm::MooncakeTransfer`] | yes | yes | yes | yes | yes |
 //!
@@ -82,7 +82,7 @@ pub use crate::{
         Schema, SchemaBuilder, SchemaError,
         aggregate::Aggregate,
         declaration::{Declaration, Handle},
-        handle::{Counter, Gauge, Histogram, Info},
+        handle::{Counter, Gauge, Histogram, Info, Series},
         info::InfoDeclaration,
         open::{OpenDeclaration, OpenFamily},
         shape::{By, One, Shape},

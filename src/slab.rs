@@ -53,6 +53,7 @@
 //!   by step s+2 only, so a reader that saw any changed word there sees `sequence >= 2s+3` at its check, and gives up.
 //! * **E3 publish at rest** and **E4 warn at rest**: the same pair of edges for the resting copy. Because the resting copy
 //!   is refreshed after `sequence`, E3 also carries I3 to the reader: its next read can't be older.
+//!   A read may take a few chosen words instead of all: each edge holds for any word that was read.
 //! * **E5 hand over**. Who stops being owner stores `leased` with release, who becomes owner swaps with acquire.
 //!
 //! Loom checks these with the models in `src/tests/loom_slab.rs`, and each ordering by weakening it: `scripts/loom`. Every other
@@ -147,28 +148,28 @@ impl Slab {
         Some(writer)
     }
 
-    /// Copies the newest step into `out`, which has as many words as the slab. Lock-free.
-    pub(crate) fn read(&self, out: &mut [u64]) -> Reading {
+    /// Copies the newest step into `out`: all words, or the `chosen` ones in their order. Lock-free.
+    pub(crate) fn read(&self, chosen: Option<&[u16]>, out: &mut [u64]) -> Reading {
         let mut failed_tries = 0_u32;
         let mut floor = None;
         loop {
             reached(Place::Trying);
-            let overwritten = match self.try_newest(out) {
+            let overwritten = match self.try_newest(chosen, out) {
                 Ok(step) => return Reading { step, failed_tries },
                 Err(step) => step,
             };
             failed_tries += 1;
             let floor = *floor.get_or_insert(overwritten);
-            if let Some(step) = self.try_resting(floor, out) {
+            if let Some(step) = self.try_resting(floor, chosen, out) {
                 return Reading { step, failed_tries };
             }
         }
     }
 
     /// One try of the newest step. `Err` names the step that was overwritten meanwhile.
-    pub(crate) fn try_newest(&self, out: &mut [u64]) -> Result<u64, u64> {
+    pub(crate) fn try_newest(&self, chosen: Option<&[u16]>, out: &mut [u64]) -> Result<u64, u64> {
         let step = self.sequence.load(Acquire) >> 1; // E1
-        copy_out(&self.copies[(step & 1) as usize], out);
+        copy_out(&self.copies[(step & 1) as usize], chosen, out);
         reached(Place::Copied);
         fence(Acquire); // E2
         // 2s+2 still leaves copy s&1 alone; 2s+3 is the first that doesn't. Relaxed: the fence makes the edge.
@@ -176,19 +177,19 @@ impl Slab {
     }
 
     /// One try of the resting copy, if it isn't older than step `floor`.
-    pub(crate) fn try_resting(&self, floor: u64, out: &mut [u64]) -> Option<u64> {
+    pub(crate) fn try_resting(&self, floor: u64, chosen: Option<&[u16]>, out: &mut [u64]) -> Option<u64> {
         let before = self.rest_sequence.load(Acquire); // E3
         if before & 1 == 1 || before >> 1 < floor {
             return None;
         }
-        copy_out(&self.resting, out);
+        copy_out(&self.resting, chosen, out);
         fence(Acquire); // E4
         (self.rest_sequence.load(Relaxed) == before).then_some(before >> 1) // the fence makes the edge
     }
 
     /// Copies the words outside of steps. Each is true by itself; together they aren't one moment.
     pub(crate) fn read_aside(&self, out: &mut [u64]) {
-        copy_out(&*self.aside, out);
+        copy_out(&*self.aside, None, out);
     }
 }
 
@@ -375,9 +376,16 @@ fn copy_all(from: &[AtomicU64], to: &[AtomicU64]) {
     }
 }
 
-fn copy_out(from: &[AtomicU64], out: &mut [u64]) {
-    for (out, word) in out.iter_mut().zip(from) {
-        *out = word.load(Relaxed); // made whole by the caller's edges
+/// The only loads of a read. Which words they are doesn't matter to the edges: those hold for each word that a reader looks at.
+fn copy_out(from: &[AtomicU64], chosen: Option<&[u16]>, out: &mut [u64]) {
+    let Some(words) = chosen else {
+        for (out, word) in out.iter_mut().zip(from) {
+            *out = word.load(Relaxed); // made whole by the caller's edges
+        }
+        return;
+    };
+    for (out, word) in out.iter_mut().zip(words) {
+        *out = from[usize::from(*word)].load(Relaxed); // made whole by the caller's edges
     }
 }
 

@@ -56,7 +56,7 @@ fn answers() -> BTreeMap<&'static str, [bool; 5]> {
         KvFetchStats LogLevel LogLine LogLines LogStyle LoraFamilies LoraStats<'static> MooncakeFamilies MooncakeStats<'static>
         MooncakeTransfer NixlFamilies NixlStats<'static> NixlTransfer One OpenDeclaration<'static, Counted, 1> OpenFamily<Counted, 1>
         OpenSeries<Counted> PerPosition PerfStats PromptTokens
-        Recorder Recording Registry Schema SchemaBuilder SchemaError SchedulerStats<'static>
+        Recorder Recording Registry Schema SchemaBuilder SchemaError SchedulerStats<'static> Series
         SharedHitRates SharedRecorder SharedRecording
         SleepState Snapshot SpecDecodeFamilies SpecDecodeStats<'static> Step<'static> StepStats<'static>
         TextRenderer TooManyRecorders UnknownField WatermarkStats

@@ -156,8 +156,10 @@ fn recording_from_any_thread_allocates_nothing() {
         scope.spawn(|| assert_none("a shared recorder in another thread", calls));
     });
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
+    let mut only = Snapshot::only([count.into(), ratio.into(), wide.into()]);
     let _recorders = [engine.recorder().unwrap(), engine.recorder().unwrap()];
     assert_none("a snapshot of shards and two slabs", || registry.snapshot(&mut snapshot));
+    assert_none("chosen series of shards and two slabs", || registry.snapshot(&mut only));
     assert_none("a page of shards and two slabs", || {
         page.clear();
         registry.render(&mut page);
@@ -319,6 +321,12 @@ fn reading_allocates_nothing() {
     engines[1].recorder().unwrap().record(|step| step.set_info(adapters, ["sql", ""], 1.0));
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
     assert_none("snapshot", || registry.snapshot(&mut snapshot));
+    let mut only = Snapshot::only([count.into(), level.into(), wide.into()]);
+    assert_none("a router's view", || {
+        registry.snapshot(&mut only);
+        let view = only.engine(&["1", "m"]).unwrap();
+        black_box((view.counter(count), view.gauge(level), only.registry().unwrap().counter(wide)));
+    });
     assert_none("getters", || {
         let view = snapshot.engines().next().unwrap();
         black_box((view.label("engine"), view.label_values(), view.step(), view.failed_tries()));
@@ -371,7 +379,7 @@ fn every_call_of_the_path_is_made_here() {
             let declared = source.lines().filter_map(|line| line.trim_start().strip_prefix("pub fn "));
             for method in declared
                 .map(|line| line.split(['(', '<']).next().unwrap())
-                .filter(|name| !["new", "as_slice", "retire"].contains(name))
+                .filter(|name| !["new", "only", "as_slice", "retire"].contains(name))
             {
                 assert!(called(receivers, method), "{method} of {file} isn't called in this test");
             }

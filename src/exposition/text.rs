@@ -119,8 +119,9 @@ impl TextRenderer {
     /// `page` is large enough.
     ///
     /// # Panics
-    /// If the snapshot was taken of a registry with another schema.
+    /// If the snapshot was taken of a registry with another schema, or is one of [`Snapshot::only`] a few series.
     pub fn render(&self, snapshot: &Snapshot, page: &mut Vec<u8>) {
+        assert!(snapshot.is_whole(), "a snapshot of Snapshot::only has no page: render one of Snapshot::new");
         let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout(Scope::Engine).schema);
         assert!(schema == self.schema, "the snapshot was taken of a registry with another schema");
         for family in &self.families {

@@ -21,6 +21,19 @@ pub enum Number {
     F64,
 }
 
+impl Number {
+    /// The sum of two words: counts stay at `u64::MAX` rather than fall, gauges of integers wrap around, since only the sum of all
+    /// parts need be in range.
+    #[inline(always)]
+    pub(crate) fn sum(self, one: u64, other: u64) -> u64 {
+        match self {
+            Self::U64 => one.saturating_add(other),
+            Self::I64 => one.wrapping_add(other),
+            Self::F64 => (f64::from_bits(one) + f64::from_bits(other)).to_bits(),
+        }
+    }
+}
+
 /// Where a series lives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {

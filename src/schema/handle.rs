@@ -6,7 +6,11 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::layout::{HistogramIndex, InfoIndex};
+use super::{
+    family::Number,
+    layout::{HistogramIndex, InfoIndex},
+    value::{CounterValue, GaugeValue},
+};
 
 /// A counter: grows, never falls. `T` is `u64` or `f64`.
 ///
@@ -83,6 +87,26 @@ pub struct Histogram<T> {
 pub struct Info<const N: usize> {
     pub(crate) schema: u32,
     pub(crate) index: InfoIndex,
+}
+
+/// A counter or a gauge, whatever it holds: what [`Snapshot::only`](crate::Snapshot::only) is asked for. Made of a handle by `into()`.
+#[derive(Clone, Copy, Debug)]
+pub struct Series {
+    pub(crate) schema: u32,
+    pub(crate) word: u16,
+    pub(crate) number: Number,
+}
+
+impl<T: CounterValue> From<Counter<T>> for Series {
+    fn from(Counter { schema, word, .. }: Counter<T>) -> Self {
+        Self { schema, word, number: T::NUMBER }
+    }
+}
+
+impl<T: GaugeValue> From<Gauge<T>> for Series {
+    fn from(Gauge { schema, word, .. }: Gauge<T>) -> Self {
+        Self { schema, word, number: T::NUMBER }
+    }
 }
 
 impl<T> Counter<T> {

@@ -124,20 +124,13 @@ impl Layout {
         self.words + Aside::COUNT
     }
 
-    /// Adds another row of this layout to `row`, word by word: counts stay at `u64::MAX` rather than fall, gauges of integers wrap
-    /// around, since only the sum of their parts need be in range.
+    /// Adds another row of this layout to `row`, word by word.
     pub(crate) fn add(&self, row: &mut [u64], other: impl Fn(usize) -> u64) {
         let mut start = 0;
-        for run in &self.runs {
-            let words = (start..run.end).zip(&mut row[start..run.end]);
-            match run.number {
-                Number::U64 => words.for_each(|(at, word)| *word = word.saturating_add(other(at))),
-                Number::I64 => words.for_each(|(at, word)| *word = word.wrapping_add(other(at))),
-                Number::F64 => words.for_each(|(at, word)| {
-                    *word = (f64::from_bits(*word) + f64::from_bits(other(at))).to_bits();
-                }),
-            }
-            start = run.end;
+        for &Run { number, end } in &self.runs {
+            let words = (start..end).zip(&mut row[start..end]);
+            words.for_each(|(at, word)| *word = number.sum(*word, other(at)));
+            start = end;
         }
     }
 }

@@ -1,22 +1,24 @@
 //! Plain numbers, copied out of the slabs into reused buffers.
 
+mod engine;
 mod histogram;
 mod info;
 mod open;
+mod selection;
 mod source;
 
 use std::{fmt, iter, sync::Arc};
 
 use self::open::OpenReading;
+use self::selection::{Chosen, Selection};
 pub(crate) use self::source::{EngineLabels, Part, Source};
-pub use self::{histogram::HistogramView, info::InfoView};
+pub use self::{engine::EngineView, histogram::HistogramView, info::InfoView};
 use crate::{
     info::{Alike, EngineValue, InfoReading},
     schema::{
         Schema,
-        handle::{Counter, Gauge, Histogram, Info},
+        handle::Series,
         layout::{InfoIndex, Layout, Scope},
-        value::{CounterValue, GaugeValue, ObservationValue},
     },
     slab::Reading,
 };
@@ -46,6 +48,8 @@ use crate::{
 #[derive(Default)]
 pub struct Snapshot {
     schema: Option<Schema>,
+    /// All that it reads, if not everything.
+    only: Option<Box<[Series]>>,
     /// One set of rows a scope: a row an engine, the registry's, and that of its pages.
     rows: [Rows; Scope::COUNT],
     /// For each info, which engines' samples a page shows.
@@ -55,6 +59,8 @@ pub struct Snapshot {
 /// What was read from engines, or from the registry.
 #[derive(Default)]
 struct Rows {
+    /// Those of [`Snapshot::only`] that are of this scope.
+    chosen: Option<Chosen>,
     heads: Vec<Head>,
     /// One row of words an engine.
     words: Vec<u64>,
@@ -80,14 +86,18 @@ impl Rows {
     /// What it shares already it keeps: reference counts are written by no warm snapshot, as they may lie on a cache line
     /// that recorders read. (But for infos of an engine that has several recorders.)
     fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = &'e Arc<Source>>) -> u64 {
+        let selection = Selection::of(layout, self.chosen.as_ref());
+        let (row_len, infos, open) = (selection.row_len(), selection.infos(), selection.open());
         let mut failed_tries = 0;
         self.heads.truncate(sources.len());
-        self.words.resize(sources.len() * layout.row_len(), 0);
-        self.infos.resize_with(sources.len() * layout.infos.len(), || None);
-        self.open.resize_with(sources.len() * layout.open.len(), OpenReading::default);
-        let rows = self.words.chunks_exact_mut(layout.row_len());
-        for (index, (source, row)) in sources.zip(rows).enumerate() {
-            let reading = source.read(layout, row, &mut self.spare);
+        self.words.resize(sources.len() * row_len, 0);
+        self.infos.resize_with(sources.len() * infos, || None);
+        self.open.resize_with(sources.len() * open, OpenReading::default);
+        let mut rest = &mut self.words[..];
+        for (index, source) in sources.enumerate() {
+            let row;
+            (row, rest) = rest.split_at_mut(row_len);
+            let reading = source.read(selection, row, &mut self.spare);
             failed_tries += u64::from(reading.failed_tries);
             let fresh = || Head { labels: Arc::clone(&source.labels), reading, infos: None };
             match self.heads.get_mut(index) {
@@ -95,9 +105,10 @@ impl Rows {
                 Some(head) => *head = fresh(),
                 None => self.heads.push(fresh()),
             }
-            let (head, infos) = (&mut self.heads[index], layout.infos.len());
-            head.infos = source.read_infos(&mut self.infos[index * infos..][..infos], head.infos);
-            let open = layout.open.len();
+            if infos > 0 {
+                let head = &mut self.heads[index];
+                head.infos = source.read_infos(&mut self.infos[index * infos..][..infos], head.infos);
+            }
             source.read_open(&mut self.open[index * open..][..open]);
         }
         failed_tries
@@ -109,6 +120,40 @@ impl Snapshot {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty snapshot that reads only these series: what a router wants to know of each engine, for each request. A row has a word for each of
+    /// them, so reading it costs tens of nanoseconds an engine, however many families there are.
+    ///
+    /// It promises what any snapshot does; labels, [`step`](EngineView::step) and [`failed_tries`](EngineView::failed_tries)
+    /// are there as well. A series of the registry ([`registry_wide`](crate::Declaration::registry_wide)) is read from
+    /// [`registry`](Self::registry). Infos and histograms aren't read.
+    ///
+    /// # Panics
+    /// Not here: in [`Registry::snapshot`](crate::Registry::snapshot), if one of the series belongs to another schema; in the getters of
+    /// [`EngineView`], of whatever else than these series; in [`TextRenderer::render`](crate::TextRenderer::render).
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema, Snapshot};
+    /// # let mut schema = Schema::builder().engine_labels(["engine"]);
+    /// # let waiting = schema.gauge::<i64>("requests_waiting", "Requests that wait.").declare()?;
+    /// # let usage = schema.gauge::<f64>("kv_cache_usage_perc", "Share of the cache in use.").declare()?;
+    /// # let registry = Registry::new(schema.build()?);
+    /// # let engines = [registry.attach(["0"])?, registry.attach(["1"])?];
+    /// # let mut recorder = engines[0].recorder()?;
+    /// # recorder.set(waiting, 3);
+    /// let mut view = Snapshot::only([waiting.into(), usage.into()]);    // once
+    /// registry.snapshot(&mut view);                                     // for each request
+    /// let least_busy = view.engines().min_by(|one, other| {
+    ///     let by_usage = || one.gauge(usage).total_cmp(&other.gauge(usage));
+    ///     one.gauge(waiting).cmp(&other.gauge(waiting)).then_with(by_usage)
+    /// });
+    /// assert_eq!(least_busy.unwrap().label("engine"), Some("1"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn only(series: impl IntoIterator<Item = Series>) -> Self {
+        Self { only: Some(series.into_iter().collect()), ..Self::default() }
     }
 
     /// The engines in the order in which they attached.
@@ -140,13 +185,19 @@ impl Snapshot {
     fn view(&self, scope: Scope, index: usize) -> EngineView<'_> {
         let schema = self.schema.as_ref().expect("a snapshot with rows has their schema");
         let (layout, rows) = (schema.layout(scope), &self.rows[scope as usize]);
-        let words = &rows.words[index * layout.row_len()..][..layout.row_len()];
+        let row_len = Selection::of(layout, rows.chosen.as_ref()).row_len();
+        let words = &rows.words[index * row_len..][..row_len];
         EngineView { schema, layout, rows, index, words }
     }
 
     /// The schema of the registry that filled it last.
     pub(crate) fn schema(&self) -> Option<&Schema> {
         self.schema.as_ref()
+    }
+
+    /// Whether it reads everything.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.only.is_none()
     }
 
     /// The samples of an info that a page shows: never two with the same labels.
@@ -170,13 +221,16 @@ impl Snapshot {
             .as_ref()
             .is_none_or(|own| own.layout(Scope::Engine).schema != schema.layout(Scope::Engine).schema)
         {
+            if let Some(series) = &self.only {
+                Chosen::look_up(series, schema, self.rows.each_mut().map(|rows| &mut rows.chosen));
+            }
             self.schema = Some(schema.clone());
         }
         let [engine_rows, registry_rows, page_rows] = &mut self.rows;
         let failed_tries = engine_rows.fill(schema.layout(Scope::Engine), engines)
             + registry_rows.fill(schema.layout(Scope::Registry), registry.into_iter())
             + page_rows.fill(schema.layout(Scope::Pages), iter::once(pages));
-        let infos = schema.layout(Scope::Engine).infos.len();
+        let infos = Selection::of(schema.layout(Scope::Engine), engine_rows.chosen.as_ref()).infos();
         self.newest.resize_with(infos, Vec::new);
         for (info, newest) in self.newest.iter_mut().enumerate() {
             let readings = engine_rows.infos.iter().skip(info).step_by(infos);
@@ -189,110 +243,5 @@ impl Snapshot {
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.engines()).finish()
-    }
-}
-
-/// One engine in a [`Snapshot`], or the registry's own families.
-///
-/// # Panics
-/// The getters panic when given a handle of another schema, or one of the registry's with an engine's view, or the other way
-/// round.
-#[derive(Clone, Copy)]
-pub struct EngineView<'s> {
-    schema: &'s Schema,
-    layout: &'s Layout,
-    rows: &'s Rows,
-    index: usize,
-    words: &'s [u64],
-}
-
-impl<'s> EngineView<'s> {
-    /// The value of one of the schema's engine labels. The registry has none.
-    #[must_use]
-    pub fn label(&self, name: &str) -> Option<&'s str> {
-        let index = self.schema.engine_labels().iter().position(|label| label == name)?;
-        self.head().labels.values.get(index).map(String::as_str)
-    }
-
-    /// The values of the schema's engine labels, in their order: what [`Snapshot::engine`] finds it by. The registry has none.
-    #[must_use]
-    pub fn label_values(&self) -> &'s [String] {
-        &self.head().labels.values
-    }
-
-    /// The step that all numbers come from: how many steps the engine's recorders committed before, all in all, the last steps of those that were
-    /// dropped included. Unchanged means that nothing was committed since; what shared recorders added doesn't count.
-    #[must_use]
-    pub fn step(&self) -> u64 {
-        self.head().reading.step
-    }
-
-    /// How many tries of reading failed, each because a step was committed meanwhile, over all of the engine's recorders.
-    #[must_use]
-    pub fn failed_tries(&self) -> u32 {
-        self.head().reading.failed_tries
-    }
-
-    /// A counter's value.
-    #[must_use]
-    pub fn counter<T: CounterValue>(&self, counter: Counter<T>) -> T {
-        T::from_word(self.check(counter.schema, self.words)[usize::from(counter.word)])
-    }
-
-    /// A gauge's value.
-    #[must_use]
-    pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
-        T::from_word(self.check(gauge.schema, self.words)[usize::from(gauge.word)])
-    }
-
-    /// A histogram's buckets, count and sum.
-    #[must_use]
-    pub fn histogram<T: ObservationValue>(&self, histogram: Histogram<T>) -> HistogramView<'s, T> {
-        let layout: &'s Layout = self.check(histogram.schema, self.layout);
-        HistogramView::new(&layout.histograms[usize::from(histogram.index.0)], self.words)
-    }
-
-    /// An info's current sample; `None` before the first. Not part of the step: see
-    /// [`Step::set_info`](crate::Step::set_info).
-    #[must_use]
-    pub fn info<const N: usize>(&self, info: Info<N>) -> Option<InfoView<'s, N>> {
-        self.info_at(self.check(info.schema, info.index)).map(InfoView)
-    }
-
-    fn info_at(&self, InfoIndex(info): InfoIndex) -> Option<&'s InfoReading> {
-        self.rows.infos[self.index * self.layout.infos.len() + info as usize].as_ref()
-    }
-
-    fn head(&self) -> &'s Head {
-        &self.rows.heads[self.index]
-    }
-
-    /// The labels as printed.
-    pub(crate) fn label_text(&self) -> &'s [u8] {
-        &self.head().labels.text
-    }
-
-    /// The words of the slab, and behind them those outside of steps.
-    pub(crate) fn words(&self) -> &'s [u64] {
-        self.words
-    }
-
-    /// Passes `value` on, if `schema` is the number of this view's schema and scope.
-    fn check<T>(&self, schema: u32, value: T) -> T {
-        assert!(
-            schema == self.layout.schema,
-            "a handle of another schema was used with this view (families of the registry are read from \
-             Snapshot::registry, all others from an engine)"
-        );
-        value
-    }
-}
-
-impl fmt::Debug for EngineView<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineView")
-            .field("labels", &self.head().labels.values)
-            .field("step", &self.step())
-            .finish_non_exhaustive()
     }
 }

@@ -88,8 +88,10 @@ impl<'s> EngineView<'s> {
         &self,
         family: OpenFamily<H, N>,
     ) -> impl ExactSizeIterator<Item = ([&'s str; N], &'s OpenRow, &'s [u64])> + use<'s, H, N> {
-        let reading = self.open_reading(self.check(family.schema, family.index));
-        reading.iter().map(|(series, words)| (std::array::from_fn(|label| &*series.values[label]), series, words))
+        self.check(family.schema);
+        self.check_whole();
+        let series = self.open_reading(family.index).iter();
+        series.map(|(series, words)| (std::array::from_fn(|label| &*series.values[label]), series, words))
     }
 
     /// Label text and words of each series.

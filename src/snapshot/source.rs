@@ -2,10 +2,9 @@
 
 use std::sync::Arc as StdArc;
 
-use super::open::OpenReading;
+use super::{open::OpenReading, selection::Selection};
 use crate::{
     info::{InfoReading, Infos},
-    schema::layout::Layout,
     shards::Shards,
     slab::{Reading, Slab},
     sync::Arc,
@@ -37,25 +36,25 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Overwrites `row` with the sum of all words. `spare` is a row to work in.
-    pub(super) fn read(&self, layout: &Layout, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
+    /// Overwrites `row` with the sum of all selected words. `spare` is a row to work in.
+    pub(super) fn read(&self, selection: Selection<'_>, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
         let mut parts = self.parts.iter();
         let mut reading = match parts.next() {
-            Some(first) => first.read(layout, row),
+            Some(first) => selection.read(&first.slab, row),
             None => {
                 row.fill(0);
                 Reading::default()
             }
         };
         for part in parts {
-            spare.resize(layout.row_len(), 0);
-            let Reading { step, failed_tries } = part.read(layout, spare);
-            layout.add(row, |word| spare[word]);
+            spare.resize(row.len(), 0);
+            let Reading { step, failed_tries } = selection.read(&part.slab, spare);
+            selection.add(row, |place, _| spare[place]);
             reading.step += step;
             reading.failed_tries = reading.failed_tries.saturating_add(failed_tries);
         }
         for shard in self.shards.iter().flat_map(|shards| shards.iter()) {
-            layout.add(row, |word| shard.load(word));
+            selection.add(row, |_, word| shard.load(word));
         }
         reading
     }
@@ -73,14 +72,5 @@ impl Source {
         let version = first.infos.read(readings, known);
         others.iter().for_each(|part| part.infos.read_newer(readings));
         others.is_empty().then_some(version)
-    }
-}
-
-impl Part {
-    fn read(&self, layout: &Layout, row: &mut [u64]) -> Reading {
-        let (words, aside) = row.split_at_mut(layout.words);
-        let reading = self.slab.read(words);
-        self.slab.read_aside(aside);
-        reading
     }
 }

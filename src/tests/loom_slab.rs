@@ -45,7 +45,7 @@ type Try<const N: usize> = Option<(u64, [u64; N])>;
 
 fn try_read<const N: usize>(slab: &Slab) -> Try<N> {
     let mut words = [0; N];
-    slab.try_newest(&mut words).ok().map(|step| (step, words))
+    slab.try_newest(None, &mut words).ok().map(|step| (step, words))
 }
 
 /// A failed try, and all whole steps up to `last` of an owner that changes both words.
@@ -63,7 +63,7 @@ fn newest_step(slab: &Slab) -> Option<u64> {
 /// The same of the resting copy.
 fn step_at_rest(slab: &Slab) -> Option<u64> {
     let mut words = [0; 2];
-    let step = slab.try_resting(0, &mut words)?;
+    let step = slab.try_resting(0, None, &mut words)?;
     assert_eq!(words, [step; 2], "torn");
     Some(step)
 }
@@ -77,6 +77,24 @@ fn a_read_is_one_whole_step() {
         let read = try_read(&slab);
         thread.join().unwrap();
         assert_eq!(try_read(&slab), Some((3, [3, 3])), "the newest step, for who has seen it committed");
+        read
+    });
+}
+
+/// A read of chosen words is one step of these words: the first and the last of three, all of which each step changes. Loom tries
+/// what it tries of a whole read.
+#[test]
+fn a_read_of_chosen_words_is_one_whole_step() {
+    explore(3, failed_or_whole(3), || {
+        let (slab, mut writer) = slab(3);
+        let thread = thread::spawn(move || (0..3).for_each(|_| step(&mut writer, &[0, 1, 2])));
+        let try_chosen = || {
+            let mut words = [0; 2];
+            slab.try_newest(Some(&[0, 2]), &mut words).ok().map(|step| (step, words))
+        };
+        let read = try_chosen();
+        thread.join().unwrap();
+        assert_eq!(try_chosen(), Some((3, [3, 3])), "the newest step, for who has seen it committed");
         read
     });
 }
@@ -217,8 +235,8 @@ fn a_read_at_rest_is_not_older_than_its_floor() {
         let (slab, mut writer) = slab(6);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
         let mut words = [0; 6];
-        let overwritten = slab.try_newest(&mut words).err();
-        let outcome = overwritten.map(|floor| (floor, slab.try_resting(floor, &mut words)));
+        let overwritten = slab.try_newest(None, &mut words).err();
+        let outcome = overwritten.map(|floor| (floor, slab.try_resting(floor, None, &mut words)));
         thread.join().unwrap();
         outcome
     });
@@ -234,9 +252,9 @@ fn a_read_ends_with_one_whole_step() {
     explore(2, at_once.chain(overtaken_once).chain(overtaken_twice), || {
         let (slab, mut writer) = slab(6);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
-        let known = slab.try_newest(&mut [0; 6]).unwrap_or_else(|overwritten| overwritten);
+        let known = slab.try_newest(None, &mut [0; 6]).unwrap_or_else(|overwritten| overwritten);
         let mut words = [0; 6];
-        let reading = slab.read(&mut words);
+        let reading = slab.read(None, &mut words);
         assert_eq!(words[..2], [reading.step; 2], "torn");
         thread.join().unwrap();
         (known, reading.step, reading.failed_tries)
@@ -250,7 +268,7 @@ fn the_resting_copy_is_one_whole_step() {
     explore(3, at_rest.chain([None]), || {
         let (slab, mut writer) = slab(2);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
-        let newest = || slab.try_newest(&mut [0; 2]).unwrap_or_else(|overwritten| overwritten);
+        let newest = || slab.try_newest(None, &mut [0; 2]).unwrap_or_else(|overwritten| overwritten);
         let outcome = step_at_rest(&slab).map(|step| (step, newest()));
         thread.join().unwrap();
         outcome

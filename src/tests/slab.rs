@@ -19,9 +19,9 @@ fn the_resting_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
         open.commit();
         let mut words = [0; WORDS];
         let rests = step / steps_a_refresh * steps_a_refresh;
-        assert_eq!(slab.try_resting(0, &mut words), Some(rests), "after step {step}");
+        assert_eq!(slab.try_resting(0, None, &mut words), Some(rests), "after step {step}");
         assert_eq!(words[7], rests);
-        assert_eq!(slab.try_resting(rests + 1, &mut words), None, "it isn't that new");
+        assert_eq!(slab.try_resting(rests + 1, None, &mut words), None, "it isn't that new");
     }
 }
 

@@ -131,7 +131,7 @@ const STEPS_A_REFRESH: u64 = 4 * WORDS as u64 / 3 + 1;
 /// Reads a slab of `WORDS` words, of which `committed` steps were committed before.
 fn read_after_all(slab: &Slab, committed: u64) -> Reading {
     let mut words = [0; WORDS];
-    let reading = slab.read(&mut words);
+    let reading = slab.read(None, &mut words);
     assert_eq!(words[7], reading.step, "whole");
     assert!(reading.step >= committed, "step {} is older than {committed}", reading.step);
     reading

@@ -1,6 +1,8 @@
 //! What gets declared.
 
-use tachometer::{Aggregate, Counter, Declaration, Gauge, GaugeValue, Handle, Histogram, SchemaBuilder, SchemaError};
+use tachometer::{
+    Aggregate, Counter, Declaration, Gauge, GaugeValue, Handle, Histogram, SchemaBuilder, SchemaError, Series,
+};
 
 use super::bytes::Bytes;
 
@@ -156,6 +158,19 @@ impl Handles {
 
 fn aggregated<'b, T: GaugeValue>(gauge: Declaration<'b, Gauge<T>>, family: &Family) -> Declaration<'b, Gauge<T>> {
     family.aggregates.iter().fold(gauge, |gauge, (name, aggregate)| gauge.aggregate(name, *aggregate))
+}
+
+impl Handles {
+    /// What a snapshot can be asked for alone: nothing of histograms.
+    pub(crate) fn scalars(&self) -> Vec<Series> {
+        match self {
+            Self::CounterU64(counters) => counters.iter().map(|counter| (*counter).into()).collect(),
+            Self::CounterF64(counters) => counters.iter().map(|counter| (*counter).into()).collect(),
+            Self::GaugeI64(gauges) => gauges.iter().map(|gauge| (*gauge).into()).collect(),
+            Self::GaugeF64(gauges) => gauges.iter().map(|gauge| (*gauge).into()).collect(),
+            Self::HistogramU64(_) | Self::HistogramF64(_) => Vec::new(),
+        }
+    }
 }
 
 /// Handles in nested arrays, or a single one.

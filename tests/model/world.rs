@@ -4,7 +4,7 @@ use std::slice;
 
 use tachometer::{
     AttachError, Counter, Engine, EngineView, Histogram, ObservationValue, OpenSeries, Recorder, Registry, Schema,
-    SharedRecorder, Snapshot, Step,
+    Series, SharedRecorder, Snapshot, Step,
 };
 
 use super::{
@@ -43,6 +43,8 @@ struct World<'p> {
     open: open::Family,
     /// Reused, as users do.
     snapshot: Snapshot,
+    /// The scalars in turn: of those that are chosen, one isn't at its place in the slab.
+    halves: [Snapshot; 2],
     /// All engines that ever attached.
     slots: Vec<Slot>,
     /// Lines, bytes and number of the pages compared so far.
@@ -86,11 +88,12 @@ impl<'p> World<'p> {
         let mut builder = Schema::builder().engine_labels(plan.engine_labels.clone()).max_engines(plan.max_engines);
         builder = builder.max_recorders(MAX_RECORDERS).shards(2);
         let handles = plan.families.iter().map(|family| Handles::declare(&mut builder, family));
-        let handles = handles.collect::<Result<_, _>>().expect("a valid plan");
+        let handles = handles.collect::<Result<Vec<_>, _>>().expect("a valid plan");
         let open = open::declare(&mut builder);
         let registry = Registry::new(builder.build().expect("a valid plan"));
+        let halves = [0, 1].map(|half| Snapshot::only(half_of(&handles, half).map(|(.., series)| series)));
         let (snapshot, slots) = (Snapshot::new(), Vec::new());
-        Self { plan, registry, handles, open, snapshot, slots, lines: 0, bytes: 0, pages: 0 }
+        Self { plan, registry, handles, open, snapshot, halves, slots, lines: 0, bytes: 0, pages: 0 }
     }
 
     /// Everything but what is recorded.
@@ -251,6 +254,21 @@ impl<'p> World<'p> {
                 }
             }
         }
+        (0..2).for_each(|half| self.check_half(half));
+    }
+
+    fn check_half(&mut self, half: usize) {
+        self.registry.snapshot(&mut self.halves[half]);
+        let (seen, attached) = (&self.halves[half], self.attached());
+        assert_eq!(seen.engines().len(), attached.len(), "engines");
+        for (seen, twin) in seen.engines().zip(attached) {
+            assert_eq!((seen.step(), seen.label_values()), (twin.steps(), &twin.values[..]));
+            let total = twin.total();
+            for (family, series, _) in half_of(&self.handles, half) {
+                let key = (family, self.plan.families[family].series().swap_remove(series));
+                check_cell(seen, &self.handles[family], series, &[], &total[&key]);
+            }
+        }
     }
 
     fn check_page(&mut self) {
@@ -262,6 +280,14 @@ impl<'p> World<'p> {
         self.bytes += page.len();
         self.pages += 1;
     }
+}
+
+/// Every other scalar: its family, and which of the family's series it is.
+fn half_of(handles: &[Handles], half: usize) -> impl Iterator<Item = (usize, usize, Series)> + '_ {
+    let scalars = handles.iter().enumerate().flat_map(|(family, handles)| {
+        handles.scalars().into_iter().enumerate().map(move |(index, series)| (family, index, series))
+    });
+    scalars.skip(half).step_by(2)
 }
 
 fn record(step: &mut Step<'_>, handles: &Handles, series: usize, call: &Call) {

@@ -48,7 +48,6 @@ impl Ages {
 }
 
 const WRITERS: usize = 2;
-const READERS: usize = 2;
 
 /// The families, the engines, and what is known of them besides.
 struct Rig {
@@ -112,20 +111,32 @@ impl Rig {
         assert_eq!(view.histogram(self.wide).count(), if self.large { 40 * step } else { 0 });
     }
 
+    /// The same of a router's view.
+    fn check_chosen(&self, view: EngineView<'_>) {
+        let [first, second] = self.moves.map(|counter| view.counter(counter));
+        assert_eq!([first, second, view.gauge(self.level) as u64], [view.step(); 3], "torn: step {}", view.step());
+    }
+
     fn committed(&self) -> [u64; WRITERS] {
         self.committed.each_ref().map(|steps| steps.load(Ordering::Acquire))
     }
 
-    fn read(&self) -> Reads {
+    /// Takes snapshots of everything, or of what a router chooses.
+    fn read(&self, chosen: bool) -> Reads {
         let mut reads = Reads::default();
-        let mut snapshot = Snapshot::new();
+        let router = || Snapshot::only([self.level.into(), self.moves[0].into(), self.moves[1].into()]);
+        let mut snapshot = if chosen { router() } else { Snapshot::new() };
         let end = Instant::now() + budget();
         while Instant::now() < end {
             let before = self.committed();
             self.registry.snapshot(&mut snapshot);
             let after = self.committed();
             for (engine, view) in snapshot.engines().enumerate() {
-                self.check(view);
+                if chosen {
+                    self.check_chosen(view);
+                } else {
+                    self.check(view);
+                }
                 let (step, newest) = (view.step(), &mut reads.newest[engine]);
                 assert!(step >= *newest, "backwards: step {step} after step {newest}");
                 assert!(step >= before[engine], "old: step {step}, but {} were committed before", before[engine]);
@@ -142,20 +153,20 @@ impl Rig {
 }
 
 fn stress(name: &str, large: bool) {
-    let rig = Rig::new(large);
+    let rig = &Rig::new(large);
     thread::scope(|scope| {
         // Stops the writers also when an assertion of a reader fails; otherwise the scope would wait for them forever.
         let _stop = Stop(&rig.done);
         for (index, engine) in rig.engines.iter().enumerate() {
             let recorder = engine.recorder().unwrap();
-            let rig = &rig;
             scope.spawn(move || rig.write(index, recorder));
         }
-        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(|| rig.read())).collect();
-        for reader in readers {
+        let readers = [("everything", false), ("chosen", true)];
+        let readers = readers.map(|(what, chosen)| (what, scope.spawn(move || rig.read(chosen))));
+        for (what, reader) in readers {
             let reads = reader.join().expect("a reader's assertion failed");
             println!(
-                "{name}: {} snapshots of {} different steps, 0 torn, {} failed tries, {} at most for one snapshot, \
+                "{name}, {what}: {} snapshots of {} different steps, 0 torn, {} failed tries, {} at most for one snapshot, \
                  age in steps: half of them {} at most, 99 % {}, all {}",
                 reads.snapshots,
                 reads.different_steps,

@@ -1,0 +1,167 @@
+//! What a snapshot has of an engine.
+
+use std::fmt;
+
+use super::{Head, HistogramView, InfoView, Rows};
+use crate::{
+    info::InfoReading,
+    schema::{
+        Schema,
+        handle::{Counter, Gauge, Histogram, Info},
+        layout::{InfoIndex, Layout},
+        value::{CounterValue, GaugeValue, ObservationValue},
+    },
+};
+
+/// One engine in a [`Snapshot`], or the registry's own families.
+///
+/// # Panics
+/// The getters panic when given a handle of another schema, or one of the registry's with an engine's view, or the other way
+/// round; and, in a snapshot of a few series ([`Snapshot::only`]), any other handle.
+#[derive(Clone, Copy)]
+pub struct EngineView<'s> {
+    pub(super) schema: &'s Schema,
+    pub(super) layout: &'s Layout,
+    pub(super) rows: &'s Rows,
+    pub(super) index: usize,
+    pub(super) words: &'s [u64],
+}
+
+impl<'s> EngineView<'s> {
+    /// The value of one of the schema's engine labels. The registry has none.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&'s str> {
+        let index = self.schema.engine_labels().iter().position(|label| label == name)?;
+        self.head().labels.values.get(index).map(String::as_str)
+    }
+
+    /// The values of the schema's engine labels, in their order: what [`Snapshot::engine`] finds it by. The registry has none.
+    #[must_use]
+    pub fn label_values(&self) -> &'s [String] {
+        &self.head().labels.values
+    }
+
+    /// The step that all numbers come from: how many steps the engine's recorders committed before, all in all, the last steps of those that were
+    /// dropped included. Unchanged means that nothing was committed since; what shared recorders added doesn't count.
+    ///
+    /// # Is an engine stale?
+    /// A step number that hasn't moved since a while tells so, whatever the engine's numbers say; an engine that idles without committing looks the
+    /// same. How old a step is, it says itself if each step sets its time: a gauge like any other is part of the step, and shows with it. (Of several
+    /// recorders one should set it, since the gauge is the sum.)
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use tachometer::{Registry, Schema, Snapshot};
+    /// # let mut schema = Schema::builder().engine_labels(["engine"]);
+    /// # let waiting = schema.gauge::<i64>("requests_waiting", "Requests that wait.").declare()?;
+    /// let committed_at = schema.gauge::<f64>("committed_at", "Seconds since the start.").hidden().declare()?;
+    /// # let registry = Registry::new(schema.build()?);
+    /// # let engine = registry.attach(["0"])?;
+    /// # let mut recorder = engine.recorder()?;
+    /// let start = Instant::now();
+    /// recorder.record(|step| {
+    ///     step.set(waiting, 3);
+    ///     step.set(committed_at, start.elapsed().as_secs_f64());
+    /// });
+    /// let mut view = Snapshot::only([waiting.into(), committed_at.into()]);
+    /// registry.snapshot(&mut view);
+    /// let now = start.elapsed().as_secs_f64();
+    /// let mut fresh = view.engines().filter(|engine| now - engine.gauge(committed_at) < 60.0);
+    /// assert_eq!(fresh.next().unwrap().gauge(waiting), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.head().reading.step
+    }
+
+    /// How many tries of reading failed, each because a step was committed meanwhile, over all of the engine's recorders.
+    #[must_use]
+    pub fn failed_tries(&self) -> u32 {
+        self.head().reading.failed_tries
+    }
+
+    /// A counter's value.
+    #[must_use]
+    pub fn counter<T: CounterValue>(&self, counter: Counter<T>) -> T {
+        T::from_word(self.scalar(counter.schema, counter.word))
+    }
+
+    /// A gauge's value.
+    #[must_use]
+    pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
+        T::from_word(self.scalar(gauge.schema, gauge.word))
+    }
+
+    /// A histogram's buckets, count and sum.
+    #[must_use]
+    pub fn histogram<T: ObservationValue>(&self, histogram: Histogram<T>) -> HistogramView<'s, T> {
+        self.check(histogram.schema);
+        self.check_whole();
+        let layout = self.layout;
+        HistogramView::new(&layout.histograms[usize::from(histogram.index.0)], self.words)
+    }
+
+    /// An info's current sample; `None` before the first. Not part of the step: see
+    /// [`Step::set_info`](crate::Step::set_info).
+    #[must_use]
+    pub fn info<const N: usize>(&self, info: Info<N>) -> Option<InfoView<'s, N>> {
+        self.check(info.schema);
+        self.check_whole();
+        self.info_at(info.index).map(InfoView)
+    }
+
+    pub(super) fn info_at(&self, InfoIndex(info): InfoIndex) -> Option<&'s InfoReading> {
+        self.rows.infos[self.index * self.layout.infos.len() + info as usize].as_ref()
+    }
+
+    fn head(&self) -> &'s Head {
+        &self.rows.heads[self.index]
+    }
+
+    /// The labels as printed.
+    pub(crate) fn label_text(&self) -> &'s [u8] {
+        &self.head().labels.text
+    }
+
+    /// The words of the slab, and behind them those outside of steps; the chosen ones, if there was a choice.
+    pub(crate) fn words(&self) -> &'s [u64] {
+        self.words
+    }
+
+    #[inline]
+    fn scalar(&self, schema: u32, word: u16) -> u64 {
+        self.check(schema);
+        let place = match &self.rows.chosen {
+            None => usize::from(word),
+            Some(chosen) => chosen.place(word).expect("this series wasn't chosen: give it to Snapshot::only as well"),
+        };
+        self.words[place]
+    }
+
+    /// `schema` must be the number of this view's schema and scope.
+    #[inline]
+    pub(super) fn check(&self, schema: u32) {
+        assert!(
+            schema == self.layout.schema,
+            "a handle of another schema was used with this view (families of the registry are read from \
+             Snapshot::registry, all others from an engine)"
+        );
+    }
+
+    pub(super) fn check_whole(&self) {
+        assert!(
+            self.rows.chosen.is_none(),
+            "a snapshot of Snapshot::only reads counters and gauges: read all else from one of Snapshot::new"
+        );
+    }
+}
+
+impl fmt::Debug for EngineView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineView")
+            .field("labels", &self.head().labels.values)
+            .field("step", &self.step())
+            .finish_non_exhaustive()
+    }
+}
