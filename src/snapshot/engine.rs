@@ -13,11 +13,11 @@ use crate::{
     },
 };
 
-/// One engine in a [`Snapshot`], or the registry's own families.
+/// One engine in a [`Snapshot`](crate::Snapshot), or the registry's own families.
 ///
 /// # Panics
 /// The getters panic when given a handle of another schema, or one of the registry's with an engine's view, or the other way
-/// round; and, in a snapshot of a few series ([`Snapshot::only`]), any other handle.
+/// round; and, in a snapshot of a few series ([`Snapshot::only`](crate::Snapshot::only)), any other handle.
 #[derive(Clone, Copy)]
 pub struct EngineView<'s> {
     pub(super) schema: &'s Schema,
@@ -35,7 +35,7 @@ impl<'s> EngineView<'s> {
         self.head().labels.values.get(index).map(String::as_str)
     }
 
-    /// The values of the schema's engine labels, in their order: what [`Snapshot::engine`] finds it by. The registry has none.
+    /// The values of the schema's engine labels, in their order: what [`Snapshot::engine`](crate::Snapshot::engine) finds it by. The registry has none.
     #[must_use]
     pub fn label_values(&self) -> &'s [String] {
         &self.head().labels.values

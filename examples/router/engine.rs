@@ -1,0 +1,96 @@
+//! A simulated engine: a thread that batches requests and commits a step an iteration.
+
+use std::{mem, thread, time::Duration};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use tachometer::{
+    Recorder,
+    vllm::{IterationStats, PromptTokens, Recording, SchedulerStats, StepStats},
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::meters::Meters;
+
+/// How long an iteration takes the pretended accelerator.
+const ITERATION: Duration = Duration::from_millis(1);
+/// An engine without requests commits a step now and then, so that nobody takes it for stopped.
+const IDLE: Duration = Duration::from_millis(20);
+
+pub(crate) struct Request {
+    pub(crate) prompt_tokens: u64,
+    /// Tokens to generate.
+    pub(crate) tokens: u64,
+    /// Gets each of them; closed after the last.
+    pub(crate) output: UnboundedSender<()>,
+}
+
+pub(crate) struct Engine {
+    meters: Meters,
+    recorder: Recorder,
+    recording: Recording,
+    inbox: Receiver<Request>,
+    /// Requests that run at a time.
+    slots: usize,
+    waiting: Vec<Request>,
+    running: Vec<Request>,
+}
+
+impl Engine {
+    pub(crate) fn new(meters: Meters, mut recorder: Recorder, inbox: Receiver<Request>, slots: usize) -> Self {
+        let recording = meters.vllm.recording(&mut recorder);
+        Self { meters, recorder, recording, inbox, slots, waiting: Vec::new(), running: Vec::new() }
+    }
+
+    /// Until nobody can send requests any more, and all are done.
+    pub(crate) fn run(mut self) {
+        loop {
+            self.waiting.extend(self.inbox.try_iter());
+            if self.waiting.is_empty() && self.running.is_empty() {
+                match self.inbox.recv_timeout(IDLE) {
+                    Ok(request) => self.waiting.push(request),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+            self.iterate();
+        }
+    }
+
+    fn iterate(&mut self) {
+        let mut step = self.recorder.step(); // scrapes go on while it is open
+        let room = (self.slots - self.running.len()).min(self.waiting.len());
+        let prefilled = self.running.len()..self.running.len() + room;
+        self.running.extend(self.waiting.drain(..room));
+        let busy = !self.running.is_empty();
+        if busy {
+            thread::sleep(ITERATION);
+        }
+        let computed = self.running[prefilled].iter().map(|request| request.prompt_tokens).sum();
+        let iteration = IterationStats {
+            prompt_tokens: PromptTokens { computed, ..Default::default() },
+            generation_tokens: self.running.len() as u64,
+            ..Default::default()
+        };
+        let scheduler = SchedulerStats {
+            running: self.running.len() as u64,
+            waiting: self.waiting.len() as u64,
+            kv_cache_usage: self.running.len() as f64 / self.slots as f64,
+            ..Default::default()
+        };
+        let iteration = busy.then_some(&iteration);
+        self.recording.record(&mut step, &StepStats { scheduler: Some(&scheduler), iteration, ..Default::default() });
+        step.set(self.meters.stepped_at, self.meters.now());
+        step.commit();
+        // After the commit, so that who has a token finds it counted.
+        self.running = mem::take(&mut self.running).into_iter().filter_map(Request::generate).collect();
+    }
+}
+
+impl Request {
+    /// Hands out a token. `None` if it was the last one, or nobody wants more.
+    fn generate(mut self) -> Option<Self> {
+        self.tokens -= 1;
+        let wanted = self.output.send(()).is_ok();
+        (wanted && self.tokens > 0).then_some(self)
+    }
+}

@@ -1,0 +1,165 @@
+//! The front end: routes a request to an engine, and measures what comes back, from any of the runtime's threads.
+
+use std::{
+    collections::HashMap,
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use crossbeam_channel::Sender;
+use tachometer::{
+    EngineView, Registry, SharedRecorder, Snapshot,
+    vllm::{AdmissionRejection, FinishReason, FinishedRequest, SharedRecording},
+};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::{
+    engine::{Engine, Request},
+    meters::{MODEL, Meters},
+};
+
+/// An engine whose newest step is older gets no requests.
+const STALE: f64 = 1.0;
+
+pub(crate) struct Front {
+    registry: Registry,
+    meters: Meters,
+    routing: Mutex<Routing>,
+    /// Of what belongs to no engine.
+    own: SharedRecorder,
+    rejections: SharedRecording,
+}
+
+struct Routing {
+    engines: HashMap<String, Attached>,
+    /// Only what the choice of an engine looks at.
+    view: Snapshot,
+}
+
+/// What handlers need of an engine.
+#[derive(Clone)]
+struct Route {
+    inbox: Sender<Request>,
+    recorder: SharedRecorder,
+    recording: SharedRecording,
+}
+
+struct Attached {
+    route: Route,
+    /// Dropping it takes its series off the page.
+    engine: tachometer::Engine,
+    thread: JoinHandle<()>,
+}
+
+/// What a client gets.
+pub(crate) struct Reply {
+    pub(crate) engine: String,
+    pub(crate) tokens: u64,
+}
+
+impl Front {
+    pub(crate) fn new(registry: Registry, meters: Meters) -> Self {
+        let view =
+            Snapshot::only([meters.in_flight.into(), meters.vllm.kv_cache_usage.into(), meters.stepped_at.into()]);
+        let own = registry.shared_recorder();
+        let rejections = meters.vllm.shared(&own);
+        let routing = Mutex::new(Routing { engines: HashMap::new(), view });
+        Self { registry, meters, routing, own, rejections }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Starts an engine, which gets requests from its first step on.
+    pub(crate) async fn attach(&self, name: &str, slots: usize) -> Result<()> {
+        let engine = self.registry.attach([name, MODEL])?;
+        let (inbox, requests) = crossbeam_channel::unbounded();
+        let recorder = engine.shared_recorder();
+        let route = Route { inbox, recording: self.meters.vllm.shared(&recorder), recorder };
+        let running = Engine::new(self.meters, engine.recorder()?, requests, slots);
+        let thread = thread::Builder::new().name(format!("engine {name}")).spawn(move || running.run())?;
+        self.routing.lock().await.engines.insert(name.to_owned(), Attached { route, engine, thread });
+        Ok(())
+    }
+
+    /// Gives an engine no more requests, waits until it is done with those that it has, passes its last numbers to `read`, and detaches it.
+    pub(crate) fn detach<R>(&self, name: &str, read: impl FnOnce(EngineView<'_>) -> R) -> Result<R> {
+        let gone = self.routing.blocking_lock().engines.remove(name);
+        let Attached { route, engine, thread } = gone.with_context(|| format!("no engine {name}"))?;
+        drop(route);
+        thread.join().ok().context("the engine panicked")?;
+        let mut last = Snapshot::new();
+        self.registry.snapshot(&mut last);
+        let numbers = read(last.engine(&[name, MODEL]).context("it is attached")?);
+        drop(engine);
+        Ok(numbers)
+    }
+
+    /// What an HTTP handler does. `None` if no engine takes requests.
+    pub(crate) async fn generate(&self, tenant: &str, prompt_tokens: u64, tokens: u64) -> Option<Reply> {
+        let arrived = Instant::now();
+        let Some((engine, route)) = self.route().await else {
+            self.rejections.admission_rejected(AdmissionRejection::QueuedRequests);
+            return None;
+        };
+        let _in_flight = InFlight { recorder: route.recorder.clone(), meters: self.meters };
+        let (output, mut received) = mpsc::unbounded_channel();
+        route.inbox.send(Request { prompt_tokens, tokens, output }).ok()?;
+
+        let (mut generated, mut before, mut first_token) = (0, arrived, 0.0);
+        while received.recv().await.is_some() {
+            let now = Instant::now();
+            let seconds = (now - before).as_secs_f64();
+            match generated {
+                0 => {
+                    first_token = seconds;
+                    route.recording.first_token(seconds);
+                }
+                _ => route.recording.inter_token(&[seconds]),
+            }
+            (generated, before) = (generated + 1, now);
+        }
+        let e2e_latency = arrived.elapsed().as_secs_f64();
+        route.recording.finished(&FinishedRequest {
+            reason: if generated == tokens { FinishReason::Length } else { FinishReason::Error },
+            prompt_tokens,
+            generation_tokens: generated,
+            max_tokens: Some(tokens),
+            e2e_latency,
+            decode_time: e2e_latency - first_token,
+            ..Default::default()
+        });
+        self.own.series(self.meters.tenant_tokens, [tenant]).add(generated);
+        Some(Reply { engine, tokens: generated })
+    }
+
+    /// The engine with the fewest requests; of equal ones that with the most room in its KV cache. It has one more now.
+    async fn route(&self) -> Option<(String, Route)> {
+        let Routing { engines, view } = &mut *self.routing.lock().await;
+        self.registry.snapshot(view);
+        let (meters, now) = (self.meters, self.meters.now());
+        let usable = view.engines().filter(|engine| now - engine.gauge(meters.stepped_at) < STALE);
+        let routes = usable.filter_map(|engine| Some((engine, engines.get_key_value(engine.label("engine")?)?)));
+        let load = |engine: EngineView<'_>| (engine.gauge(meters.in_flight), engine.gauge(meters.vllm.kv_cache_usage));
+        let (_, (name, Attached { route, .. })) = routes.min_by(|(one, _), (other, _)| {
+            let (one, other) = (load(*one), load(*other));
+            one.0.cmp(&other.0).then(one.1.total_cmp(&other.1))
+        })?;
+        route.recorder.inc_gauge(meters.in_flight); // before the next one looks
+        Some((name.clone(), route.clone()))
+    }
+}
+
+/// A request at an engine; also one whose client has gone, so that the handler never ends.
+struct InFlight {
+    recorder: SharedRecorder,
+    meters: Meters,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.recorder.dec_gauge(self.meters.in_flight);
+    }
+}

@@ -1,0 +1,42 @@
+//! What is measured: vLLM's metric set, and some families of the front end's own.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use tachometer::{Aggregate, Counter, Gauge, OpenFamily, Registry, Schema, vllm};
+
+pub(crate) const MODEL: &str = "simulated";
+
+/// Tenants with series of their own; the others share one.
+const MAX_TENANTS: usize = 8;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meters {
+    pub(crate) vllm: vllm::Families,
+    /// Requests that handlers gave an engine and that haven't ended: shows at once, not with the engine's next step.
+    pub(crate) in_flight: Gauge<i64>,
+    /// When the engine committed, in seconds since [`started`](Self::started). Set in the same step as all else, so it says how old that is.
+    pub(crate) stepped_at: Gauge<f64>,
+    /// Of the whole front end.
+    pub(crate) tenant_tokens: OpenFamily<Counter<u64>, 1>,
+    started: Instant,
+}
+
+impl Meters {
+    pub(crate) fn declare() -> Result<(Self, Registry)> {
+        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let vllm = vllm::Families::declare(&mut schema, &vllm::Config::new().max_model_len(4096).model_name(MODEL))?;
+        let in_flight = schema.gauge("router:requests_in_flight", "Requests at an engine, as the router counts them.");
+        let in_flight = in_flight.aggregate("router:requests_in_flight_all", Aggregate::Sum).declare()?;
+        let stepped_at = schema.gauge("router:stepped_at_seconds", "Time of the newest step.").hidden().declare()?;
+        let tenant_tokens = schema.counter("router:tenant_tokens", "Tokens generated, by tenant.").registry_wide();
+        let tenant_tokens = tenant_tokens.open_labels(["tenant"], MAX_TENANTS).declare()?;
+        let started = Instant::now();
+        Ok((Self { vllm, in_flight, stepped_at, tenant_tokens, started }, Registry::new(schema.build()?)))
+    }
+
+    /// Seconds.
+    pub(crate) fn now(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}
