@@ -71,7 +71,13 @@ fn limits_unless_set() {
     let samples = 100 * (0..).take_while(|n| declare(*n).is_ok()).count();
     let error = schema.counter::<u64>("one_more", "").declare().unwrap_err();
     assert_eq!(error, SchemaError::TooManySamples { family: "one_more".into(), limit: samples });
-    assert_says(LIMITS, &format!("of the crate's own each, and those about pages. {} unless set", grouped(samples)));
+    assert_says(
+        LIMITS,
+        &format!(
+            "of the crate's own each (four with open labels), and those about pages. {} unless set",
+            grouped(samples)
+        ),
+    );
 }
 
 #[test]

@@ -44,7 +44,8 @@ impl SchemaBuilder {
     }
 
     /// Limits how many samples (lines of a page) an engine has, and likewise the registry of its own
-    /// ([aggregates](crate::Declaration::aggregate) among them), beside the three of the crate's own each, and those about pages. 20,000 unless set.
+    /// ([aggregates](crate::Declaration::aggregate) among them), beside the three of the crate's own each (four with open labels), and those
+    /// about pages. 20,000 unless set.
     #[must_use]
     pub fn max_samples(mut self, limit: usize) -> Self {
         self.limits.max_samples = limit;
