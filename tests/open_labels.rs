@@ -164,6 +164,62 @@ fn gauges_are_set_and_changed() {
 }
 
 #[test]
+fn a_float_gauge_that_was_set_to_nan_or_infinite_takes_no_additions_until_it_is_set_again() {
+    let mut schema = Schema::builder();
+    let ratio = schema.gauge::<f64>("ratio", "").open_labels(["l"], 1).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let ratio = engine.shared_recorder().series(ratio, ["v"]);
+    let shown = || lines_of(&page(&registry), "ratio{l=\"v\"}");
+    for (value, text) in [(f64::NAN, "NaN"), (f64::NEG_INFINITY, "-Inf")] {
+        ratio.set(value);
+        ratio.add(1.0);
+        assert_eq!(shown(), [format!("ratio{{l=\"v\"}} {text}")]);
+    }
+    ratio.set(0.5);
+    ratio.inc();
+    assert_eq!(shown(), ["ratio{l=\"v\"} 1.5"]);
+    assert!(page(&registry).contains("\ntachometer_rejected_observations_total 2\n"));
+}
+
+/// The parser refuses a page that has a sample twice.
+#[test]
+fn values_that_differ_by_escapes_are_different_series() {
+    let mut schema = Schema::builder();
+    let hits: OpenFamily<Counter<u64>, 2> = schema.counter("hits", "").open_labels(["l", "m"], 20).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let recorder = engine.shared_recorder();
+    let values = ["", "\n", "\\n", "\\\\n", "\"", "\\\"", "\",m=\""];
+    values.iter().for_each(|value| recorder.series(hits, [value, ""]).inc());
+    assert_eq!(lines_of(&page(&registry), "hits_total").len(), values.len() + 1, "and the overflow series");
+}
+
+/// Its buffers are taken over by what has other families, capacities and bounds.
+#[test]
+fn one_snapshot_serves_registries_of_different_schemas() {
+    let registry = |bounds: &[f64], engines: usize| {
+        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let seconds: OpenFamily<Histogram<f64>, 1> =
+            schema.histogram("seconds", "", bounds).open_labels(["l"], bounds.len()).declare().unwrap();
+        let registry = Registry::new(schema.build().unwrap());
+        let engines: Vec<_> = (0..engines).map(|engine| registry.attach([engine.to_string()]).unwrap()).collect();
+        // The first has no series.
+        engines.iter().skip(1).for_each(|engine| engine.shared_recorder().series(seconds, ["v"]).observe(0.5));
+        (registry, engines, seconds)
+    };
+    let (registries, mut snapshot) = ([registry(&[1.0], 2), registry(&[1.0, 2.0, 3.0], 4)], Snapshot::new());
+    for (registry, engines, seconds) in registries.iter().cycle().take(4) {
+        registry.snapshot(&mut snapshot);
+        assert_eq!(snapshot.engines().len(), engines.len());
+        for (index, engine) in snapshot.engines().enumerate() {
+            let read: Vec<_> = engine.histograms(*seconds).map(|(values, view)| (values, view.count())).collect();
+            assert_eq!(read, [(["other"], 0), (["v"], 1)][..if index == 0 { 0 } else { 2 }]);
+        }
+    }
+}
+
+#[test]
 fn histograms_are_printed_and_read_whole() {
     let mut schema = Schema::builder().engine_labels(["engine"]);
     let ttft: OpenFamily<Histogram<f64>, 1> =

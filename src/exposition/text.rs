@@ -25,7 +25,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 ///
 /// Families stand in declared order, those of the registry among them, each with one `HELP` and one `TYPE` line; inside a
 /// family, series in the order in which their label values were declared; inside a series, engines in the order in which they
-/// attached. Series with open labels stand engine by engine, in the order of their label values. A histogram with negative bounds is printed without `_sum` and `_count`, as OpenMetrics asks: such a sum can fall.
+/// attached. Series with open labels stand engine by engine, in the order of their label values. A histogram with negative bounds is
+/// printed without `_sum` and `_count`, as OpenMetrics asks: such a sum can fall.
 ///
 /// ```
 /// use tachometer::{Registry, Schema, Snapshot, TextRenderer};

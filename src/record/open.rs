@@ -87,7 +87,8 @@ impl<T: GaugeValue> OpenSeries<Gauge<T>> {
         self.row.row().store(SCALAR, value.to_word());
     }
 
-    /// Adds `n`, or takes it away if it is negative. An integer wraps around.
+    /// Adds `n`, or takes it away if it is negative. An integer wraps around. A sum that is NaN or infinite is rejected, so after NaN or
+    /// an infinity was set everything is, until it is set again.
     #[inline]
     pub fn add(&self, n: T) {
         self.accept(additions::change_gauge(self.row.row(), SCALAR, n), 1);

@@ -29,7 +29,8 @@ use crate::{
 ///
 /// What can't be counted honestly is rejected, and counted in `tachometer_rejected_observations_total`, by the same rules as in a
 /// step, with limits of its own on what would overflow: a counter or an integer sum takes at most 2^63 a shard. A change that would make a gauge
-/// infinite or NaN is rejected too, since nothing could repair it. Handles of another schema are treated as in a step.
+/// infinite or NaN is rejected too, since nothing could repair it. Handles of another schema are treated as in a step, but
+/// that [`series`](Self::series) and [`retire`](Self::retire) always panic.
 ///
 /// # Progress
 /// Nothing waits, and nothing is allocated once a thread has recorded. Each thread adds to a shard that few others use

@@ -115,8 +115,8 @@ impl Registry {
     /// Overwrites `snapshot` with the newest finished step of each engine's recorders, and what shared ones added.
     ///
     /// Lock-free: a try to read a recorder's steps fails only if one was committed meanwhile, so neither a stopped engine nor an open
-    /// step holds it up. Doesn't allocate unless there are more engines than `snapshot` ever held, or for the first time one that has
-    /// several recorders.
+    /// step holds it up. Doesn't allocate unless there are more engines than `snapshot` ever held, for the first time one that has
+    /// several recorders, or more series with open labels in the place of an engine than before; engines that leave give up that room.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
         let own = (!self.0.schema.layout(Scope::Registry).is_empty()).then_some(&directory.own);
@@ -129,8 +129,8 @@ impl Registry {
     /// cleared: takes a snapshot and renders it. How long that took and how many bytes it gave is on the next page
     /// ([`exposition`](crate::exposition)).
     ///
-    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, up to 8 threads render at
-    /// a time, and each has rendered before (the list of engines keeps a note for each thread that reads it).
+    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, engines and series with open labels
+    /// are those of before, up to 8 threads render at a time, and each has rendered before (the list of engines keeps a note for each thread that reads it).
     pub fn render(&self, page: &mut Vec<u8>) {
         let (begun, before) = (Instant::now(), page.len());
         let mut snapshot = self.0.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();

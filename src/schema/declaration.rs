@@ -101,8 +101,8 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     }
 
     /// Makes it a family of the registry, not of its engines: its series have no engine labels and stand on a page once.
-    /// They are recorded through [`Registry::recorder`](crate::Registry::recorder), and read from
-    /// [`Snapshot::registry`](crate::Snapshot::registry).
+    /// They are recorded through [`Registry::recorder`](crate::Registry::recorder) or
+    /// [`Registry::shared_recorder`](crate::Registry::shared_recorder), and read from [`Snapshot::registry`](crate::Snapshot::registry).
     ///
     /// ```
     /// # use tachometer::{Registry, Schema};

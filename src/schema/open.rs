@@ -41,7 +41,8 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
     /// An engine has `capacity` such series at most at a time. What is looked up beyond that is recorded into one more, the
     /// overflow series, whose values are all `other`, and counted in `tachometer_overflowed_label_values_total`: so
     /// neither memory nor pages grow without bound, whatever values come. All of them count towards
-    /// [`max_samples`](SchemaBuilder::max_samples). A label with a closed list of values is declared here too; it has no
+    /// [`max_samples`](SchemaBuilder::max_samples), unless the family is [`hidden`](Self::hidden). Comes last before
+    /// [`declare`](OpenDeclaration::declare), and doesn't go with [`label`](Self::label): a label with a closed list of values is declared here too; it has no
     /// array of handles then.
     ///
     /// Recorded word by word, outside of steps: see [`OpenSeries`](crate::OpenSeries). `labels` can't be empty, which is checked when it is compiled.

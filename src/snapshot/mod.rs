@@ -25,13 +25,14 @@ use crate::{
 
 /// The newest finished steps of each engine, as plain numbers. What a router or a log line reads; what gets rendered.
 ///
-/// Reuse it: [`Registry::snapshot`](crate::Registry::snapshot) overwrites it and allocates only when there are more engines than ever.
+/// Reuse it: [`Registry::snapshot`](crate::Registry::snapshot) overwrites it, and says when it allocates.
 ///
 /// # What it promises
 /// What an exclusive recorder contributes comes from **one** of its finished steps: all counters, gauges and histograms. It isn't older
 /// than the newest step when the read began, and a later snapshot never shows an earlier step. Different engines aren't one
 /// moment, nor are different recorders of one engine, whose steps are added up; what shared recorders
-/// added is true word by word. No counter of an attached engine ever falls.
+/// added is true word by word. No counter of an attached engine ever falls, but that a series with open labels begins at zero when it
+/// was [retired](crate::SharedRecorder::retire) and is looked up again.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema, Snapshot};

@@ -44,8 +44,8 @@ impl OpenReading {
 
 /// Series of a family with open labels.
 impl<'s> EngineView<'s> {
-    /// The series of a family with open labels that can be looked up now, and the overflow series, in the order of their label values: these, and the
-    /// counter. None before the engine has a shared recorder. Not part of the step.
+    /// A family with open labels: the label values of each series and its counter, in the order of the values. They are what was looked up and
+    /// not retired, and the overflow series; none before the engine has a shared recorder. Not part of the step.
     ///
     /// ```
     /// # use tachometer::{Registry, Schema, Snapshot};
