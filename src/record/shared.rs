@@ -11,7 +11,7 @@ use crate::{
         open::OpenFamily,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    shards::{Shard, Shards, current_thread},
+    shards::{Shard, Shards},
 };
 
 /// A recorder for code that has no owner thread, such as request handlers on an async runtime. Of an engine
@@ -149,7 +149,7 @@ impl SharedRecorder {
         self.assert_own(family.schema);
         let found = self.0.open.family(family.index).look_up(&values);
         if found.overflowed {
-            self.0.of_thread(current_thread()).count_aside(Aside::OverflowedLabelValues, 1);
+            self.0.current().count_aside(Aside::OverflowedLabelValues, 1);
         }
         OpenSeries::new(found.row, self.clone())
     }
@@ -177,7 +177,7 @@ impl SharedRecorder {
     /// Counts `n` observations that the caller couldn't express as a value of a histogram as rejected.
     #[cold]
     pub fn reject(&self, n: u64) {
-        reject(self.0.of_thread(current_thread()), n);
+        reject(self.0.current(), n);
     }
 
     #[inline(always)]
@@ -189,7 +189,7 @@ impl SharedRecorder {
     /// The current thread's, if a handle of this schema and scope belongs here.
     #[inline(always)]
     fn shard(&self, schema: u32) -> Option<Shard<'_>> {
-        let shard = self.0.of_thread(current_thread());
+        let shard = self.0.current();
         let own = schema == self.0.layout.schema;
         if !own {
             self.refuse_foreign(schema, shard);

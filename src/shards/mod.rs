@@ -28,7 +28,7 @@ use crossbeam_utils::CachePadded;
 use self::open::OpenFamilies;
 #[cfg(test)]
 pub(crate) use self::thread_index::Indices;
-pub(crate) use self::thread_index::current as current_thread;
+use self::thread_index::current as current_thread;
 use crate::{
     schema::layout::{Aside, Layout},
     sync::{AtomicU64, Ordering::Relaxed},
@@ -66,9 +66,15 @@ impl Shards {
         Self { words: CachePadded::new(Words::zeroed(count * stride)), stride, mask: count - 1, layout, open }
     }
 
+    /// The shard of the current thread. Where there is one, nobody needs an index: a thread that only renders leaves them to others.
+    #[inline(always)]
+    pub(crate) fn current(&self) -> Shard<'_> {
+        self.of_thread(if self.mask == 0 { 0 } else { current_thread() })
+    }
+
     /// The shard of a thread.
     #[inline(always)]
-    pub(crate) fn of_thread(&self, thread: usize) -> Shard<'_> {
+    fn of_thread(&self, thread: usize) -> Shard<'_> {
         let first = (thread & self.mask) * self.stride;
         Shard(&self.words[first..first + self.stride - PADDING])
     }

@@ -52,6 +52,8 @@ impl Indices {
 
 #[cfg(not(all(test, loom)))]
 pub(crate) use of_process::current;
+#[cfg(all(test, not(loom)))]
+pub(crate) use of_process::is_taken;
 
 #[cfg(all(test, loom))]
 pub(crate) use crate::tests::loom_shards::current;
@@ -88,6 +90,12 @@ mod of_process {
     pub(crate) fn current() -> usize {
         let index = CURRENT.get();
         if index == NONE { take() } else { index }
+    }
+
+    /// Whether the current thread has one.
+    #[cfg(test)]
+    pub(crate) fn is_taken() -> bool {
+        CURRENT.get() != NONE
     }
 
     /// 0 in a thread that is ending and has given back its own.

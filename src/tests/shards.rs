@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Schema, schema::layout::Scope};
+use crate::{Registry, Schema, schema::layout::Scope};
 
 /// How many of `indices` choose each of `shards` shards.
 fn spread(indices: &[usize], shards: usize) -> Vec<usize> {
@@ -94,6 +94,22 @@ fn threads_of_this_process_have_indices_of_their_own() {
     assert_eq!(distinct.len(), 64);
     let last = (0..1_000).map(|_| thread::spawn(current_thread).join().unwrap()).max();
     assert!(last < Some(1_000), "{last:?}: nothing was given back");
+}
+
+/// What it records about its page goes into the only shard there is.
+#[test]
+fn a_thread_that_only_renders_takes_no_index() {
+    let mut schema = Schema::builder().shards(2);
+    let count = schema.counter::<u64>("count", "").declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let taken = move || {
+        registry.render(&mut Vec::new());
+        let rendered = thread_index::is_taken();
+        engine.shared_recorder().inc(count);
+        (rendered, thread_index::is_taken())
+    };
+    assert_eq!(thread::spawn(taken).join().unwrap(), (false, true));
 }
 
 /// Says the thread's index when it is dropped.
