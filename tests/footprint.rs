@@ -5,7 +5,8 @@
 mod allocator;
 
 use tachometer::{
-    Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, SharedRecorder, Snapshot, Step, vllm,
+    Counter, Engine, Gauge, Histogram, OpenSeries, Recorder, Registry, Schema, SchemaBuilder, SharedRecorder, Snapshot,
+    Step, vllm,
 };
 
 const LABELS: [&str; 2] = ["engine", "model_name"];
@@ -53,6 +54,20 @@ fn shard(declare: impl Fn(&mut SchemaBuilder)) -> usize {
     let more = shards(4, &declare) - shards(2, &declare);
     assert_eq!(more % 2, 0);
     more / 2
+}
+
+/// Bytes of a series with open labels, with its place in the list.
+fn open_series() -> usize {
+    let mut family = None;
+    let registry = registry(&LABELS, |schema| {
+        family = Some(schema.counter::<u64>("tokens", "").open_labels(["tenant"], 8).declare().unwrap());
+    });
+    let engine = registry.attach(VALUES).unwrap();
+    let recorder = engine.shared_recorder();
+    let look_up = |tenant| drop(recorder.series(family.unwrap(), [tenant]));
+    look_up("first");
+    let ((), bytes) = allocator::held(|| look_up("other0"));
+    bytes as usize
 }
 
 /// Bytes that a snapshot holds for each engine beyond the first 16.
@@ -147,6 +162,11 @@ fn measured() -> Vec<(&'static str, usize)> {
         ("– each counter or gauge in a shard", shard(counter) - shard(nothing)),
         ("– a shard of the vLLM base set", shard(vllm_base)),
         ("a shared recorder", size_of::<SharedRecorder>()),
+        (
+            "a counter's series with open labels, of an engine with labels as above and a label value of 6 bytes",
+            open_series(),
+        ),
+        ("its handle", size_of::<OpenSeries<Counter<u64>>>()),
         ("the windows of its hit rates, for log lines", recording(log_lines)),
         ("a snapshot, for each engine without families", snapshot(nothing)),
         ("– each counter or gauge", snapshot(counter) - snapshot(nothing)),

@@ -30,7 +30,7 @@ fn assert_golden(name: &str, registry: &Registry) -> common::Samples {
 }
 
 /// Samples about pages: retries, seconds, bytes.
-const OF_PAGES: usize = 1 + 8 + 1;
+const OF_PAGES: usize = 1 + 9 + 1;
 
 fn sample(samples: &common::Samples, name: &str, labels: &[(&str, &str)]) -> f64 {
     let labels: Vec<_> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -84,8 +84,7 @@ pub(super) fn part(schema: &Schema, layout: &Layout, labels: &EngineLabels) -> P
 
 /// What shared recorders of a source write.
 pub(super) fn shards(schema: &Schema, layout: &StdArc<Layout>, labels: &EngineLabels) -> Shards {
-    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    Shards::new(StdArc::clone(layout), schema.limits().shards(), pairs(schema, &labels.values).map(owned))
+    Shards::new(StdArc::clone(layout), schema.limits().shards(), &labels.text)
 }
 
 /// Names and values of an engine's labels. The registry has none.

@@ -1,6 +1,6 @@
 //! What the registry records about its own pages. A page shows what was recorded before it.
 
-use std::{iter, sync::Arc as StdArc, time::Duration};
+use std::{sync::Arc as StdArc, time::Duration};
 
 use super::directory;
 use crate::{
@@ -20,7 +20,7 @@ pub(super) struct Pages {
 impl Pages {
     pub(super) fn new(schema: &Schema) -> Self {
         // One shard: pages are rare, and each snapshot reads all shards.
-        let shards = StdArc::new(Shards::new(StdArc::clone(schema.layout(Scope::Pages)), 1, iter::empty()));
+        let shards = StdArc::new(Shards::new(StdArc::clone(schema.layout(Scope::Pages)), 1, b""));
         let labels = directory::labels(schema, Vec::new());
         let source = Source { labels, parts: Vec::new(), shards: Some(StdArc::clone(&shards)) };
         Self { source: StdArc::new(source), recorder: SharedRecorder::new(shards), families: *schema.page_families() }

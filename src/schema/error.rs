@@ -212,8 +212,8 @@ impl fmt::Display for SchemaError {
             }
             TooManySamples { family, limit } => write!(
                 f,
-                "family {family:?} takes a page beyond {limit} samples an engine (or of the registry): declare less, or raise \
-                 SchemaBuilder::max_samples"
+                "family {family:?} takes a page beyond {limit} samples an engine (or of the registry): declare less (or a \
+                 smaller capacity), or raise SchemaBuilder::max_samples"
             ),
             SlabTooLarge { words, limit } => {
                 write!(

@@ -15,7 +15,7 @@ pub(crate) struct PageFamilies {
 }
 
 /// From a page of few engines to one that a scrape may give up on.
-const SECONDS: [f64; 5] = [0.0001, 0.001, 0.01, 0.1, 1.0];
+const SECONDS: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
 
 impl PageFamilies {
     pub(super) fn declare(builder: &mut SchemaBuilder) -> Self {

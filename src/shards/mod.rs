@@ -54,12 +54,8 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// `count` shards, a power of two, all zero. `engine_labels` are the engine's, with their values.
-    pub(crate) fn new(
-        layout: StdArc<Layout>,
-        count: usize,
-        engine_labels: impl Iterator<Item = (String, String)>,
-    ) -> Self {
+    /// `count` shards, a power of two, all zero. `engine_labels` are the engine's, as printed.
+    pub(crate) fn new(layout: StdArc<Layout>, count: usize, engine_labels: &[u8]) -> Self {
         debug_assert!(count.is_power_of_two(), "shards are chosen by a mask");
         let stride = layout.row_len() + PADDING;
         let open = OpenFamilies::new(&layout, engine_labels);

@@ -33,8 +33,8 @@ pub(crate) struct OpenFamilies(Box<[OpenFamily]>);
 pub(crate) struct OpenFamily {
     list: ArcSwap<OpenList>,
     layout: OpenLayout,
-    /// The engine's labels, with their values.
-    engine_labels: Arc<[(String, String)]>,
+    /// The engine's labels, as printed.
+    engine_labels: Arc<[u8]>,
 }
 
 /// The series of a family, in the order of their label values.
@@ -57,9 +57,9 @@ pub(crate) struct Found {
 }
 
 impl OpenFamilies {
-    /// With nothing but the overflow series.
-    pub(crate) fn new(layout: &Layout, engine_labels: impl Iterator<Item = (String, String)>) -> Self {
-        let engine_labels: Arc<[_]> = engine_labels.collect();
+    /// With nothing but the overflow series. `engine_labels` are the engine's, as printed.
+    pub(crate) fn new(layout: &Layout, engine_labels: &[u8]) -> Self {
+        let engine_labels = Arc::from(engine_labels);
         Self(layout.open.iter().map(|layout| OpenFamily::new(layout, &engine_labels)).collect())
     }
 
@@ -73,24 +73,10 @@ impl OpenFamilies {
 }
 
 impl OpenFamily {
-    fn new(layout: &OpenLayout, engine_labels: &Arc<[(String, String)]>) -> Self {
-        let engine_labels = Arc::clone(engine_labels);
-        let family = Self { list: ArcSwap::from_pointee(OpenList(Vec::new())), layout: layout.clone(), engine_labels };
-        let other = family.series(&vec![OTHER; layout.labels.len()]);
-        Self { list: ArcSwap::from_pointee(OpenList(vec![other])), ..family }
-    }
-
-    /// A series with nothing recorded.
-    fn series(&self, values: &[&str]) -> Arc<OpenRow> {
-        let OpenLayout { labels, series: layout, .. } = &self.layout;
-        let engine = self.engine_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let own = labels.iter().map(String::as_str).zip(values.iter().copied());
-        Arc::new(OpenRow {
-            values: values.iter().copied().map(str::to_owned).collect(),
-            text: escape::label_pairs(engine.chain(own)),
-            words: Words::zeroed(layout.words),
-            layout: Arc::clone(layout),
-        })
+    fn new(layout: &OpenLayout, engine_labels: &Arc<[u8]>) -> Self {
+        let other = OpenRow::new(layout, engine_labels, &vec![OTHER; layout.labels.len()]);
+        let list = ArcSwap::from_pointee(OpenList(vec![Arc::new(other)]));
+        Self { list, layout: layout.clone(), engine_labels: Arc::clone(engine_labels) }
     }
 
     /// The series with these label values, a new one if there is none, the overflow series if there is no room. Lock-free.
@@ -105,7 +91,7 @@ impl OpenFamily {
                 let other = position(list, iter::repeat_n(OTHER, values.len())).expect("it is never retired");
                 return Ok((None, found(&list[other], true)));
             }
-            let new = self.series(values);
+            let new = Arc::new(OpenRow::new(&self.layout, &self.engine_labels, values));
             let (before, after) = list.split_at(place);
             let longer = before.iter().chain(iter::once(&new)).chain(after).cloned().collect();
             Ok((Some(OpenList(longer)), found(&new, false)))
@@ -142,6 +128,18 @@ impl OpenList {
 }
 
 impl OpenRow {
+    /// With nothing recorded.
+    fn new(OpenLayout { labels, series, .. }: &OpenLayout, engine_labels: &[u8], values: &[&str]) -> Self {
+        let own = escape::label_pairs(labels.iter().map(String::as_str).zip(values.iter().copied()));
+        let comma: &[u8] = if engine_labels.is_empty() { b"" } else { b"," };
+        Self {
+            values: values.iter().copied().map(str::to_owned).collect(),
+            text: [engine_labels, comma, &own].concat().into(),
+            words: Words::zeroed(series.words),
+            layout: Arc::clone(series),
+        }
+    }
+
     /// All its words.
     #[inline(always)]
     pub(crate) fn row(&self) -> Shard<'_> {

@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     collections::BTreeSet,
-    iter,
     sync::{Arc, Barrier, mpsc},
     thread,
 };
@@ -142,7 +141,7 @@ fn shards(count: usize) -> Arc<Shards> {
     let mut schema = Schema::builder();
     schema.counter::<u64>("count", "").declare().unwrap();
     let schema = schema.build().unwrap();
-    Arc::new(Shards::new(StdArc::clone(schema.layout(Scope::Engine)), count, iter::empty()))
+    Arc::new(Shards::new(StdArc::clone(schema.layout(Scope::Engine)), count, b""))
 }
 
 #[test]
