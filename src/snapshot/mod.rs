@@ -87,13 +87,12 @@ impl Rows {
     /// What it shares already it keeps: reference counts are written by no warm snapshot, as they may lie on a cache line
     /// that recorders read. (But for infos of an engine that has several recorders.)
     fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = &'e Arc<Source>>) -> u64 {
+        if self.heads.len() != sources.len() {
+            self.make_room(sources.len(), layout);
+        }
         let selection = Selection::of(layout, self.chosen.as_ref());
         let (row_len, infos, open) = (selection.row_len(), selection.infos(), selection.open());
         let mut failed_tries = 0;
-        self.heads.truncate(sources.len());
-        self.words.resize(sources.len() * row_len, 0);
-        self.infos.resize_with(sources.len() * infos, || None);
-        self.open.resize_with(sources.len() * open, OpenReading::default);
         let mut rest = &mut self.words[..];
         for (index, source) in sources.enumerate() {
             let row;
@@ -110,9 +109,21 @@ impl Rows {
                 let head = &mut self.heads[index];
                 head.infos = source.read_infos(&mut self.infos[index * infos..][..infos], head.infos);
             }
-            source.read_open(&mut self.open[index * open..][..open]);
+            if open > 0 {
+                source.read_open(&mut self.open[index * open..][..open]);
+            }
         }
         failed_tries
+    }
+
+    /// For so many rows; heads follow as they are filled.
+    #[cold]
+    fn make_room(&mut self, rows: usize, layout: &Layout) {
+        let selection = Selection::of(layout, self.chosen.as_ref());
+        self.heads.truncate(rows);
+        self.words.resize(rows * selection.row_len(), 0);
+        self.infos.resize_with(rows * selection.infos(), || None);
+        self.open.resize_with(rows * selection.open(), OpenReading::default);
     }
 }
 
@@ -222,15 +233,18 @@ impl Snapshot {
             .as_ref()
             .is_none_or(|own| own.layout(Scope::Engine).schema != schema.layout(Scope::Engine).schema)
         {
+            let mut rows: [Rows; Scope::COUNT] = Default::default();
             if let Some(series) = &self.only {
-                Chosen::look_up(series, schema, self.rows.each_mut().map(|rows| &mut rows.chosen));
+                Chosen::look_up(series, schema, rows.each_mut().map(|rows| &mut rows.chosen));
             }
+            self.rows = rows;
             self.schema = Some(schema.clone());
         }
+        let pages_are_read = usize::from(self.is_whole());
         let [engine_rows, registry_rows, page_rows] = &mut self.rows;
         let failed_tries = engine_rows.fill(schema.layout(Scope::Engine), engines)
             + registry_rows.fill(schema.layout(Scope::Registry), registry.into_iter())
-            + page_rows.fill(schema.layout(Scope::Pages), iter::once(pages));
+            + page_rows.fill(schema.layout(Scope::Pages), iter::once(pages).take(pages_are_read));
         let infos = Selection::of(schema.layout(Scope::Engine), engine_rows.chosen.as_ref()).infos();
         self.newest.resize_with(infos, Vec::new);
         for (info, newest) in self.newest.iter_mut().enumerate() {
