@@ -53,7 +53,6 @@
 //!   by step s+2 only, so a reader that saw any changed word there sees `sequence >= 2s+3` at its check, and gives up.
 //! * **E3 publish at rest** and **E4 warn at rest**: the same pair of edges for the resting copy. Because the resting copy
 //!   is refreshed after `sequence`, E3 also carries I3 to the reader: its next read can't be older.
-//!   A read may take a few chosen words instead of all: each edge holds for any word that was read.
 //! * **E5 hand over**. Who stops being owner stores `leased` with release, who becomes owner swaps with acquire.
 //!
 //! Loom checks these with the models in `src/tests/loom_slab.rs`, and each ordering by weakening it: `scripts/loom`. Every other

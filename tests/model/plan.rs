@@ -224,7 +224,7 @@ macro_rules! label {
                 let $declaration = $declaration.label(name, [a, b, c]);
                 $then
             }
-            _ => unimplemented!("labels of more than three values"),
+            _ => unreachable!("no plan has a label of more than three values"),
         }
     }};
 }
@@ -238,6 +238,6 @@ fn declare<H: Handle + Flat<H>>(declaration: Declaration<'_, H>, family: &Family
         [] => declaration.declare().map(Flat::flat),
         [a] => label!(declaration, a, declaration.declare().map(Flat::flat)),
         [a, b] => label!(declaration, a, label!(declaration, b, declaration.declare().map(Flat::flat))),
-        _ => unimplemented!("families of more than two labels"),
+        _ => unreachable!("no plan has a family of more than two labels"),
     }
 }
