@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Registry, Schema, schema::layout::Scope};
+use crate::{Counter, Registry, Schema, SharedRecorder, Snapshot, schema::layout::Scope};
 
 /// How many of `indices` choose each of `shards` shards.
 fn spread(indices: &[usize], shards: usize) -> Vec<usize> {
@@ -111,30 +111,47 @@ fn a_thread_that_only_renders_takes_no_index() {
     assert_eq!(thread::spawn(taken).join().unwrap(), (false, true));
 }
 
-/// Says the thread's index when it is dropped.
-struct AtTheEnd(mpsc::Sender<usize>);
+/// Records when it is dropped, and sends whether the thread had an index then, and which is its own now.
+struct AtTheEnd(SharedRecorder, Counter<u64>, mpsc::Sender<(bool, usize)>);
 
 impl Drop for AtTheEnd {
     fn drop(&mut self) {
-        self.0.send(current_thread()).unwrap();
+        let Self(recorder, count, ends) = self;
+        let had = thread_index::is_taken();
+        recorder.inc(*count);
+        ends.send((had, current_thread())).unwrap();
     }
 }
 
-/// Destructors of a thread's locals may record too, before its index is given back and after.
+/// Destructors of a thread's locals may record too, before its index is given back and after. Which comes first depends on which
+/// local was used first, so both are tried.
 #[test]
 fn a_thread_that_ends_can_still_record() {
     thread_local!(static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
-    for index_first in [true, false] {
-        let (ends, seen) = mpsc::channel();
-        let index = thread::spawn(move || {
-            let first = index_first.then(current_thread);
-            LAST.set(Some(AtTheEnd(ends)));
-            first.unwrap_or_else(current_thread)
-        });
-        let index = index.join().unwrap();
-        let last = seen.recv().unwrap();
-        assert!(last == index || last == 0, "{last}, not {index}");
-    }
+    let mut schema = Schema::builder().shards(4);
+    let count = schema.counter::<u64>("count", "").declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    let mut had_one: Vec<bool> = [true, false]
+        .into_iter()
+        .map(|index_first| {
+            let (ends, seen) = mpsc::channel();
+            let at_the_end = AtTheEnd(engine.shared_recorder(), count, ends);
+            let thread = thread::spawn(move || {
+                let first = index_first.then(current_thread);
+                LAST.set(Some(at_the_end));
+                first.unwrap_or_else(current_thread)
+            });
+            let (index, (had, last)) = (thread.join().unwrap(), seen.recv().unwrap());
+            assert_eq!(last, if had { index } else { 0 });
+            had
+        })
+        .collect();
+    had_one.sort_unstable();
+    assert_eq!(had_one, [false, true], "one recorded before its index was given back, and one after");
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    assert_eq!(snapshot.engines().next().unwrap().counter(count), 2);
 }
 
 fn shards(count: usize) -> Arc<Shards> {
