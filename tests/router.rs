@@ -12,7 +12,8 @@ use std::{
 fn router() -> Command {
     static ROUTER: example::Example = example::Example::new("router");
     let mut command = ROUTER.command();
-    command.args(["--listen", "127.0.0.1:0"]);
+    // However slow this machine is, no engine is taken for stopped.
+    command.args(["--listen", "127.0.0.1:0", "--stale", "1e9"]);
     command
 }
 

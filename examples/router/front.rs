@@ -19,13 +19,12 @@ use crate::{
     meters::{MODEL, Meters},
 };
 
-/// An engine whose newest step is older gets no requests.
-const STALE: f64 = 1.0;
-
 pub(crate) struct Front {
     registry: Registry,
     meters: Meters,
     routing: Mutex<Routing>,
+    /// An engine whose newest step is so many seconds old gets no requests.
+    stale: f64,
     /// Of what belongs to no engine.
     own: SharedRecorder,
     rejections: SharedRecording,
@@ -59,13 +58,13 @@ pub(crate) struct Reply {
 }
 
 impl Front {
-    pub(crate) fn new(registry: Registry, meters: Meters) -> Self {
+    pub(crate) fn new(registry: Registry, meters: Meters, stale: f64) -> Self {
         let view =
             Snapshot::only([meters.in_flight.into(), meters.vllm.kv_cache_usage.into(), meters.stepped_at.into()]);
         let own = registry.shared_recorder();
         let rejections = meters.vllm.shared(&own);
         let routing = Mutex::new(Routing { engines: HashMap::new(), view });
-        Self { registry, meters, routing, own, rejections }
+        Self { registry, meters, routing, stale, own, rejections }
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -140,7 +139,7 @@ impl Front {
         let Routing { engines, view } = &mut *self.routing.lock().await;
         self.registry.snapshot(view);
         let (meters, now) = (self.meters, self.meters.now());
-        let usable = view.engines().filter(|engine| now - engine.gauge(meters.stepped_at) < STALE);
+        let usable = view.engines().filter(|engine| now - engine.gauge(meters.stepped_at) < self.stale);
         let routes = usable.filter_map(|engine| Some((engine, engines.get_key_value(engine.label("engine")?)?)));
         let load = |engine: EngineView<'_>| (engine.gauge(meters.in_flight), engine.gauge(meters.vllm.kv_cache_usage));
         let (_, (name, Attached { route, .. })) = routes.min_by(|(one, _), (other, _)| {

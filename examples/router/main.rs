@@ -44,6 +44,10 @@ struct Args {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9465")]
     listen: String,
 
+    /// An engine whose newest step is older gets no requests
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    stale: f64,
+
     /// Go on serving afterwards, until Ctrl-C
     #[arg(long)]
     hold: bool,
@@ -62,7 +66,7 @@ fn main() -> ExitCode {
 
 async fn run(args: &Args) -> Result<ExitCode> {
     let (meters, registry) = Meters::declare()?;
-    let front = Arc::new(Front::new(registry, meters));
+    let front = Arc::new(Front::new(registry, meters, args.stale));
     let listener = TcpListener::bind(&args.listen).await.with_context(|| format!("can't listen on {}", args.listen))?;
     let address = listener.local_addr()?;
     eprintln!("listening on http://{address}/metrics");

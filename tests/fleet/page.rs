@@ -139,29 +139,33 @@ fn parse(page: &str, engines: usize) -> Vec<Scraped> {
     scraped
 }
 
+/// The different pages of a fleet of four engines that runs at this speed, until so many requests have ended.
+fn scraped_while_running(speed: &str, layout: &[&str], ended: f64) -> Vec<Vec<Scraped>> {
+    let serving = Serving::start(&[&["--speed", speed, "--hold"], layout].concat());
+    let patience = Instant::now() + Duration::from_secs(1_000);
+    let mut pages: Vec<Vec<Scraped>> = Vec::new();
+    while pages.last().is_none_or(|page| page.iter().map(|engine| engine.ended).sum::<f64>() < ended) {
+        assert!(Instant::now() < patience, "the replay doesn't end: {:?}", pages.last());
+        let page = serving.scrape();
+        let engines = parse(&page, 4);
+        engines.iter().for_each(|engine| engine.assert_identities(&page));
+        if let Some(earlier) = pages.last() {
+            assert!(engines.iter().zip(earlier).all(|(now, earlier)| now.grown_since(earlier)), "{earlier:?}\n{page}");
+        }
+        if pages.last() != Some(&engines) {
+            pages.push(engines);
+        }
+    }
+    pages
+}
+
 #[test]
 fn the_identities_hold_in_every_scrape_of_the_running_fleet() {
     // In P/D each of the built-in workload's requests ends at two engines.
     for (layout, ended) in [(&["--prefill", "2", "--decode", "2"][..], 3_000.0), (&["--mixed", "4"], 1_500.0)] {
-        let serving = Serving::start(&[&["--speed", "60", "--hold"], layout].concat());
-        let patience = Instant::now() + Duration::from_secs(120);
-        let mut pages: Vec<Vec<Scraped>> = Vec::new();
-        while pages.last().is_none_or(|page| page.iter().map(|engine| engine.ended).sum::<f64>() < ended) {
-            assert!(Instant::now() < patience, "the replay doesn't end: {:?}", pages.last());
-            let page = serving.scrape();
-            let engines = parse(&page, 4);
-            engines.iter().for_each(|engine| engine.assert_identities(&page));
-            if let Some(earlier) = pages.last() {
-                assert!(
-                    engines.iter().zip(earlier).all(|(now, earlier)| now.grown_since(earlier)),
-                    "{earlier:?}\n{page}"
-                );
-            }
-            if pages.last() != Some(&engines) {
-                pages.push(engines);
-            }
-        }
-        assert!(pages.len() >= 20, "{} different pages", pages.len());
+        // Slower where the machine is too slow for so many scrapes.
+        let mut runs = ["60", "20", "6", "2"].into_iter().map(|speed| scraped_while_running(speed, layout, ended));
+        let pages = runs.find(|pages| pages.len() >= 20).expect("20 different pages, at one of these speeds");
         for (first, last) in pages[0].iter().zip(&pages[pages.len() - 1]) {
             assert!(last.prompt_tokens > first.prompt_tokens && last.generated > first.generated);
         }
@@ -229,8 +233,8 @@ fn a_fleet_is_held_though_its_report_cannot_be_written() {
 
 #[test]
 fn a_line_for_each_engine_shows_every_few_seconds() {
-    // The replay takes half a minute; the lines come after five seconds.
-    let mut serving = Serving::start(&["--prefill", "1", "--decode", "1"]);
+    // The replay takes minutes; the lines come after five seconds.
+    let mut serving = Serving::start(&["--prefill", "1", "--decode", "1", "--speed", "1"]);
     for engine in ["engine 0 (prefill): ", "engine 1 (decode): "] {
         let line = serving.read_until("running");
         let numbers = line.strip_prefix(engine).unwrap_or_else(|| panic!("{line} is not of {engine}"));

@@ -5,14 +5,13 @@ use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
-    time::Instant,
 };
 
 use tachometer::{
     AttachError, Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SharedRecorder, Snapshot,
 };
 
-use super::{Stop, budget, common};
+use super::{Budget, Stop, common};
 
 const SHARING: usize = 3;
 const LEASING: usize = 2;
@@ -40,6 +39,10 @@ struct Rig {
     handles: Handles,
     done: AtomicBool,
     attached: AtomicU64,
+    snapshots: AtomicU64,
+    /// At most in one snapshot.
+    engines: AtomicU64,
+    pages: AtomicU64,
 }
 
 impl Rig {
@@ -57,7 +60,8 @@ impl Rig {
         };
         let registry = Registry::new(schema.build().unwrap());
         let stays = registry.attach(["stays"]).unwrap();
-        Self { registry, stays, handles, done: AtomicBool::new(false), attached: AtomicU64::new(0) }
+        let [attached, snapshots, engines, pages] = [(); 4].map(|()| AtomicU64::new(0));
+        Self { registry, stays, handles, done: AtomicBool::new(false), attached, snapshots, engines, pages }
     }
 
     fn goes_on(&self) -> bool {
@@ -170,9 +174,7 @@ impl Rig {
         [moves, hits, tokens, latencies, view.counter(amount), view.histogram(seconds).sum()]
     }
 
-    /// Returns how many snapshots there were, and how many engines at most.
-    fn snapshots(&self) -> (u64, usize) {
-        let (mut snapshots, mut engines) = (0, 0);
+    fn take_snapshots(&self) {
         let (mut snapshot, mut newest) = (Snapshot::new(), [0.0; 6]);
         while self.goes_on() {
             self.registry.snapshot(&mut snapshot);
@@ -180,15 +182,13 @@ impl Rig {
             let counts = self.counts(snapshot.engine(&["stays"]).expect("it stays"));
             assert!(counts.iter().zip(&newest).all(|(count, newest)| count >= newest), "{counts:?} after {newest:?}");
             newest = counts;
-            snapshots += 1;
-            engines = engines.max(snapshot.engines().len());
+            self.snapshots.fetch_add(1, Relaxed);
+            self.engines.fetch_max(snapshot.engines().len() as u64, Relaxed);
         }
-        (snapshots, engines)
     }
 
-    /// Returns how many pages there were.
-    fn pages(&self) -> u64 {
-        let (mut pages, mut page, mut newest) = (0, Vec::new(), BTreeMap::new());
+    fn render_pages(&self) {
+        let (mut page, mut newest) = (Vec::new(), BTreeMap::new());
         while self.goes_on() {
             page.clear();
             self.registry.render(&mut page);
@@ -200,9 +200,13 @@ impl Rig {
                 let before = newest.insert(key.clone(), value);
                 assert!(before.is_none_or(|before| before <= value), "{key:?} fell from {before:?} to {value}");
             }
-            pages += 1;
+            self.pages.fetch_add(1, Relaxed);
         }
-        pages
+    }
+
+    /// How many engines were attached, snapshots, engines at most in one, and pages.
+    fn counts_of_events(&self) -> [u64; 4] {
+        [&self.attached, &self.snapshots, &self.engines, &self.pages].map(|count| count.load(Relaxed))
     }
 }
 
@@ -213,24 +217,17 @@ pub(crate) fn totals_are_exact_whoever_comes_and_goes() {
         let _stop = Stop(&rig.done);
         let sharing: Vec<_> = (0..SHARING).map(|_| scope.spawn(|| rig.share())).collect();
         let leasing: Vec<_> = (0..LEASING).map(|_| scope.spawn(|| rig.lease_over_and_over())).collect();
-        let churning: Vec<_> =
-            (0..CHURNING).map(|k| scope.spawn(move || rig.attach_over_and_over(&format!("comes {k}")))).collect();
-        let (snapshots, pages) = (scope.spawn(|| rig.snapshots()), scope.spawn(|| rig.pages()));
-        let end = Instant::now() + budget();
-        let someone_failed =
-            || churning.iter().any(|thread| thread.is_finished()) || snapshots.is_finished() || pages.is_finished();
-        while Instant::now() < end && !someone_failed() {
-            thread::sleep(std::time::Duration::from_millis(10));
-        }
+        let churning = (0..CHURNING).map(|k| scope.spawn(move || rig.attach_over_and_over(&format!("comes {k}"))));
+        let reading = [scope.spawn(|| rig.take_snapshots()), scope.spawn(|| rig.render_pages())];
+        let threads: Vec<_> = churning.chain(reading).collect();
+        Budget::begin().wait(|| rig.counts_of_events(), [100, 100, 2, 10], &threads);
         rig.done.store(true, Relaxed);
-        churning.into_iter().for_each(|thread| thread.join().unwrap());
-        let ((snapshots, engines), pages) = (snapshots.join().unwrap(), pages.join().unwrap());
-        let attached = rig.attached.load(Relaxed);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let [attached, snapshots, engines, pages] = rig.counts_of_events();
         println!(
             "churn: {attached} engines attached and detached, {snapshots} snapshots of {engines} engines at most, {pages} pages, \
              0 torn, 0 counters fell"
         );
-        assert!(snapshots > 100 && attached > 100 && engines > 1 && pages > 10, "too few to say anything");
         let total = |threads: Vec<thread::ScopedJoinHandle<'_, u64>>| {
             threads.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>()
         };

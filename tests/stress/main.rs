@@ -1,6 +1,7 @@
 //! Threads that record without a pause, against readers that snapshot as fast as they can.
 //!
-//! `TACHOMETER_STRESS_SECONDS` sets how long each part goes on (2 unless set).
+//! `TACHOMETER_STRESS_SECONDS` sets how long each part goes on (2 unless set), or longer where that is too little to
+//! say anything.
 
 mod churn;
 #[path = "../common/mod.rs"]
@@ -10,7 +11,8 @@ mod tenants;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    thread::{self, ScopedJoinHandle},
+    time::{Duration, Instant},
 };
 
 /// All in turn, since they would take each other's cores.
@@ -21,10 +23,40 @@ fn everything_in_turn() {
     tenants::totals_of_tenants_are_exact();
 }
 
-/// How long to go on.
-pub(crate) fn budget() -> Duration {
-    let seconds = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
-    Duration::from_secs_f64(seconds)
+/// How long a part may take beyond its time, on the slowest of machines.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A part's time.
+#[derive(Clone, Copy)]
+pub(crate) struct Budget {
+    end: Instant,
+}
+
+impl Budget {
+    pub(crate) fn begin() -> Self {
+        let seconds = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
+        Self { end: Instant::now() + Duration::from_secs_f64(seconds) }
+    }
+
+    /// Until the time is over, and `enough` has happened to say something, however slow the machine is.
+    pub(crate) fn goes_on(self, enough: bool) -> bool {
+        let now = Instant::now();
+        assert!(now < self.end + PATIENCE, "too little happened to say anything");
+        now < self.end || !enough
+    }
+
+    /// Waits until as much was counted, or one of these threads has ended, which only a failed assertion does early.
+    pub(crate) fn wait<const N: usize>(
+        self,
+        counted: impl Fn() -> [u64; N],
+        enough: [u64; N],
+        threads: &[ScopedJoinHandle<'_, ()>],
+    ) {
+        let all_there = || counted().iter().zip(enough).all(|(count, enough)| *count >= enough);
+        while self.goes_on(all_there()) && !threads.iter().any(ScopedJoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 /// Tells the others to stop when it is dropped.

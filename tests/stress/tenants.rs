@@ -2,14 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
-    time::{Duration, Instant},
 };
 
 use tachometer::{Counter, Engine, OpenFamily, Registry, Schema, Snapshot};
 
-use super::{Stop, budget, common};
+use super::{Budget, Stop, common};
 
 const THREADS: u64 = 3;
 /// Looked up once; beside them there is room for one guest, and each thread has one.
@@ -22,6 +21,10 @@ struct Rig {
     engine: Engine,
     hits: OpenFamily<Counter<u64>, 1>,
     done: AtomicBool,
+    /// Of guests.
+    visits: AtomicU64,
+    snapshots: AtomicU64,
+    pages: AtomicU64,
 }
 
 /// What a thread did.
@@ -29,7 +32,6 @@ struct Rig {
 struct Did {
     staying: u64,
     overflows: u64,
-    visits: u64,
 }
 
 impl Rig {
@@ -37,7 +39,16 @@ impl Rig {
         let mut schema = Schema::builder().engine_labels(["engine"]);
         let hits = schema.counter("hits", "").open_labels(["tenant"], STAYING.len() + 1).declare().unwrap();
         let registry = Registry::new(schema.build().unwrap());
-        Self { engine: registry.attach(["0"]).unwrap(), registry, hits, done: AtomicBool::new(false) }
+        let [visits, snapshots, pages] = [(); 3].map(|()| AtomicU64::new(0));
+        Self {
+            engine: registry.attach(["0"]).unwrap(),
+            registry,
+            hits,
+            done: AtomicBool::new(false),
+            visits,
+            snapshots,
+            pages,
+        }
     }
 
     fn goes_on(&self) -> bool {
@@ -58,14 +69,13 @@ impl Rig {
             assert_eq!(recorder.retire(self.hits, [guest]), !no_room, "nobody else retires {guest}");
             series.inc(); // unseen, unless it went to the overflow series
             did.overflows += u64::from(no_room);
-            did.visits += u64::from(!no_room);
+            self.visits.fetch_add(u64::from(!no_room), Relaxed);
         }
         did
     }
 
-    /// Returns how many snapshots there were.
-    fn snapshots(&self) -> u64 {
-        let (mut snapshots, mut snapshot, mut newest) = (0, Snapshot::new(), BTreeMap::new());
+    fn take_snapshots(&self) {
+        let (mut snapshot, mut newest) = (Snapshot::new(), BTreeMap::new());
         while self.goes_on() {
             self.registry.snapshot(&mut snapshot);
             let engine = snapshot.engines().next().unwrap();
@@ -78,21 +88,23 @@ impl Rig {
                 let before = newest.insert(tenant.to_owned(), hits);
                 assert!(tenant.starts_with("guest") || before.is_none_or(|before| before <= hits), "{tenant} fell");
             }
-            snapshots += 1;
+            self.snapshots.fetch_add(1, Relaxed);
         }
-        snapshots
     }
 
-    /// Returns how many pages there were.
-    fn pages(&self) -> u64 {
-        let (mut pages, mut page) = (0, Vec::new());
+    fn render_pages(&self) {
+        let mut page = Vec::new();
         while self.goes_on() {
             page.clear();
             self.registry.render(&mut page);
             common::parse(std::str::from_utf8(&page).unwrap()); // refuses a series that stands there twice
-            pages += 1;
+            self.pages.fetch_add(1, Relaxed);
         }
-        pages
+    }
+
+    /// Visits, snapshots and pages.
+    fn counts_of_events(&self) -> [u64; 3] {
+        [&self.visits, &self.snapshots, &self.pages].map(|count| count.load(Relaxed))
     }
 }
 
@@ -103,19 +115,17 @@ pub(crate) fn totals_of_tenants_are_exact() {
         let _stop = Stop(&rig.done);
         let recording: Vec<_> =
             (0..THREADS).map(|thread| scope.spawn(move || rig.record(&format!("guest {thread}")))).collect();
-        let (snapshots, pages) = (scope.spawn(|| rig.snapshots()), scope.spawn(|| rig.pages()));
-        let end = Instant::now() + budget();
-        while Instant::now() < end && !snapshots.is_finished() && !pages.is_finished() {
-            thread::sleep(Duration::from_millis(10));
-        }
+        let reading = [scope.spawn(|| rig.take_snapshots()), scope.spawn(|| rig.render_pages())];
+        Budget::begin().wait(|| rig.counts_of_events(), [1, 100, 10], &reading);
         rig.done.store(true, Relaxed);
-        let (snapshots, pages) = (snapshots.join().unwrap(), pages.join().unwrap());
+        reading.into_iter().for_each(|thread| thread.join().unwrap());
+        let [_, snapshots, pages] = rig.counts_of_events();
         println!("tenants: {snapshots} snapshots, {pages} pages, 0 counters fell");
-        assert!(snapshots > 100 && pages > 10, "too few to say anything");
         recording.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let total = |of: fn(&Did) -> u64| did.iter().map(of).sum::<u64>();
-    let (staying, overflows, visits) = (total(|did| did.staying), total(|did| did.overflows), total(|did| did.visits));
+    let (staying, overflows) = (total(|did| did.staying), total(|did| did.overflows));
+    let [visits, ..] = rig.counts_of_events();
     let mut snapshot = Snapshot::new();
     rig.registry.snapshot(&mut snapshot);
     let expected = [("other", overflows * (VISIT + 1)), ("stays", staying), ("stays too", staying)];
@@ -125,7 +135,6 @@ pub(crate) fn totals_of_tenants_are_exact() {
     rig.registry.render(&mut page);
     let line = format!("tachometer_overflowed_label_values_total{{engine=\"0\"}} {overflows}\n");
     assert!(String::from_utf8(page).unwrap().contains(&line), "{line}");
-    assert!(visits > 0, "no guest found room");
     println!(
         "tenants: {staying} hits of each of {STAYING:?}, {visits} visits, {overflows} without room, all of them counted"
     );
