@@ -265,11 +265,11 @@ fn vllm_steps(recorder: &mut Recorder, own: &mut Recorder, families: &vllm::Fami
         recording.mm_cache(&mut step, CACHE);
         recording.sleep_state(&mut step, SleepState::Awake);
         recording.cache_config(&mut step, &config);
-        let mut iteration = recording.iteration(&mut step);
-        iteration.prefill(PROMPT).generated(256).first_token(0.3).inter_token(&[0.02; 255]);
-        iteration.preempted(1).corrupted(1).watermark(WatermarkStats::default()).parent_finished(3, 1);
-        iteration.finished(&FINISHED);
-        drop(iteration);
+        recording.iteration(&mut step, |iteration| {
+            iteration.prefill(PROMPT).generated(256).first_token(0.3).inter_token(&[0.02; 255]);
+            iteration.preempted(1).corrupted(1).watermark(WatermarkStats::default()).parent_finished(3, 1);
+            iteration.finished(&FINISHED);
+        });
         step.commit();
     });
 }

@@ -106,11 +106,12 @@ fn piece_by_piece_gives_the_same_page_as_all_at_once() {
         (Rig::new(IterationTokensDefinition::Computed), Rig::new(IterationTokensDefinition::Computed));
     whole.record(None, Some(&iteration));
     pieces.recorder.record(|step| {
-        let mut iteration = pieces.recording.iteration(step);
-        iteration.prefill(PromptTokens { external_kv_transfer: 400, ..Default::default() }).first_token(0.05);
-        iteration.prefill(PromptTokens { external_kv_transfer: 600, ..Default::default() });
-        iteration.generated(1).preempted(2).inter_token(&[0.02, 0.03]);
-        iteration.finished(&finished).parent_finished(7, 1);
+        pieces.recording.iteration(step, |iteration| {
+            iteration.prefill(PromptTokens { external_kv_transfer: 400, ..Default::default() }).first_token(0.05);
+            iteration.prefill(PromptTokens { external_kv_transfer: 600, ..Default::default() });
+            iteration.generated(1).preempted(2).inter_token(&[0.02, 0.03]);
+            iteration.finished(&finished).parent_finished(7, 1);
+        });
     });
     let [whole, pieces] = [whole, pieces].map(|rig| {
         let mut page = Vec::new();

@@ -53,10 +53,12 @@ fn handlers_record_what_an_iteration_would() {
     let mut recorder = engine.recorder().unwrap();
     let mut recording = families.recording(&mut recorder);
     recorder.record(|step| {
-        let mut iteration = recording.iteration(step);
-        for k in 0..REQUESTS {
-            iteration.first_token(k as f64 / 4.0).inter_token(&LATENCIES).parent_finished(k, 1).finished(&request(k));
-        }
+        recording.iteration(step, |iteration| {
+            for k in 0..REQUESTS {
+                let latencies = iteration.first_token(k as f64 / 4.0).inter_token(&LATENCIES);
+                latencies.parent_finished(k, 1).finished(&request(k));
+            }
+        });
     });
     registry.recorder().unwrap().record(|step| {
         (0..REQUESTS).for_each(|_| families.admission_rejected(step, AdmissionRejection::QueuedTokens));
@@ -65,7 +67,8 @@ fn handlers_record_what_an_iteration_would() {
     let (other, engine, families) = rig();
     let mut recorder = engine.recorder().unwrap();
     let mut recording = families.recording(&mut recorder);
-    recorder.record(|step| drop(recording.iteration(step))); // the engine's part of it: an iteration without tokens
+    // The engine's part of it: an iteration without tokens.
+    recorder.record(|step| recording.iteration(step, |_| ()));
     let (handlers, front) = (families.shared(&engine.shared_recorder()), families.shared(&other.shared_recorder()));
     thread::scope(|scope| {
         for thread in 0..4 {
@@ -90,7 +93,7 @@ fn identities_hold_when_the_handlers_are_done() {
     let (registry, engine, families) = rig();
     let mut recorder = engine.recorder().unwrap();
     let mut recording = families.recording(&mut recorder);
-    recorder.record(|step| _ = recording.iteration(step).finished(&request(1)));
+    recorder.record(|step| recording.iteration(step, |iteration| _ = iteration.finished(&request(1))));
     let handlers = families.shared(&engine.shared_recorder());
     thread::scope(|scope| {
         for _ in 0..3 {

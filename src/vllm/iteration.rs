@@ -5,7 +5,6 @@ use crate::Step;
 
 /// An iteration's output on its way into a step: see [`Recording::iteration`](super::Recording::iteration).
 #[derive(Debug)]
-#[must_use = "an iteration is recorded when it is dropped: call its methods, or don't begin it"]
 pub struct Iteration<'s, 'r> {
     families: &'s Families,
     step: &'s mut Step<'r>,
@@ -92,23 +91,22 @@ impl<'s, 'r> Iteration<'s, 'r> {
             self.finished(request);
         }
     }
-}
 
-impl Drop for Iteration<'_, '_> {
-    fn drop(&mut self) {
-        let (set, step, prompt) = (self.families, &mut *self.step, self.prompt_tokens);
+    /// Adds the tokens, and makes the one observation of them.
+    pub(super) fn finish(self) {
+        let Self { families: set, step, prompt_tokens: prompt, generation_tokens } = self;
         step.add(set.prompt_tokens, prompt.total());
         let [computed, local_cache_hit, external_kv_transfer] = set.prompt_tokens_by_source;
         step.add(computed, prompt.computed);
         step.add(local_cache_hit, prompt.local_cache_hit);
         step.add(external_kv_transfer, prompt.external_kv_transfer);
         step.add(set.prompt_tokens_cached, prompt.cached());
-        step.add(set.generation_tokens, self.generation_tokens);
+        step.add(set.generation_tokens, generation_tokens);
         let prompt_tokens = match set.iteration_tokens_definition {
             IterationTokensDefinition::Computed => prompt.computed,
             IterationTokensDefinition::AllSources => prompt.total(),
             IterationTokensDefinition::Scheduled => return, // observed with the scheduler's stats
         };
-        step.observe(set.iteration_tokens, prompt_tokens.saturating_add(self.generation_tokens));
+        step.observe(set.iteration_tokens, prompt_tokens.saturating_add(generation_tokens));
     }
 }

@@ -62,7 +62,7 @@ impl Recording {
             self.mm_cache(step, cache);
         }
         if let Some(stats) = stats.iteration {
-            self.iteration(step).record(stats);
+            self.iteration(step, |iteration| iteration.record(stats));
         }
     }
 
@@ -138,20 +138,36 @@ impl Recording {
         step.set_info(self.families.cache_config, config.label_values(), 1.0);
     }
 
-    /// Begins to record an iteration's output piece by piece. When the [`Iteration`] is dropped it adds the tokens and makes the
-    /// one observation of `vllm:iteration_tokens_total`. At most once a step, and only if the iteration had an output.
+    /// Records an iteration's output piece by piece. When `pieces` returns, the tokens are added,
+    /// and `vllm:iteration_tokens_total` gets its one observation. At most once a step, and only if
+    /// the iteration had an output.
+    ///
+    /// If `pieces` panics, the step has a part of the iteration only. Unwinding discards the step,
+    /// so nothing of it shows. The compiler refuses to catch the panic while the step stays open:
+    ///
+    /// ```compile_fail,E0277
+    /// # fn example(recording: &mut tachometer::vllm::Recording, step: &mut tachometer::Step<'_>) {
+    /// let caught = std::panic::catch_unwind(|| recording.iteration(step, |_| ()));
+    /// # }
+    /// ```
+    ///
+    /// If you overrule it ([`AssertUnwindSafe`](std::panic::AssertUnwindSafe)), drop the step,
+    /// don't commit it.
     ///
     /// ```
     /// # use tachometer::{Step, vllm::{PromptTokens, Recording}};
     /// # fn example(recording: &mut Recording, step: &mut Step<'_>) {
-    /// let mut iteration = recording.iteration(step);
-    /// iteration.prefill(PromptTokens { external_kv_transfer: 1_000, ..Default::default() });
-    /// iteration.generated(1);
-    /// iteration.first_token(0.25);
+    /// recording.iteration(step, |iteration| {
+    ///     iteration.prefill(PromptTokens { external_kv_transfer: 1_000, ..Default::default() });
+    ///     iteration.generated(1);
+    ///     iteration.first_token(0.25);
+    /// });
     /// # }
     /// ```
-    pub fn iteration<'s, 'r>(&'s mut self, step: &'s mut Step<'r>) -> Iteration<'s, 'r> {
-        Iteration::new(&self.families, step)
+    pub fn iteration(&mut self, step: &mut Step<'_>, pieces: impl FnOnce(&mut Iteration<'_, '_>)) {
+        let mut iteration = Iteration::new(&self.families, step);
+        pieces(&mut iteration);
+        iteration.finish();
     }
 }
 
