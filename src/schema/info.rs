@@ -18,7 +18,7 @@ pub struct InfoDeclaration<'b, const N: usize> {
 }
 
 /// What is known of the info so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct InfoParts {
     pub(super) name: String,
     pub(super) help: String,

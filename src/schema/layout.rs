@@ -143,7 +143,7 @@ pub(super) struct Scalar {
 }
 
 /// A layout that families are added to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) schema: u32,
     pub(super) scalars: Vec<Scalar>,

@@ -4,6 +4,7 @@
 //! the slab. There is one validator (this module), and all outputs rely on it.
 
 pub(crate) mod aggregate;
+mod all_or_nothing;
 pub(crate) mod bounds;
 pub(crate) mod declaration;
 mod error;

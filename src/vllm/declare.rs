@@ -19,13 +19,16 @@ impl Families {
     ///
     /// # Errors
     /// If `schema` already exposes one of the names, or is full; if the configuration's bounds are no upper bounds, or are
-    /// below zero; if there are more than 32 speculative tokens.
+    /// below zero; if there are more than 32 speculative tokens. `schema` is left as it was then.
     pub fn declare(schema: &mut SchemaBuilder, config: &Config) -> Result<Self, DeclareError> {
         if let Some((family, bound)) = config.negative_bound() {
             return Err(DeclareError::NegativeBound { family, bound });
         }
-        let mut set = Set::new(schema, config);
-        // In the order of vLLM's page.
+        schema.all_or_nothing(|schema| Self::of(&mut Set::new(schema, config), config))
+    }
+
+    /// In the order of vLLM's page.
+    fn of(set: &mut Set<'_>, config: &Config) -> Result<Self, DeclareError> {
         let (spec_decode, diffusion) = set.drafts()?;
         let [estimated_flops, estimated_read_bytes, estimated_write_bytes] = set.estimates()?;
         let [requests_running, requests_waiting] = set.queues()?;
@@ -60,9 +63,9 @@ impl Families {
         let kv_blocks = config.kv_cache_metrics.then(|| set.kv_blocks()).transpose()?;
         let lora = config.max_loras.map(|max_loras| set.lora(max_loras)).transpose()?;
         let cache_config = set.cache_config()?;
-        let nixl = config.nixl.then(|| NixlFamilies::declare(&mut set)).transpose()?;
-        let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(&mut set)).transpose()?;
-        let log = config.log_lines.then(|| LogFamilies::declare(&mut set, config)).transpose()?;
+        let nixl = config.nixl.then(|| NixlFamilies::declare(set)).transpose()?;
+        let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(set)).transpose()?;
+        let log = config.log_lines.then(|| LogFamilies::declare(set, config)).transpose()?;
         // Names only: one a line would say no more.
         #[rustfmt::skip]
         let families = Self {
