@@ -1,19 +1,26 @@
-//! Infos: what isn't a number, and changes while an engine runs. They stand beside the slab, outside of steps.
+//! Infos: what isn't a number, and changes while an engine runs. An info belongs to its engine, whichever of the engine's
+//! recorders sets it, and lies outside of steps.
 //!
 //! ```text
-//!      recorder (one owner)                     slot, one an info and engine            readers
-//!  own pointer ─┬─ same label values: store ──▶ ┌────────────────────────┐
-//!               │                    value      │ sample: labels (fixed) │ ◀── load ── snapshot, page
-//!               └─ other ones: a new sample ──▶ │         value (a word) │
-//!                               swap            └────────────────────────┘
+//!   a recorder                                slot, one per info and engine             readers
+//!   its own pointer ─┬─ same labels: store ──▶ ┌────────────────────────────┐
+//!                    │                value    │ sample: id, labels (fixed) │ ◀── load ── snapshot, page
+//!                    └─ other labels: a ─────▶ │         value (a word)     │
+//!                       new sample, by CAS     │ newest: the sample's id    │
+//!                                              └────────────────────────────┘
 //! ```
 //!
-//! A sample's labels never change, so whoever has the sample has its labels whole; its value was set with these labels, whenever
-//! it is read. The swap (`ArcSwap`'s, with sequentially consistent order) publishes a new sample after its labels were written;
-//! the value is relaxed, as it tells of nothing but itself. The owner compares with its own pointer, so that the usual case, no
-//! change, reads nothing that others write. So does a reader that comes again: a version tells it whether anything was swapped.
-//! Edge **E6 swapped** (those before are the slab's): the owner stores the version with release after the swap, a reader loads it with
-//! acquire before the slots, so that it never takes an old sample for one of the version that it remembers.
+//! A sample's labels never change. So a reader that has the sample has its labels whole, and whatever value it finds was set with
+//! them. Each sample that is swapped in has the next id of its slot, since the compare-and-swap compares with the sample before.
+//!
+//! The usual case is that the labels stay. Then a recorder compares the slot's `newest` with the id of the sample that it set
+//! last, and stores the value: loads and one store. If another recorder swaps in a sample at the same moment, its call came
+//! second, and the value that was stored into the old sample is lost with it, as it should be.
+//!
+//! **E6 swapped** (the edges before it are the slab's): a recorder stores `newest` with release after the swap; a reader loads
+//! it with acquire before the slot. So a reader that remembers a sample takes it again only if no newer one was set before its read
+//! began. `newest` is raised by `fetch_max`, since recorders that swap one after the other may reach it in another order.
+//! The value is relaxed: it says nothing about anything else.
 
 use std::{collections::HashMap, iter, sync::Arc};
 
@@ -29,6 +36,8 @@ use crate::{
 /// Label values with the value that was set last.
 #[derive(Debug)]
 pub(crate) struct Sample {
+    /// 1, 2, 3, … per slot.
+    id: u64,
     values: Box<[String]>,
     /// All labels and what stands around them, as printed: `{engine="0",running="sql"} `.
     text: Box<[u8]>,
@@ -68,16 +77,14 @@ impl InfoReading {
 }
 
 /// The current samples of an engine.
-pub(crate) struct Infos {
-    slots: Box<[Slot]>,
-    /// How many samples were swapped in.
-    version: AtomicU64,
-}
+pub(crate) struct Infos(Box<[Slot]>);
 
 struct Slot {
     /// The engine labels that are printed, escaped: `engine="0"`.
     engine_text: Box<[u8]>,
     current: ArcSwapOption<Sample>,
+    /// The id of the newest sample; 0 before the first.
+    newest: AtomicU64,
 }
 
 impl Infos {
@@ -85,70 +92,92 @@ impl Infos {
     pub(crate) fn new(layout: &Layout, engine_labels: &[(&str, &str)]) -> Self {
         let slot = |info: &InfoLayout| {
             let printed = info.engine_labels.iter().map(|place| engine_labels[*place]);
-            Slot { engine_text: escape::label_pairs(printed), current: ArcSwapOption::empty() }
+            let engine_text = escape::label_pairs(printed);
+            Slot { engine_text, current: ArcSwapOption::empty(), newest: AtomicU64::new(0) }
         };
-        Self { slots: layout.infos.iter().map(slot).collect(), version: AtomicU64::new(0) }
+        Self(layout.infos.iter().map(slot).collect())
     }
 
-    /// Overwrites `readings` with the current sample of each info, and returns their version. `known` is the version of what stands
-    /// there already: if nothing has changed since, only values are read. Lock-free.
-    pub(crate) fn read(&self, readings: &mut [Option<InfoReading>], known: Option<u64>) -> u64 {
-        let version = self.version.load(Acquire); // E6
-        if known == Some(version) {
-            readings.iter_mut().flatten().for_each(InfoReading::refresh);
-        } else {
-            let samples = self.slots.iter().map(|slot| slot.current.load_full());
-            readings.iter_mut().zip(samples).for_each(|(reading, sample)| *reading = sample.map(InfoReading::new));
+    /// Overwrites `readings`, which hold what an earlier read of the same engine found, with the current sample of each info. Where the
+    /// sample is the same, only its value is read. Lock-free.
+    pub(crate) fn read(&self, readings: &mut [Option<InfoReading>]) {
+        readings.iter_mut().zip(&self.0).for_each(|(reading, slot)| slot.read(reading));
+    }
+}
+
+impl Slot {
+    fn read(&self, reading: &mut Option<InfoReading>) {
+        let newest = self.newest.load(Acquire); // E6
+        match reading {
+            Some(reading) if reading.sample.id == newest => reading.refresh(),
+            None if newest == 0 => {}
+            _ => *reading = self.current.load_full().map(InfoReading::new),
         }
-        version
     }
 
-    /// Puts a sample in the place of each reading that isn't newer: of another recorder of the same engine.
-    pub(crate) fn read_newer(&self, readings: &mut [Option<InfoReading>]) {
-        for (reading, slot) in readings.iter_mut().zip(&self.slots) {
-            let sample = slot.current.load_full().map(InfoReading::new);
-            let older =
-                |other: &InfoReading| reading.as_ref().is_none_or(|own| own.value.total_cmp(&other.value).is_le());
-            *reading = sample.filter(older).or_else(|| reading.take());
+    /// Makes these the current label values with this value, and returns their sample. Lock-free: repeats only if another recorder
+    /// swapped in a sample meanwhile.
+    fn set(&self, labels: &[String], values: &[&str], value: f64) -> Arc<Sample> {
+        let mut current = self.current.load_full();
+        loop {
+            if let Some(sample) = current.as_ref().filter(|sample| sample.values.iter().eq(values)) {
+                sample.value.store(value.to_bits(), Relaxed); // no edge: says nothing about anything else
+                return self.publish(Arc::clone(sample));
+            }
+            let id = current.as_ref().map_or(0, |sample| sample.id) + 1;
+            let sample = Arc::new(self.sample(id, labels, values, value));
+            let found = self.current.compare_and_swap(&current, Some(Arc::clone(&sample)));
+            if found.as_ref().map(Arc::as_ptr) == current.as_ref().map(Arc::as_ptr) {
+                return self.publish(sample);
+            }
+            current = found.clone();
+        }
+    }
+
+    /// Lets readers know of a sample that is in the slot, or was.
+    fn publish(&self, sample: Arc<Sample>) -> Arc<Sample> {
+        self.newest.fetch_max(sample.id, Release); // E6
+        sample
+    }
+
+    fn sample(&self, id: u64, labels: &[String], values: &[&str], value: f64) -> Sample {
+        let own = escape::label_pairs(iter::zip(labels, values).map(|(label, value)| (label.as_str(), *value)));
+        Sample {
+            id,
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            text: label_set(&self.engine_text, &own),
+            value: AtomicU64::new(value.to_bits()),
         }
     }
 }
 
-/// The owner's side of an engine's infos.
+/// A recorder's side of an engine's infos.
 pub(crate) struct InfoWriter {
     infos: Arc<Infos>,
-    /// The samples that the slots hold: only the owner changes them.
-    current: Box<[Option<Arc<Sample>>]>,
+    /// For each info, the sample that this recorder found or set last.
+    known: Box<[Option<Arc<Sample>>]>,
 }
 
 impl InfoWriter {
-    /// For the slab's owner only.
     pub(crate) fn new(infos: &Arc<Infos>) -> Self {
-        let current = infos.slots.iter().map(|slot| slot.current.load_full()).collect();
-        Self { current, infos: Arc::clone(infos) }
+        Self { known: infos.0.iter().map(|slot| slot.current.load_full()).collect(), infos: Arc::clone(infos) }
     }
 
     #[inline]
     pub(crate) fn set(&mut self, layout: &Layout, InfoIndex(info): InfoIndex, values: &[&str], value: f64) {
-        match &self.current[info as usize] {
-            Some(sample) if sample.values.iter().eq(values) => sample.value.store(value.to_bits(), Relaxed), // no edge
-            _ => self.replace(layout, info as usize, values, value),
+        let info = info as usize;
+        let newest = self.infos.0[info].newest.load(Relaxed); // no edge: another recorder's swap that isn't seen comes second
+        match &self.known[info] {
+            Some(sample) if sample.id == newest && sample.values.iter().eq(values) => {
+                sample.value.store(value.to_bits(), Relaxed); // no edge: says nothing about anything else
+            }
+            _ => self.replace(layout, info, values, value),
         }
     }
 
     #[cold]
     fn replace(&mut self, layout: &Layout, info: usize, values: &[&str], value: f64) {
-        let (slot, labels) = (&self.infos.slots[info], &layout.infos[info].labels);
-        let own = escape::label_pairs(iter::zip(labels, values).map(|(label, value)| (label.as_str(), *value)));
-        let sample = Arc::new(Sample {
-            values: values.iter().map(|value| (*value).to_owned()).collect(),
-            text: label_set(&slot.engine_text, &own),
-            value: AtomicU64::new(value.to_bits()),
-        });
-        self.current[info] = Some(Arc::clone(&sample));
-        slot.current.store(Some(sample));
-        let version = self.infos.version.load(Relaxed); // own stores only
-        self.infos.version.store(version + 1, Release); // E6
+        self.known[info] = Some(self.infos.0[info].set(&layout.infos[info].labels, values, value));
     }
 }
 
@@ -173,12 +202,8 @@ pub(crate) type EngineValue = (u32, f64);
 impl Alike {
     /// `engines` in the order of the list.
     pub(crate) fn new<'e>(engines: impl Iterator<Item = &'e Infos> + Clone) -> Self {
-        let infos = engines.clone().next().map_or(0, |first| first.slots.len());
-        Self(
-            (0..infos)
-                .map(|info| Self::first(engines.clone().map(|engine| &*engine.slots[info].engine_text)))
-                .collect(),
-        )
+        let infos = engines.clone().next().map_or(0, |first| first.0.len());
+        Self((0..infos).map(|info| Self::first(engines.clone().map(|engine| &*engine.0[info].engine_text))).collect())
     }
 
     fn first<'e>(texts: impl Iterator<Item = &'e [u8]>) -> Box<[u32]> {

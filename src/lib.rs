@@ -41,6 +41,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Handles, snapshots and renderers of another schema
+//!
+//! A handle belongs to the schema that declared it, and there to engines or to the registry. Elsewhere it never reads or writes a
+//! word that isn't its own:
+//!
+//! | call | with something of another schema, or of the registry instead of an engine |
+//! |---|---|
+//! | recording: all methods of [`Recorder`], [`Step`] and [`SharedRecorder`] that take a handle | panics under debug assertions; otherwise does nothing, and counts in `tachometer_foreign_handles_total` (the registry's recorders in `tachometer_registry_…`). A serving process must not go down because of a metric |
+//! | [`SharedRecorder::series`], [`SharedRecorder::retire`] | panics: there is no series that it could return, and nothing has been recorded yet |
+//! | the getters of [`EngineView`] | panics: a number would pass for the value that was asked for |
+//! | [`Registry::snapshot`] into a [`Snapshot`] of another registry | fine: the snapshot forgets what it held. Only one of [`Snapshot::only`] panics, since the series that it was made for aren't there |
+//! | [`TextRenderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |
+//!
+//! All of these are mistakes in a program, which its first test run shows; so none is an error to handle.
+//!
 //! # Threads
 //!
 //! | | `Send` | `Sync` | `Clone` | `Copy` | `UnwindSafe` |

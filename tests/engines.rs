@@ -5,7 +5,7 @@ use std::{
     thread,
 };
 
-use tachometer::{AttachError, Counter, Gauge, Recorder, Registry, Schema, Snapshot};
+use tachometer::{AttachError, Counter, Engine, Gauge, Info, Recorder, Registry, Schema, Snapshot, TextRenderer};
 
 fn registry(labels: &[&str], max_engines: usize) -> (Registry, Counter<u64>) {
     let mut schema = Schema::builder().engine_labels(labels.iter().copied()).max_engines(max_engines);
@@ -105,35 +105,56 @@ fn a_returned_recorder_gives_up_a_leaked_step_too() {
     assert!(page.contains("level 0.0\n") && page.contains("tachometer_discarded_steps_total 1\n"), "{page}");
 }
 
-#[test]
-fn of_several_recorders_the_newest_info_is_shown() {
+/// A schema with one info, an engine, and what its page and a snapshot show of the info.
+fn engine_with_info() -> (Engine, Info<1>, impl FnMut() -> Option<(String, f64)>) {
     let mut schema = Schema::builder();
-    let info = schema.info("adapters", "", ["running"]).declare().unwrap();
+    let info = schema.info("cache_config", "", ["blocks"]).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let engine = registry.attach::<&str>([]).unwrap();
-    let [mut one, mut other] = [(); 2].map(|()| engine.recorder().unwrap());
     let mut snapshot = Snapshot::new();
-    let mut shown = || {
+    let shown = move || {
         registry.snapshot(&mut snapshot);
-        let view =
-            snapshot.engines().next().unwrap().info(info).map(|view| (view.values()[0].to_owned(), view.value()));
+        let view = snapshot.engines().next().unwrap().info(info);
+        let view = view.map(|view| (view.values()[0].to_owned(), view.value()));
         let mut page = Vec::new();
         registry.render(&mut page);
         let page = String::from_utf8(page).unwrap();
-        assert_eq!(page.lines().filter(|line| line.starts_with("adapters")).count(), usize::from(view.is_some()));
+        let lines: Vec<_> = page.lines().filter(|line| line.starts_with("cache_config{")).collect();
+        assert_eq!(lines.len(), usize::from(view.is_some()), "{page}");
+        assert!(view.iter().all(|(blocks, _)| lines[0].contains(&format!("\"{blocks}\""))), "{page}");
         view
     };
+    (engine, info, shown)
+}
+
+#[test]
+fn the_info_that_was_set_last_is_shown_whichever_recorder_set_it() {
+    let (engine, info, mut shown) = engine_with_info();
+    let [mut one, mut other] = [(); 2].map(|()| engine.recorder().unwrap());
     assert_eq!(shown(), None);
     other.record(|step| step.set_info(info, ["a"], 2.0));
     assert_eq!(shown(), Some(("a".to_owned(), 2.0)));
     one.record(|step| step.set_info(info, ["b"], 1.0));
-    assert_eq!(shown(), Some(("a".to_owned(), 2.0)), "the greatest value");
-    one.record(|step| step.set_info(info, ["b"], 2.0));
-    assert_eq!(shown(), Some(("a".to_owned(), 2.0)), "of equal ones the recorder that came later");
-    one.record(|step| step.set_info(info, ["b"], 3.0));
-    assert_eq!(shown(), Some(("b".to_owned(), 3.0)));
-    drop(one);
-    assert_eq!(shown(), Some(("b".to_owned(), 3.0)), "it outlives its recorder");
+    assert_eq!(shown(), Some(("b".to_owned(), 1.0)), "also with a smaller value");
+    other.record(|step| step.set_info(info, ["a"], 2.0));
+    assert_eq!(shown(), Some(("a".to_owned(), 2.0)), "also if it is what this recorder had set before");
+    one.record(|step| step.set_info(info, ["a"], f64::NAN));
+    other.record(|step| step.set_info(info, ["a"], 0.5));
+    assert_eq!(shown(), Some(("a".to_owned(), 0.5)), "also after NaN");
+    drop(other);
+    assert_eq!(shown(), Some(("a".to_owned(), 0.5)), "it outlives its recorder");
+}
+
+/// `recorder = engine.recorder()?` leases the next recorder's slab before it gives up the one before.
+#[test]
+fn replaced_recorders_leave_no_stale_info() {
+    let (engine, info, mut shown) = engine_with_info();
+    let mut recorder = engine.recorder().unwrap();
+    for blocks in ["1", "2", "3", "4"] {
+        recorder.record(|step| step.set_info(info, [blocks], 1.0));
+        assert_eq!(shown(), Some((blocks.to_owned(), 1.0)));
+        recorder = engine.recorder().unwrap();
+    }
 }
 
 #[test]
@@ -228,4 +249,17 @@ fn attaching_and_detaching_goes_on_while_pages_are_rendered() {
         scraper.join().unwrap();
     });
     assert_eq!(lines(&registry).len(), 1);
+}
+
+#[test]
+#[should_panic(expected = "a registry with another schema")]
+fn a_renderer_of_another_schema_panics() {
+    let [(first, _), (second, _)] = [registry(&["engine"], 10), registry(&["engine"], 10)];
+    let _engine = first.attach(["0"]).unwrap();
+    let mut other = Schema::builder().engine_labels(["engine"]);
+    other.counter::<u64>("other", "").declare().unwrap();
+    let mut snapshot = Snapshot::new();
+    second.snapshot(&mut snapshot);
+    first.snapshot(&mut snapshot);
+    TextRenderer::new(&other.build().unwrap()).render(&snapshot, &mut Vec::new());
 }

@@ -109,7 +109,7 @@ fn an_info_without_any_label_is_a_gauge() {
     engine.recorder().unwrap().record(|step| step.set_info(info, [], f64::NAN));
     let mut page = Vec::new();
     registry.render(&mut page);
-    assert!(String::from_utf8(page).unwrap().starts_with("# HELP x \n# TYPE x gauge\nx NaN\n"));
+    assert!(String::from_utf8(page).unwrap().starts_with("# TYPE x gauge\nx NaN\n"));
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Turns snapshots of one schema into pages.
 ///
-/// Families stand in declared order, those of the registry among them, each with one `HELP` and one `TYPE` line; inside a
+/// Families stand in declared order, those of the registry among them, each with one `HELP` line (none if its help text is empty)
+/// and one `TYPE` line; a family without a sample has neither. Inside a
 /// family, series in the order in which their label values were declared; inside a series, engines in the order in which they
 /// attached. Series with open labels stand engine by engine, in the order of their label values. A histogram with negative bounds is
 /// printed without `_sum` and `_count`, as OpenMetrics asks: such a sum can fall.
@@ -126,7 +127,9 @@ impl TextRenderer {
         let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout(Scope::Engine).schema);
         assert!(schema == self.schema, "the snapshot was taken of a registry with another schema");
         for family in &self.families {
+            let start = page.len();
             page.extend_from_slice(self.piece(&family.header));
+            let header_end = page.len();
             match &family.samples {
                 SamplesText::Series(scope, series) => {
                     for series in series {
@@ -142,6 +145,9 @@ impl TextRenderer {
                 }
                 SamplesText::Info(name, info) => self.infos(name, snapshot.newest(*info), page),
                 SamplesText::Aggregate(how, lines) => self.aggregates(*how, family.number, lines, snapshot, page),
+            }
+            if page.len() == header_end {
+                page.truncate(start); // a family without a sample isn't there
             }
         }
     }
@@ -215,9 +221,12 @@ impl TextRenderer {
             Kind::Histogram => "histogram",
         };
         let header = self.add(|text| {
-            text.extend_from_slice(format!("# HELP {name} ").as_bytes());
-            escape::help(&family.help, text);
-            text.extend_from_slice(format!("\n# TYPE {name} {kind}\n").as_bytes());
+            if !family.help.is_empty() {
+                text.extend_from_slice(format!("# HELP {name} ").as_bytes());
+                escape::help(&family.help, text);
+                text.push(b'\n');
+            }
+            text.extend_from_slice(format!("# TYPE {name} {kind}\n").as_bytes());
         });
         Block { header, number: family.number, samples: self.samples(&name, family, schema) }
     }
@@ -252,9 +261,10 @@ impl TextRenderer {
     }
 
     fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
-        let start = self.text.len() as u32;
+        let end = |text: &[u8]| u32::try_from(text.len()).expect("SchemaBuilder::build refuses more text than that");
+        let start = end(&self.text);
         write(&mut self.text);
-        start..self.text.len() as u32
+        start..end(&self.text)
     }
 }
 

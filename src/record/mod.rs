@@ -30,8 +30,8 @@ use crate::{
 /// sets its gauges to zero. The next recorder of the engine goes on from there.
 ///
 /// # Several recorders of an engine
-/// An engine may have several, one a thread. A series is the sum of what each of them recorded, and shared recorders besides; of an
-/// info the newest sample is shown. What a snapshot takes from one recorder is one of its steps, whole; steps of different recorders
+/// An engine may have several, one per thread. A series is the sum of what each of them recorded, and shared recorders besides. An
+/// info belongs to the engine: what was set last is shown, whichever recorder set it. What a snapshot takes from one recorder is one of its steps, whole; steps of different recorders
 /// aren't one moment. So an identity between series holds in each snapshot if each recorder's steps keep it (sums of equal
 /// numbers are equal), and a gauge that several recorders set is the sum of what they set last: right for requests in a queue of each,
 /// wrong for a ratio, which one of them should set alone.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc as StdArc;
 
+use super::AttachError;
 use crate::{
     escape,
     info::{Alike, Infos},
@@ -12,7 +13,7 @@ use crate::{
     },
     shards::Shards,
     slab::Slab,
-    snapshot::{EngineLabels, Part, Source},
+    snapshot::{EngineLabels, Source},
 };
 
 /// The registry's own part, and the attached engines in the order in which they attached.
@@ -58,28 +59,40 @@ impl Directory {
 
     /// With other engines.
     pub(super) fn with_engines(&self, engines: Vec<StdArc<Source>>) -> Self {
-        // All parts of an engine print the same labels.
-        let alike = Alike::new(engines.iter().map(|engine| &*engine.parts[0].infos));
+        let alike = Alike::new(engines.iter().map(|engine| &*engine.infos));
         Self { own: StdArc::clone(&self.own), engines, alike: StdArc::new(alike) }
     }
 }
 
 /// An engine, or the registry's own part, before anything was recorded.
 pub(super) fn source(schema: &Schema, scope: Scope, values: Vec<String>) -> Source {
-    let labels = labels(schema, values);
-    Source { parts: vec![part(schema, schema.layout(scope), &labels)], labels, shards: None }
+    let layout = schema.layout(scope);
+    let infos = Infos::new(layout, &pairs(schema, &values).collect::<Vec<_>>());
+    Source {
+        labels: labels(schema, values),
+        slabs: vec![Slab::new(layout.words)],
+        infos: StdArc::new(infos),
+        shards: None,
+    }
+}
+
+/// Whether the labels' text is within the limit, also if each byte needs an escape.
+pub(super) fn check_text(schema: &Schema, values: &[String]) -> Result<(), AttachError> {
+    let limit = schema.limits().max_text;
+    let mut text = 0_usize;
+    for (name, value) in pairs(schema, values) {
+        text = text.saturating_add(name.len() + 4).saturating_add(value.len().saturating_mul(2));
+        if text > limit {
+            return Err(AttachError::LabelsTooLong { label: name.to_owned(), limit });
+        }
+    }
+    Ok(())
 }
 
 /// Values of an engine's labels, or none.
 pub(super) fn labels(schema: &Schema, values: Vec<String>) -> StdArc<EngineLabels> {
     let text = escape::label_pairs(pairs(schema, &values));
     StdArc::new(EngineLabels { values, text })
-}
-
-/// What a further recorder of a source writes.
-pub(super) fn part(schema: &Schema, layout: &Layout, labels: &EngineLabels) -> Part {
-    let pairs: Vec<_> = pairs(schema, &labels.values).collect();
-    Part { slab: Slab::new(layout.words), infos: StdArc::new(Infos::new(layout, &pairs)) }
 }
 
 /// What shared recorders of a source write.

@@ -18,6 +18,13 @@ pub enum AttachError {
         /// The values as given.
         values: Vec<String>,
     },
+    /// Label values that are too long together.
+    LabelsTooLong {
+        /// The label whose value takes them beyond the limit.
+        label: String,
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// As many engines are attached as the schema allows.
     TooManyEngines {
         /// The limit.
@@ -39,6 +46,9 @@ impl fmt::Display for AttachError {
                     f,
                     "an engine with labels {values:?} is attached already: drop its Engine first, or name this one apart"
                 )
+            }
+            Self::LabelsTooLong { label, limit } => {
+                write!(f, "the value of engine label {label:?} takes the labels beyond {limit} bytes: shorten it")
             }
             Self::TooManyEngines { limit } => {
                 write!(f, "{limit} engines are attached, the limit: drop one, or raise SchemaBuilder::max_engines")

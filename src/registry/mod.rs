@@ -20,7 +20,7 @@ use crate::{
     record::{Recorder, SharedRecorder},
     schema::{Schema, layout::Scope},
     slab::Slab,
-    snapshot::{EngineLabels, Part, Snapshot, Source},
+    snapshot::{EngineLabels, Snapshot, Source},
     sync::ArcSwap,
 };
 
@@ -74,7 +74,8 @@ impl Registry {
     /// Allocates the engine's slab. Lock-free: never waits for a scrape or a recorder.
     ///
     /// # Errors
-    /// [`AttachError`]: not one value a label, an engine with the same values is attached, or too many engines.
+    /// [`AttachError`]: not one value per label, more than 4 GiB of values, an engine with the same values is attached, or too many
+    /// engines.
     pub fn attach<V: Into<String>>(&self, values: impl IntoIterator<Item = V>) -> Result<Engine, AttachError> {
         let values: Vec<String> = values.into_iter().map(Into::into).collect();
         let shared = &self.0;
@@ -82,6 +83,7 @@ impl Registry {
         if values.len() != names.len() {
             return Err(AttachError::LabelCount { labels: names.to_vec(), values });
         }
+        directory::check_text(&shared.schema, &values)?;
         let engine = StdArc::new(directory::source(&shared.schema, Scope::Engine, values));
         rcu::change(&shared.directory, |current| {
             let (engines, limit) = (&current.engines, shared.schema.limits().max_engines);
@@ -156,19 +158,19 @@ impl Shared {
     /// Leases a slab that is free, or one more.
     fn recorder(&self, owner: Owner<'_>) -> Result<Recorder, TooManyRecorders> {
         let (layout, limit) = (self.schema.layout(scope(owner)), self.schema.limits().max_recorders);
-        let lease = |part: &Part| Some((Slab::writer(&part.slab)?, StdArc::clone(&part.infos)));
         let (writer, infos) = rcu::change(&self.directory, |current| {
             let source = current.of(owner);
-            if let Some(leased) = source.parts.iter().find_map(lease) {
-                return Ok((None, leased));
+            let leased = |writer| (writer, StdArc::clone(&source.infos));
+            if let Some(writer) = source.slabs.iter().find_map(Slab::writer) {
+                return Ok((None, leased(writer)));
             }
-            if source.parts.len() >= limit {
+            if source.slabs.len() >= limit {
                 return Err(TooManyRecorders { engine: owner.map(|labels| labels.values.clone()), limit });
             }
-            let part = directory::part(&self.schema, layout, &source.labels);
-            let leased = lease(&part).expect("nobody else has seen it");
-            let parts = source.parts.iter().chain([&part]).cloned().collect();
-            Ok((Some(current.with(owner, Source { parts, ..source.clone() })), leased))
+            let slab = Slab::new(layout.words);
+            let writer = Slab::writer(&slab).expect("nobody else has seen it");
+            let slabs = source.slabs.iter().chain([&slab]).cloned().collect();
+            Ok((Some(current.with(owner, Source { slabs, ..source.clone() })), leased(writer)))
         })?;
         Ok(Recorder::new(writer, StdArc::clone(layout), InfoWriter::new(&infos)))
     }
@@ -247,6 +249,16 @@ impl fmt::Debug for Engine {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_that_are_too_long_are_refused_by_name() {
+        let builder = Schema::builder().engine_labels(["engine", "model_name"]).max_text(10_000);
+        let registry = Registry::new(builder.build().unwrap());
+        let long = "\"".repeat(5_000);
+        let error = registry.attach(["0", long.as_str()]).unwrap_err();
+        assert_eq!(error, AttachError::LabelsTooLong { label: "model_name".into(), limit: 10_000 });
+        let _engine = registry.attach(["0", &long[..4_000]]).unwrap();
+    }
 
     #[test]
     fn eight_snapshots_are_kept_for_as_many_renderings_at_a_time() {

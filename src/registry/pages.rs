@@ -4,6 +4,7 @@ use std::{sync::Arc as StdArc, time::Duration};
 
 use super::directory;
 use crate::{
+    info::Infos,
     record::SharedRecorder,
     schema::{Schema, layout::Scope, pages::PageFamilies},
     shards::Shards,
@@ -21,8 +22,9 @@ impl Pages {
     pub(super) fn new(schema: &Schema) -> Self {
         // One shard: pages are rare, and each snapshot reads all shards.
         let shards = StdArc::new(Shards::new(StdArc::clone(schema.layout(Scope::Pages)), 1, b""));
-        let labels = directory::labels(schema, Vec::new());
-        let source = Source { labels, parts: Vec::new(), shards: Some(StdArc::clone(&shards)) };
+        let (labels, infos) = (directory::labels(schema, Vec::new()), Infos::new(schema.layout(Scope::Pages), &[]));
+        let shards_of_source = Some(StdArc::clone(&shards));
+        let source = Source { labels, slabs: Vec::new(), infos: StdArc::new(infos), shards: shards_of_source };
         Self { source: StdArc::new(source), recorder: SharedRecorder::new(shards), families: *schema.page_families() }
     }
 

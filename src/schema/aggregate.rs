@@ -111,7 +111,8 @@ impl SchemaBuilder {
             let (scope, gauge) = (Scope::Registry, self.families[gauge].clone());
             self.drafts[scope as usize].samples += words.len();
             self.exposed.insert(name.clone(), self.families.len());
-            self.families.push(Family { name, help, scope, hidden: false, samples, ..gauge });
+            let lines = words.len();
+            self.families.push(Family { name, help, scope, hidden: false, samples, lines, ..gauge });
         }
     }
 }

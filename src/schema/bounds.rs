@@ -1,9 +1,9 @@
-//! Upper bounds of fixed-bucket histograms, and the search for a value's bucket.
+//! Upper bounds of fixed-bucket histograms, and which bucket counts a value.
 //!
 //! Bucket k of n bounds counts the values in (bound k-1, bound k]: an upper bound is inclusive, as `le` is. Bucket n, the
 //! overflow bucket, counts what is above all bounds.
 
-use super::error::SchemaError;
+use super::{error::SchemaError, search::Table};
 
 /// Upper bounds, strictly increasing and finite; at least one.
 #[derive(Clone, Debug)]
@@ -14,8 +14,10 @@ pub struct Bounds {
     integers: Box<[u64]>,
     /// Bounds below zero, which have no such integer.
     negative: u16,
-    /// What a value must reach to be countable: zero if no bound is negative.
-    floor: f64,
+    /// Finds the bucket of a float. `None` with negative bounds, whose words don't increase with them, or where it would be too large.
+    floats_table: Option<Table>,
+    /// Finds the bucket of an integer. `None` where two bounds have the same integer, or it would be too large.
+    integers_table: Option<Table>,
 }
 
 impl Bounds {
@@ -34,10 +36,15 @@ impl Bounds {
             }
         }
         let negative = upper.partition_point(|bound| *bound < 0.0);
+        let floats: Vec<f64> = upper.iter().map(|bound| bound + 0.0).collect(); // no negative zero
+        let words: Vec<u64> = floats.iter().map(|bound| bound.to_bits()).collect();
+        let integers: Box<[u64]> = upper[negative..].iter().map(|bound| bound.floor() as u64).collect();
+        let integers_as_floats: Vec<f64> = integers.iter().map(|bound| to_float(*bound)).collect();
         Ok(Self {
-            integers: upper[negative..].iter().map(|bound| bound.floor() as u64).collect(),
+            floats_table: if negative == 0 { Table::new(&words, &floats) } else { None },
+            integers_table: Table::new(&integers, &integers_as_floats),
+            integers,
             negative: negative as u16,
-            floor: if negative == 0 { 0.0 } else { f64::MIN },
             upper: upper.into(),
         })
     }
@@ -50,21 +57,39 @@ impl Bounds {
     /// `None`: NaN, an infinity, or a negative value although no bound is negative.
     #[inline(always)]
     pub(crate) fn bucket_f64(&self, value: f64) -> Option<u16> {
-        if !(value >= self.floor && value <= f64::MAX) {
-            return None;
+        let value = value + 0.0; // no negative zero
+        match &self.floats_table {
+            // Negative values and NaN are greater than infinity, as words.
+            Some(table) if value.to_bits() < f64::INFINITY.to_bits() => Some(table.below(value.to_bits(), value)),
+            Some(_) => None,
+            None => self.search_f64(value),
         }
-        Some(self.upper.partition_point(|bound| *bound < value) as u16)
     }
 
     #[inline(always)]
     pub(crate) fn bucket_u64(&self, value: u64) -> u16 {
-        self.negative + self.integers.partition_point(|last| *last < value) as u16
+        match &self.integers_table {
+            Some(table) => self.negative + table.below(value, to_float(value)),
+            None => self.negative + self.integers.partition_point(|last| *last < value) as u16,
+        }
+    }
+
+    #[inline(never)]
+    fn search_f64(&self, value: f64) -> Option<u16> {
+        let countable = value.is_finite() && (value >= 0.0 || self.negative > 0);
+        countable.then(|| self.upper.partition_point(|bound| *bound < value) as u16)
     }
 
     /// The greatest integer at or below bound `index`, if that bound isn't negative.
     pub(crate) fn last_integer(&self, index: u16) -> Option<u64> {
         index.checked_sub(self.negative).map(|index| self.integers[usize::from(index)])
     }
+}
+
+/// Never falls when the integer grows, which is all that a key needs. By way of `i64`, as processors have an instruction for that.
+#[inline(always)]
+fn to_float(integer: u64) -> f64 {
+    integer.min(i64::MAX as u64) as i64 as f64
 }
 
 #[cfg(all(test, not(loom)))]
@@ -82,22 +107,64 @@ mod tests {
         upper.iter().filter(|bound| (bound.floor() as i128) < i128::from(value)).count() as u16
     }
 
-    /// A float, and a hair to either side of it.
-    fn neighbours(bound: f64) -> [f64; 3] {
-        let hair = f64::MIN_POSITIVE.max(bound.abs() * f64::EPSILON);
-        [bound - hair, bound, bound + hair]
+    /// A float, and the next one to either side of it.
+    fn neighbours(float: f64) -> [f64; 3] {
+        let bits = (float + 0.0).to_bits();
+        let away = f64::from_bits(bits + 1);
+        let towards_zero = if bits << 1 == 0 { -5e-324 } else { f64::from_bits(bits - 1) };
+        [towards_zero, float, away]
+    }
+
+    /// Bounds of each kind that people use, with what the search has to cope with: exact and uneven ones, close and far, from zero, many.
+    fn kinds_of_bounds() -> Vec<Vec<f64>> {
+        let linear = |n: u32, step: f64| (0..n).map(|k| f64::from(k) * step).collect::<Vec<_>>();
+        let exponential = |n: i32, factor: f64| (0..n).map(|k| 1e-3 * factor.powi(k)).collect::<Vec<_>>();
+        vec![
+            vec![0.0],
+            vec![1.0],
+            vec![5e-324, f64::MIN_POSITIVE, f64::MAX],
+            vec![0.0, 5e-324, 1e-310, 1.0],
+            vec![0.1, 0.2, 0.3, 0.5],
+            vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
+            vec![0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 640.0, 2560.0],
+            vec![1.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0],
+            vec![1e300, 1.000_000_000_000_000_2e300],
+            vec![9_007_199_254_740_992.0, 9_007_199_254_740_994.0, 18_446_744_073_709_551_616.0],
+            vec![9_223_372_036_854_775_808.0, 9.3e18, 1.844_674_407_370_955e19],
+            vec![-2.5, -0.5, 0.0, 0.3, 1.0, 1e6, 1e18],
+            linear(100, 1.0),
+            linear(1_024, 0.25),
+            exponential(60, 1.5),
+            exponential(400, 1.01),
+        ]
     }
 
     #[test]
-    fn each_bound_and_its_neighbours_fall_where_the_definition_says() {
-        let upper = [-2.5, -0.5, 0.0, 0.3, 1.0, 1e6, 1e18];
-        let bounds = Bounds::new("x", &upper).unwrap();
-        for value in upper.into_iter().flat_map(neighbours) {
-            assert_eq!(bounds.bucket_f64(value), Some(naive(&upper, value)), "{value}");
+    fn each_value_near_any_bound_falls_where_the_definition_says() {
+        for upper in kinds_of_bounds() {
+            let bounds = Bounds::new("x", &upper).unwrap();
+            let near = upper.iter().copied().flat_map(neighbours);
+            let edges = [0.0, -0.0, 5e-324, f64::MIN_POSITIVE, 1.0, 4.5e15, f64::MAX, f64::MIN];
+            for value in near.chain(edges) {
+                let countable = value.is_finite() && (value >= 0.0 || upper[0] < 0.0);
+                assert_eq!(bounds.bucket_f64(value), countable.then(|| naive(&upper, value)), "{value} in {upper:?}");
+            }
+            let near = upper.iter().map(|bound| *bound as u64);
+            let near = near.flat_map(|bound| [bound.saturating_sub(1), bound, bound.saturating_add(1)]);
+            for value in near.chain([0, 1, 2, 1 << 53, (1 << 53) + 1, i64::MAX as u64, 1 << 63, u64::MAX]) {
+                assert_eq!(bounds.bucket_u64(value), naive_u64(&upper, value), "{value} in {upper:?}");
+            }
         }
-        for value in [0, 1, 2, 999_999, 1_000_000, 1_000_001, 10u64.pow(18), 10u64.pow(18) + 1, u64::MAX] {
-            assert_eq!(bounds.bucket_u64(value), naive_u64(&upper, value), "{value}");
-        }
+    }
+
+    /// Else the test above wouldn't try both ways.
+    #[test]
+    fn usual_bounds_have_a_table_and_unusual_ones_are_searched() {
+        let has_table = |upper: Vec<f64>| Bounds::new("x", &upper).unwrap().floats_table.is_some();
+        let with_table = kinds_of_bounds().into_iter().map(has_table).collect::<Vec<_>>();
+        let (yes, no) = (true, false);
+        let expected = [yes, yes, no, no, yes, yes, yes, yes, yes, no, yes, no, yes, no, yes, no];
+        assert_eq!(with_table, expected);
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl<H: Handle> Declaration<'_, H, One> {
         let bounds = Some(&self.parts.bounds).filter(|bounds| !bounds.is_empty());
         let bounds = bounds.map(|bounds| Bounds::new(&self.parts.name, bounds).expect("bounds of our own"));
         let schema = self.builder.schema_number(Scope::Pages);
-        H::at(schema, self.builder.push(self.parts, bounds, 1) as u16)
+        let (_, lines) = self.parts.size_of_series();
+        H::at(schema, self.builder.push(self.parts, bounds, 1, lines) as u16)
     }
 }
 

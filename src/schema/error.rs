@@ -133,6 +133,13 @@ pub enum SchemaError {
         /// The words that a slab has at most.
         limit: usize,
     },
+    /// More text of names, help and labels than a renderer can keep.
+    TooMuchText {
+        /// The family that exceeded the limit.
+        family: String,
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// Engine labels that were declared twice.
     EngineLabelsTwice,
 }
@@ -222,6 +229,11 @@ impl fmt::Display for SchemaError {
                      series or buckets"
                 )
             }
+            TooMuchText { family, limit } => write!(
+                f,
+                "family {family:?} takes the text of names, help and labels beyond {limit} bytes: declare fewer series, or shorter \
+                 label values"
+            ),
             EngineLabelsTwice => write!(f, "engine labels are declared twice: name them all in one call"),
         }
     }

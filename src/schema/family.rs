@@ -74,6 +74,8 @@ pub(crate) struct Family {
     /// Labels with a closed list of values; others are in the layout.
     pub(crate) dimensions: Vec<Dimension>,
     pub(crate) samples: Samples,
+    /// Lines of a page that one engine (or the registry) has of it.
+    pub(super) lines: usize,
 }
 
 impl Family {
@@ -86,6 +88,20 @@ impl Family {
     /// Whether its samples have all engine labels; those of an info say themselves which ones.
     pub(crate) fn has_all_engine_labels(&self) -> bool {
         self.scope == Scope::Engine && !matches!(self.samples, Samples::Info(_))
+    }
+
+    /// How long its text may get that a renderer keeps: at most so many bytes, since each byte may need an escape.
+    pub(super) fn text_bound(&self) -> usize {
+        const NUMBERS_AND_FRAME: usize = 64;
+        let name = self.name.len() + NUMBERS_AND_FRAME;
+        let series = self.dimensions.iter().map(|dimension| dimension.values.len()).fold(1, usize::saturating_mul);
+        let labels = self.dimensions.iter().map(|Dimension { name, values }| {
+            let pairs = values.iter().map(|value| name.len() + 2 * value.len() + NUMBERS_AND_FRAME).sum::<usize>();
+            pairs.saturating_mul(self.lines / values.len())
+        });
+        debug_assert!(self.lines % series == 0, "each series has the same number of lines");
+        let header = 2 * (name + self.help.len());
+        labels.fold(header.saturating_add(name.saturating_mul(self.lines)), usize::saturating_add)
     }
 
     /// The labels of series `index` with their values, in the order of the dimensions.

@@ -172,7 +172,8 @@ impl Draft {
     /// Lays out the scalars and then one block a histogram, in order. The caller has checked that it fits.
     pub(super) fn layout(self, infos: Vec<InfoLayout>) -> Layout {
         let (words, runs) = (self.words(), self.runs());
-        let gauges = (0..).zip(&self.scalars).filter(|(_, scalar)| scalar.is_gauge).map(|(word, _)| word);
+        let scalars = self.scalars.iter().enumerate();
+        let gauges = scalars.filter(|(_, scalar)| scalar.is_gauge).map(|(word, _)| word as u16);
         let mut next = self.scalars.len();
         let histograms = self.histograms.into_iter().map(|(bounds, _)| {
             let (first, sum) = (next, next + bounds.upper().len() + 1);

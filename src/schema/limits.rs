@@ -12,11 +12,13 @@ pub(crate) struct Limits {
     /// Of an engine.
     pub(crate) max_recorders: usize,
     shards: Option<usize>,
+    /// Bytes of text that a renderer or an engine keeps: places in it are 32 bits wide.
+    pub(crate) max_text: usize,
 }
 
 impl Limits {
     pub(super) const UNLESS_SET: Self =
-        Self { max_samples: 20_000, max_engines: 1_024, max_recorders: 64, shards: None };
+        Self { max_samples: 20_000, max_engines: 1_024, max_recorders: 64, shards: None, max_text: u32::MAX as usize };
     const MAX_SHARDS: usize = 1_024;
     const MAX_SHARDS_UNLESS_SET: usize = 64;
 
@@ -49,6 +51,13 @@ impl SchemaBuilder {
     #[must_use]
     pub fn max_samples(mut self, limit: usize) -> Self {
         self.limits.max_samples = limit;
+        self
+    }
+
+    /// So that tests reach the limit.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn max_text(mut self, limit: usize) -> Self {
+        self.limits.max_text = limit;
         self
     }
 

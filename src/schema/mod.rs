@@ -16,6 +16,7 @@ pub(crate) mod limits;
 mod name;
 pub(crate) mod open;
 pub(crate) mod pages;
+mod search;
 pub(crate) mod shape;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -178,12 +179,13 @@ impl SchemaBuilder {
     /// Checks what only shows in the whole, and lays out the slabs.
     ///
     /// # Errors
-    /// Engine labels that are invalid, repeated, or a label of some family too; engine labels that were declared twice; an
+    /// More samples than [`max_samples`](Self::max_samples) allows, whenever it was set; more than 4 GiB of text. Engine labels that are invalid, repeated, or a label of some family too; engine labels that were declared twice; an
     /// info that chose an engine label which there isn't.
     pub fn build(mut self) -> Result<Schema, SchemaError> {
         if self.engine_labels_twice {
             return Err(SchemaError::EngineLabelsTwice);
         }
+        self.check_samples()?;
         let engine_labels = self.engine_labels.take().unwrap_or_default();
         check_labels("engine labels", engine_labels.iter())?;
         for family in self.families.iter().filter(|family| family.has_all_engine_labels()) {
@@ -192,6 +194,7 @@ impl SchemaBuilder {
         let infos = self.infos.drain(..).map(|info| info.layout(&engine_labels)).collect::<Result<_, _>>()?;
         self.declare_own_families();
         let page_families = PageFamilies::declare(&mut self);
+        self.check_text()?;
         let [engine, registry, pages] = self.drafts;
         let layouts = [engine.layout(infos), registry.layout(Vec::new()), pages.layout(Vec::new())].map(Arc::new);
         let (families, limits) = (self.families, self.limits);
@@ -217,7 +220,7 @@ impl SchemaBuilder {
         self.check_aggregates(&parts, series)?;
         self.claim_names(&parts.name, parts.kind)?;
         self.drafts[parts.scope as usize].samples += samples;
-        Ok(self.push(parts, bounds, series))
+        Ok(self.push(parts, bounds, series, samples))
     }
 
     /// Checks an info and adds it.
@@ -237,6 +240,7 @@ impl SchemaBuilder {
             hidden: false,
             dimensions: Vec::new(),
             samples: Samples::Info(index),
+            lines: 1,
         });
         self.infos.push(parts);
         Ok(index)
@@ -264,6 +268,34 @@ impl SchemaBuilder {
         Ok(())
     }
 
+    /// Whether the samples of each scope are within the limit as it is now. Families check it as they are declared, but the limit may be set
+    /// after that.
+    fn check_samples(&self) -> Result<(), SchemaError> {
+        let limit = self.limits.max_samples;
+        let mut samples = [0_usize; Scope::COUNT];
+        for family in &self.families {
+            let samples = &mut samples[family.scope as usize];
+            *samples = samples.saturating_add(family.lines);
+            if *samples > limit {
+                return Err(SchemaError::TooManySamples { family: family.name.clone(), limit });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a renderer can keep all text.
+    fn check_text(&self) -> Result<(), SchemaError> {
+        let limit = self.limits.max_text;
+        let mut text = 0_usize;
+        for family in &self.families {
+            text = text.saturating_add(family.text_bound());
+            if text > limit {
+                return Err(SchemaError::TooMuchText { family: family.name.clone(), limit });
+            }
+        }
+        Ok(())
+    }
+
     /// Whether all names that the family would expose are free.
     fn check_names(&self, family: &str, kind: Kind) -> Result<(), SchemaError> {
         if self.families.iter().any(|other| other.name == family) {
@@ -285,8 +317,8 @@ impl SchemaBuilder {
         Ok(())
     }
 
-    /// Adds a checked family of `series` series and makes room for it.
-    fn push(&mut self, parts: Parts, bounds: Option<Bounds>, series: usize) -> usize {
+    /// Adds a checked family of `series` series and so many lines of a page, and makes room for it.
+    fn push(&mut self, parts: Parts, bounds: Option<Bounds>, series: usize, lines: usize) -> usize {
         let Parts { name, help, kind, number, scope, hidden, dimensions, aggregates, .. } = parts;
         let draft = &mut self.drafts[scope as usize];
         let first = if bounds.is_some() { draft.histograms.len() } else { draft.scalars.len() };
@@ -299,7 +331,7 @@ impl SchemaBuilder {
             Some(bounds) => draft.histograms.extend(iter::repeat_n((bounds, number), series)),
             None => draft.scalars.extend(iter::repeat_n(Scalar { number, is_gauge: kind == Kind::Gauge }, series)),
         }
-        self.families.push(Family { name, help, kind, number, scope, hidden, dimensions, samples });
+        self.families.push(Family { name, help, kind, number, scope, hidden, dimensions, samples, lines });
         self.push_aggregates(aggregates, first..first + series);
         first
     }
@@ -323,6 +355,7 @@ impl SchemaBuilder {
                 hidden: false,
                 dimensions: Vec::new(),
                 samples: Samples::Series(vec![Place::Aside(aside)]),
+                lines: 1,
             });
             self.families.extend(own);
         }

@@ -114,10 +114,11 @@ impl SchemaBuilder {
         }
         let draft = &mut self.drafts[scope as usize];
         draft.samples += samples;
+        let lines = samples;
         let index = OpenIndex(draft.open.len() as u32);
         draft.open.push(OpenLayout { labels, capacity, series: Arc::new(series.layout(Vec::new())) });
         let (dimensions, samples) = (Vec::new(), Samples::Open(index));
-        self.families.push(Family { name, help, kind, number, scope, hidden, dimensions, samples });
+        self.families.push(Family { name, help, kind, number, scope, hidden, dimensions, samples, lines });
         Ok(index)
     }
 }

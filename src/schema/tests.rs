@@ -181,6 +181,57 @@ fn limits_are_declared_and_kept() {
     assert_eq!(error, SchemaError::SlabTooLarge { words: 80_004, limit: 65_536 });
 }
 
+/// Families check the limit as they are declared, and `build` again, since it may have been set after them.
+#[test]
+fn a_limit_holds_whenever_it_is_set() {
+    let mut builder = Schema::builder().engine_labels(["engine"]);
+    builder.gauge::<i64>("a", "").declare().unwrap();
+    builder.histogram::<f64>("b", "", &[1.0]).hidden().declare().unwrap();
+    builder.info("c", "", ["x"]).declare().unwrap();
+    builder.counter::<u64>("d", "").open_labels(["x"], 3).declare().unwrap();
+    builder.counter::<u64>("e", "").registry_wide().label("s", ["1", "2", "3"]).declare().unwrap();
+    let error = builder.max_samples(5).build().unwrap_err();
+    assert_eq!(error, SchemaError::TooManySamples { family: "d".into(), limit: 5 }, "1 + 0 + 1 + 4");
+
+    let mut builder = Schema::builder();
+    builder.counter::<u64>("e", "").registry_wide().label("s", ["1", "2", "3"]).declare().unwrap();
+    let builder = builder.max_samples(2);
+    assert_eq!(builder.build().unwrap_err(), SchemaError::TooManySamples { family: "e".into(), limit: 2 });
+}
+
+/// The limit is 4 GiB, since places in the text are 32 bits wide; here it is small. What is refused is an upper bound of what would
+/// be kept, so whatever is accepted fits.
+#[test]
+fn text_that_a_renderer_cannot_keep_is_refused_by_name() {
+    let with_limit = |limit| {
+        let mut builder = Schema::builder().max_text(limit);
+        builder.counter::<u64>("short", "").declare().unwrap();
+        builder.counter::<u64>("long", "").label("s", ["\\".repeat(3_000).as_str()]).declare().unwrap();
+        builder.build()
+    };
+    assert_eq!(with_limit(6_000).unwrap_err(), SchemaError::TooMuchText { family: "long".into(), limit: 6_000 });
+    with_limit(12_000).unwrap();
+    let mut builder = Schema::builder().max_text(600);
+    builder.gauge::<i64>("x", &"\n".repeat(500)).declare().unwrap();
+    assert_mentions(&builder.build().unwrap_err().to_string(), &["family \"x\"", "600 bytes"]);
+}
+
+/// Counters only, so that a gauge's word isn't among them, and gauges only.
+#[test]
+fn a_slab_may_be_filled_to_the_last_word_with_scalars() {
+    let values: Vec<String> = (0..256).map(|value| value.to_string()).collect();
+    let values: [&str; 256] = std::array::from_fn(|value| values[value].as_str());
+    for families in [255, 256] {
+        let mut builder = Schema::builder().max_samples(usize::MAX);
+        for family in 0..families {
+            builder.gauge::<i64>(&format!("g{family}"), "").label("v", values).declare().unwrap();
+        }
+        let layout = builder.build().unwrap().layout(Scope::Engine).clone();
+        assert_eq!((layout.words, layout.gauges.len()), (families * 256, families * 256));
+        assert!(layout.gauges.iter().copied().map(usize::from).eq(0..families * 256));
+    }
+}
+
 #[test]
 fn a_slab_may_be_filled_to_the_last_word() {
     let bounds: Vec<f64> = (0..65_533).map(f64::from).collect();

@@ -11,7 +11,7 @@ use std::{fmt, iter, sync::Arc};
 
 use self::open::OpenReading;
 use self::selection::{Chosen, Selection};
-pub(crate) use self::source::{EngineLabels, Part, Source};
+pub(crate) use self::source::{EngineLabels, Source};
 pub use self::{engine::EngineView, histogram::HistogramView, info::InfoView};
 use crate::{
     info::{Alike, EngineValue, InfoReading},
@@ -77,15 +77,13 @@ struct Rows {
 struct Head {
     labels: Arc<EngineLabels>,
     reading: Reading,
-    /// The version of its infos, once they were read, if all are one recorder's.
-    infos: Option<u64>,
 }
 
 impl Rows {
     /// Forgets what it held and takes over `sources`. Returns how many tries failed.
     ///
     /// What it shares already it keeps: reference counts are written by no warm snapshot, as they may lie on a cache line
-    /// that recorders read. (But for infos of an engine that has several recorders.)
+    /// that recorders read.
     fn fill<'e>(&mut self, layout: &Layout, sources: impl ExactSizeIterator<Item = &'e Arc<Source>>) -> u64 {
         if self.heads.len() != sources.len() {
             self.make_room(sources.len(), layout);
@@ -99,16 +97,19 @@ impl Rows {
             (row, rest) = rest.split_at_mut(row_len);
             let reading = source.read(selection, row, &mut self.spare);
             failed_tries += u64::from(reading.failed_tries);
-            let fresh = || Head { labels: Arc::clone(&source.labels), reading, infos: None };
+            let infos = &mut self.infos[index * infos..][..infos];
             match self.heads.get_mut(index) {
                 Some(head) if Arc::ptr_eq(&head.labels, &source.labels) => head.reading = reading,
-                Some(head) => *head = fresh(),
-                None => self.heads.push(fresh()),
+                head => {
+                    infos.fill_with(|| None); // they were another engine's
+                    let new = Head { labels: Arc::clone(&source.labels), reading };
+                    match head {
+                        Some(head) => *head = new,
+                        None => self.heads.push(new),
+                    }
+                }
             }
-            if infos > 0 {
-                let head = &mut self.heads[index];
-                head.infos = source.read_infos(&mut self.infos[index * infos..][..infos], head.infos);
-            }
+            source.infos.read(infos);
             if open > 0 {
                 source.read_open(&mut self.open[index * open..][..open]);
             }

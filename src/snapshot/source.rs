@@ -4,7 +4,7 @@ use std::sync::Arc as StdArc;
 
 use super::{open::OpenReading, selection::Selection};
 use crate::{
-    info::{InfoReading, Infos},
+    info::Infos,
     shards::Shards,
     slab::{Reading, Slab},
     sync::Arc,
@@ -18,19 +18,14 @@ pub(crate) struct EngineLabels {
     pub(crate) text: Box<[u8]>,
 }
 
-/// What an exclusive recorder writes.
-#[derive(Clone)]
-pub(crate) struct Part {
-    pub(crate) slab: Arc<Slab>,
-    pub(crate) infos: StdArc<Infos>,
-}
-
 /// Where the series of an engine are: a value is the sum over all slabs and shards. It never changes; what grows replaces it.
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) labels: StdArc<EngineLabels>,
-    /// At least one, but for what is recorded about pages.
-    pub(crate) parts: Vec<Part>,
+    /// One per exclusive recorder. At least one, but for what is recorded about pages.
+    pub(crate) slabs: Vec<Arc<Slab>>,
+    /// The engine's, whichever recorder sets them.
+    pub(crate) infos: StdArc<Infos>,
     /// From the first shared recorder on.
     pub(crate) shards: Option<StdArc<Shards>>,
 }
@@ -38,17 +33,17 @@ pub(crate) struct Source {
 impl Source {
     /// Overwrites `row` with the sum of all selected words. `spare` is a row to work in.
     pub(super) fn read(&self, selection: Selection<'_>, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
-        let mut parts = self.parts.iter();
-        let mut reading = match parts.next() {
-            Some(first) => selection.read(&first.slab, row),
+        let mut slabs = self.slabs.iter();
+        let mut reading = match slabs.next() {
+            Some(first) => selection.read(first, row),
             None => {
                 row.fill(0);
                 Reading::default()
             }
         };
-        for part in parts {
+        for slab in slabs {
             spare.resize(row.len(), 0);
-            let Reading { step, failed_tries } = selection.read(&part.slab, spare);
+            let Reading { step, failed_tries } = selection.read(slab, spare);
             selection.add(row, |place, _| spare[place]);
             reading.step += step;
             reading.failed_tries = reading.failed_tries.saturating_add(failed_tries);
@@ -63,14 +58,5 @@ impl Source {
     pub(super) fn read_open(&self, readings: &mut [OpenReading]) {
         let mut families = self.shards.iter().flat_map(|shards| shards.open.iter());
         readings.iter_mut().for_each(|reading| reading.fill(families.next()));
-    }
-
-    /// Overwrites `readings` with the newest sample of each info: of several recorders' the greatest value, the last of equal ones. Returns
-    /// their version, by which the next time knows what has changed, if there is one recorder.
-    pub(super) fn read_infos(&self, readings: &mut [Option<InfoReading>], known: Option<u64>) -> Option<u64> {
-        let (first, others) = self.parts.split_first()?;
-        let version = first.infos.read(readings, known);
-        others.iter().for_each(|part| part.infos.read_newer(readings));
-        others.is_empty().then_some(version)
     }
 }

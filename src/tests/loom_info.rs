@@ -1,13 +1,13 @@
-//! Models of infos: one that changes while a snapshot is taken again, owners that follow each other, engines that come.
+//! Models of infos: one that changes while a snapshot is taken again, two recorders that set one, engines that come.
 
 use loom::thread;
 
 use super::explore::explore;
-use crate::{Info, Registry, Schema, Snapshot};
+use crate::{Info, Recorder, Registry, Schema, Snapshot};
 
 /// A registry of engines with one info, on which no engine label stands.
-fn registry() -> (Registry, Info<1>) {
-    let mut schema = Schema::builder().engine_labels(["engine"]).max_recorders(1);
+fn registry(max_recorders: usize) -> (Registry, Info<1>) {
+    let mut schema = Schema::builder().engine_labels(["engine"]).max_recorders(max_recorders);
     let none: [&str; 0] = [];
     let info = schema.info("info", "", ["label"]).engine_labels(none).declare().expect("a valid info");
     (Registry::new(schema.build().expect("a valid schema")), info)
@@ -20,7 +20,7 @@ fn a_snapshot_that_is_used_again_shows_labels_with_their_values() {
     let seen = || [("a", 1), ("a", 2), ("b", 3)].into_iter().enumerate();
     let pairs = seen().flat_map(|(n, one)| seen().skip(n).map(move |(_, other)| [one, other]));
     explore(3, pairs.map(|pair| pair.map(|(label, value)| (label.to_owned(), value))), || {
-        let (registry, info) = registry();
+        let (registry, info) = registry(1);
         let engine = registry.attach(["0"]).expect("the first engine");
         let mut recorder = engine.recorder().expect("the first recorder");
         let mut set = move |label, value| recorder.record(|step| step.set_info(info, [label], value));
@@ -39,25 +39,35 @@ fn a_snapshot_that_is_used_again_shows_labels_with_their_values() {
     });
 }
 
-/// The next owner knows what the last one set: setting that again, or something else, shows.
+/// Two recorders of one engine set its info at the same time: one of the two samples stays. Whoever sets it afterwards is
+/// shown, also if its labels are those that it set last, and a snapshot that is used again shows that too.
 #[test]
-fn an_info_is_handed_over_with_its_slab() {
-    explore(3, [None, Some(("a".to_owned(), 3))], || {
-        let (registry, info) = registry();
+fn an_info_is_its_engines_whichever_recorder_sets_it() {
+    let allowed = [("a", 1), ("b", 2)].map(|(label, value)| (label.to_owned(), value));
+    explore(3, allowed, || {
+        let (registry, info) = registry(2);
         let engine = registry.attach(["0"]).expect("the first engine");
-        let mut recorder = engine.recorder().expect("the first recorder");
-        recorder.record(|step| step.set_info(info, ["a"], 1.0));
-        let thread = thread::spawn(move || recorder.record(|step| step.set_info(info, ["b"], 2.0)));
-        let next = engine.recorder().ok();
-        let handed_over = next.is_some();
-        if let Some(mut recorder) = next {
-            recorder.record(|step| step.set_info(info, ["a"], 3.0));
-        }
-        thread.join().unwrap();
+        let [mut one, mut other] = [(); 2].map(|()| engine.recorder().expect("two recorders"));
+        let set =
+            move |recorder: &mut Recorder, label, value| recorder.record(|step| step.set_info(info, [label], value));
+        let thread = thread::spawn(move || {
+            set(&mut other, "b", 2.0);
+            other
+        });
+        set(&mut one, "a", 1.0);
+        let mut other = thread.join().unwrap();
         let mut snapshot = Snapshot::new();
-        registry.snapshot(&mut snapshot);
-        let info = snapshot.engines().next().expect("an engine").info(info).expect("set");
-        handed_over.then(|| (info.values()[0].to_owned(), info.value() as u32))
+        let mut read = || {
+            registry.snapshot(&mut snapshot);
+            let info = snapshot.engines().next().expect("an engine").info(info).expect("set before");
+            (info.values()[0].to_owned(), info.value() as u32)
+        };
+        let stayed = read();
+        for (value, label) in [(3, "a"), (4, "b"), (5, "a")] {
+            set(if label == "a" { &mut one } else { &mut other }, label, f64::from(value));
+            assert_eq!(read(), (label.to_owned(), value), "the newest");
+        }
+        stayed
     });
 }
 
@@ -68,7 +78,7 @@ fn the_newest_info_shows_while_an_engine_comes_and_goes() {
     let (a, b) = ("label=\"a\"} 1.0", "label=\"b\"} 2.0");
     let shown = [(1, 1, a), (2, 1, a), (2, 2, b)];
     explore(3, shown.map(|(engines, set, sample)| (engines, set, vec![sample.to_owned()])), || {
-        let (registry, info) = registry();
+        let (registry, info) = registry(1);
         let engine = registry.attach(["0"]).expect("the first engine");
         engine.recorder().expect("the first recorder").record(|step| step.set_info(info, ["a"], 1.0));
         let shared = registry.clone();

@@ -9,7 +9,7 @@ use loom::sync::{
     Mutex,
     atomic::{
         AtomicUsize,
-        Ordering::{Acquire, Release},
+        Ordering::{AcqRel, Acquire},
     },
 };
 
@@ -66,12 +66,32 @@ impl<T> ArcSwapOption<T> {
         Some(Arc::clone(&self.values.lock().unwrap()[place]))
     }
 
-    pub(crate) fn store(&self, value: Option<Arc<T>>) {
-        let which = value.map_or(0, |value| {
-            let mut values = self.values.lock().unwrap();
-            values.push(value);
-            values.len()
-        });
-        self.which.store(which, Release);
+    /// Puts `new` in the place of `current`, and returns what stood there: `current`, if it was replaced.
+    pub(crate) fn compare_and_swap(&self, current: &Option<Arc<T>>, new: Option<Arc<T>>) -> Found<T> {
+        let (current, new) = (self.place(current), self.place(&new));
+        let found = self.which.compare_exchange(current, new, AcqRel, Acquire).unwrap_or_else(|found| found);
+        Found(found.checked_sub(1).map(|place| Arc::clone(&self.values.lock().unwrap()[place])))
+    }
+
+    /// Where a value is kept, from 1; 0 for none.
+    fn place(&self, value: &Option<Arc<T>>) -> usize {
+        let Some(value) = value else { return 0 };
+        let mut values = self.values.lock().unwrap();
+        let known = values.iter().position(|other| Arc::ptr_eq(other, value));
+        1 + known.unwrap_or_else(|| {
+            values.push(Arc::clone(value));
+            values.len() - 1
+        })
+    }
+}
+
+/// What `compare_and_swap` gives.
+pub(crate) struct Found<T>(Option<Arc<T>>);
+
+impl<T> Deref for Found<T> {
+    type Target = Option<Arc<T>>;
+
+    fn deref(&self) -> &Option<Arc<T>> {
+        &self.0
     }
 }

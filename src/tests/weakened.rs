@@ -45,6 +45,11 @@ impl AtomicU64 {
     }
 
     #[track_caller]
+    pub(crate) fn fetch_max(&self, n: u64, ordering: Ordering) -> u64 {
+        self.0.fetch_max(n, weaken(ordering, Location::caller()))
+    }
+
+    #[track_caller]
     pub(crate) fn fetch_and(&self, mask: u64, ordering: Ordering) -> u64 {
         self.0.fetch_and(mask, weaken(ordering, Location::caller()))
     }
