@@ -4,6 +4,8 @@
 //! `prometheus_client` read them.
 
 mod common;
+#[path = "common/golden.rs"]
+mod golden;
 
 use std::{fs, path::Path};
 
@@ -214,4 +216,23 @@ fn a_renderer_of_ones_own_prints_the_same_page() {
     renderer.render(&snapshot, &mut own);
     registry.render(&mut easy);
     assert_eq!(String::from_utf8(own), String::from_utf8(easy));
+}
+
+#[test]
+fn floats_are_printed_as_prometheus_python_client_prints_them() {
+    let mut schema = Schema::builder();
+    let gauge = schema.gauge::<f64>("x", "").declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach([""; 0]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    let list = golden::read("floats.tsv");
+    for line in list.lines() {
+        let [bits, _, printed] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("not three columns: {line}") };
+        recorder.set(gauge, f64::from_bits(u64::from_str_radix(bits, 16).unwrap()));
+        let mut page = Vec::new();
+        registry.render(&mut page);
+        let page = String::from_utf8(page).unwrap();
+        assert_eq!(page.lines().find_map(|line| line.strip_prefix("x ")), Some(printed), "{line}");
+    }
+    assert_eq!(list.lines().count(), 2_000);
 }

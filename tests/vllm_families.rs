@@ -1,21 +1,22 @@
-//! Which families the vLLM set has, under which configuration: against the table in `docs/vllm-families.md`, and against a page that a
-//! real vLLM served.
+//! Which families the vLLM set has, under which configuration: against the table in `docs/vllm-families.md`, and the table against
+//! vLLM's families.
 
+#[path = "common/golden.rs"]
+mod golden;
 #[path = "common/samples.rs"]
 mod samples;
+#[path = "common/vllm_page.rs"]
+mod vllm_page;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Write,
     path::Path,
 };
 
-use serde_json::Value;
-use tachometer::{
-    Registry, Schema,
-    vllm::{BucketFamily, CacheConfig, Config, Families, LoraStats, SchedulerStats},
-};
+use serde::Deserialize;
+use tachometer::vllm::{BucketFamily, CacheConfig, Config};
+use vllm_page::{families, page};
 
 const TABLE: &str = include_str!("../docs/vllm-families.md");
 
@@ -72,28 +73,6 @@ fn engine_labels(cell: &str) -> BTreeSet<&'static str> {
         cell if cell.ends_with("; `engine`, no other engine labels") => ["engine"].into(),
         _ => ["engine", "model_name"].into(),
     }
-}
-
-/// A page of one engine, with a sample of each family.
-fn page(config: &Config) -> String {
-    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
-    let families = Families::declare(&mut schema, config).unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(["0", "m"]).unwrap();
-    let mut recorder = engine.recorder().unwrap();
-    let mut recording = families.recording(&mut recorder);
-    recorder.record(|step| {
-        recording.cache_config(step, &CacheConfig::default());
-        recording.scheduler(step, &SchedulerStats { lora: Some(LoraStats::default()), ..Default::default() });
-    });
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    String::from_utf8(page).unwrap()
-}
-
-/// Name and type of each family of a page.
-fn families(page: &str) -> BTreeSet<(&str, &str)> {
-    page.lines().filter_map(|line| line.strip_prefix("# TYPE vllm:")?.split_once(' ')).collect()
 }
 
 /// A configuration with one thing switched on.
@@ -190,106 +169,57 @@ fn the_table_has_the_bucket_family_of_each_histogram() {
     }
 }
 
-/// A file that isn't part of the repository, where it is there.
-fn shared(file: &str) -> Option<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(file);
-    let text = fs::read_to_string(&path).ok();
-    if text.is_none() {
-        // Not `eprintln`, which the test harness swallows.
-        writeln!(std::io::stderr(), "NOT TESTED: {} isn't there", path.display()).expect("stderr is open");
-    }
-    text
+/// What is known of a family of vLLM's.
+#[derive(Deserialize)]
+struct Family {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    /// With their values, if they are fixed.
+    labels: BTreeMap<String, BTreeSet<String>>,
+    bounds: Option<String>,
+    /// As printed.
+    #[serde(default)]
+    le: BTreeSet<String>,
+}
+
+/// The upper bounds of a family's buckets, as printed.
+fn bounds(page: &str, family: &str) -> BTreeSet<String> {
+    let buckets = samples::samples(page, &format!("{family}_bucket{{")).into_keys();
+    buckets.flat_map(|(_, labels)| labels).filter_map(|(label, le)| (label == "le").then_some(le)).collect()
 }
 
 #[test]
 fn the_table_has_vllms_families_in_vllms_order() {
-    let Some(metrics) = shared("vllm/metrics.json") else { return };
-    let metrics: Value = serde_json::from_str(&metrics).unwrap();
-    let metrics = metrics["metrics"].as_array().unwrap();
-    let suffix = |metric: &Value| if metric["type"] == "counter" { "_total" } else { "" };
-    let vllms = metrics.iter().map(|metric| {
-        let family = metric["family"].as_str().unwrap();
-        (format!("{}{}", family.trim_end_matches("_total"), suffix(metric)), family, metric["type"].as_str().unwrap())
-    });
-    for ((counter, family, kind), row) in vllms.zip(&rows()[..53]) {
-        let name = if kind == "counter" { counter.as_str() } else { family };
-        assert_eq!((row.name, row.kind), (name, kind));
+    const FAMILIES: &str = include_str!("data/vllm/families.jsonl");
+    let page = page(&everything().max_model_len(131_072));
+    let (rows, mut lines) = (rows(), FAMILIES.lines());
+    for row in &rows[..53] {
+        let vllms: Family = serde_json::from_str(lines.next().expect("as many as in the table")).unwrap();
+        let shown = (row.name, row.kind, row.bounds);
+        assert_eq!(shown, (&*vllms.name, &*vllms.kind, vllms.bounds.as_deref()));
+        let of_row = row.labels.clone().into_iter();
+        let of_row = of_row.chain(row.engine_labels.iter().map(|label| (*label, BTreeSet::new())));
+        let owned = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
+        let labels: BTreeMap<_, _> = of_row.map(|(label, values)| (label.to_owned(), owned(values))).collect();
+        assert_eq!(labels, vllms.labels, "{}", row.name);
+        assert_eq!(bounds(&page, row.name), vllms.le, "{}", row.name);
     }
+    assert_eq!(lines.next(), None);
 }
 
 #[test]
-fn the_families_of_kv_connectors_have_vllms_bounds() {
-    let Some(connectors) = shared("vllm/kv_connectors.json") else { return };
-    let connectors: Value = serde_json::from_str(&connectors).unwrap();
-    let page = page(&everything());
-    let bounds = |family: &str| -> Vec<f64> {
-        let buckets = samples::samples(&page, &format!("{family}_bucket{{"));
-        let le = buckets.keys().flat_map(|(_, labels)| labels).filter(|(label, _)| label == "le");
-        let mut bounds: Vec<f64> = le.map(|(_, le)| le.parse().unwrap()).collect();
-        bounds.sort_by(f64::total_cmp);
-        bounds
-    };
-    let mut compared = 0;
-    for (family, described) in connectors["nixl"].as_object().unwrap() {
-        let expected: Vec<f64> = match &described["bounds"] {
-            Value::Array(bounds) => bounds.iter().map(|bound| bound.as_f64().unwrap()).collect(),
-            Value::String(rule) if rule == "2^(10+i) for i = 1,3,..,23" => {
-                (1..=23).step_by(2).map(|i| 2_f64.powi(10 + i)).collect()
-            }
-            _ => continue,
-        };
-        assert_eq!(bounds(family), [&expected[..], &[f64::INFINITY]].concat(), "{family}");
-        let mooncakes = family.replace("nixl", "mooncake");
-        if connectors["mooncake"].get(&mooncakes).is_some() {
-            assert_eq!(bounds(&mooncakes), bounds(family), "{mooncakes}");
-            compared += 1;
-        }
-        compared += 1;
-    }
-    assert_eq!(compared, 7);
-}
-
-/// The page of a real vLLM.
-const CAPTURE: &str = "captures/inferstack_vllm-0.29.0_real.prom";
-
-/// A field of the cache configuration that vLLM has dropped since.
-const DROPPED: [(&str, &str); 1] = [("vllm:cache_config_info", "user_specified_mamba_block_size")];
-
-#[test]
-fn every_family_of_a_real_page_is_one_of_ours_with_the_same_labels() {
-    let Some(capture) = shared(CAPTURE) else { return };
-    let ours = page(&Config::new());
-    let mut compared = 0;
-    for (family, kind) in families(&capture).iter().filter(|(family, _)| !family.ends_with("_created")) {
-        assert!(families(&ours).contains(&(*family, *kind)), "{family}");
-        let label_names = |page: &str| -> BTreeSet<(String, BTreeSet<String>)> {
-            let samples = samples::samples(page, &format!("vllm:{family}")).into_keys();
-            let samples = samples.filter(|(name, _)| !name.ends_with("_created"));
-            samples.map(|(name, labels)| (name, labels.into_iter().map(|(label, _)| label).collect())).collect()
-        };
-        for (name, mut labels) in label_names(&capture) {
-            labels.retain(|label| !DROPPED.contains(&(&name, label)));
-            let own = label_names(&ours).into_iter().find(|(own, _)| *own == name).expect("we have the sample").1;
-            assert!(labels.is_subset(&own), "{name}: {labels:?} but {own:?}");
-            assert!(name == DROPPED[0].0 || labels == own, "{name}: {labels:?} but {own:?}");
-            compared += 1;
+fn the_families_of_kv_connectors_are_vllms() {
+    let ours = page(&everything());
+    for connector in ["nixl", "mooncake"] {
+        let vllms = golden::read(&format!("connectors/{connector}/page.start.prom"));
+        let own: BTreeSet<_> = families(&ours).into_iter().filter(|(name, _)| name.starts_with(connector)).collect();
+        assert_eq!(own, families(&vllms));
+        for (family, _) in own {
+            let family = format!("vllm:{family}");
+            assert_eq!(bounds(&ours, &family), bounds(&vllms, &family), "{family}");
         }
     }
-    assert!(compared > 50, "{compared}");
-}
-
-#[test]
-fn the_identities_of_a_real_page() {
-    let Some(capture) = shared(CAPTURE) else { return };
-    let sum = |prefix: &str| samples::samples(&capture, prefix).values().sum::<f64>();
-    let prompt_tokens = sum("vllm:prompt_tokens_total{");
-    assert_eq!(prompt_tokens, sum("vllm:prompt_tokens_by_source_total{"));
-    assert_eq!(prompt_tokens, sum("vllm:prefix_cache_queries_total{"));
-    let computed = prompt_tokens - sum("vllm:prefix_cache_hits_total{");
-    assert_eq!(computed, sum("vllm:request_prefill_kv_computed_tokens_sum{"));
-    let (generated, requests) = (sum("vllm:generation_tokens_total{"), sum("vllm:request_success_total{"));
-    assert_eq!(sum("vllm:inter_token_latency_seconds_count{"), generated - requests);
-    assert_eq!(sum("vllm:iteration_tokens_total_sum{"), computed + generated);
 }
 
 /// The names of all tests: what stands in the files of tests and of the crate behind `fn`.

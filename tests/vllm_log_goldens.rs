@@ -1,22 +1,24 @@
-//! Log lines against those of vLLM's own loggers on the same steps: scenarios are replayed by the example `replay`.
-//!
-//! `tests/data/vllm_logs` is a scenario with what vLLM logged in one configuration. The others aren't part of the repository; where
-//! they aren't there, the test says so.
+//! Log lines against those of vLLM's own loggers on the same steps: scenarios in `tests/data/vllm` are replayed by the example
+//! `replay`.
 
 #[path = "common/example.rs"]
 mod example;
+#[path = "common/golden.rs"]
+mod golden;
+#[path = "common/temp_file.rs"]
+mod temp_file;
 
-use std::{fs, io::Write, path::Path};
+use std::collections::BTreeSet;
 
 use example::Example;
+use temp_file::TempFile;
 
 const STYLES: [&str; 2] = ["per-engine", "aggregated"];
 
 /// What vLLM logged, without the kinds of lines that aren't built. A message with line feeds is one.
-fn golden(file: &Path) -> Vec<String> {
-    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+fn messages(file: &str) -> Vec<String> {
     let mut messages: Vec<String> = Vec::new();
-    for line in text.lines() {
+    for line in golden::read(file).lines() {
         if ["INFO ", "DEBUG ", "# "].iter().any(|begin| line.starts_with(begin)) {
             messages.push(line.to_owned());
         } else {
@@ -39,48 +41,40 @@ fn without_repairs(line: &str) -> String {
     parts.join(", ")
 }
 
-fn replay(scenario: &Path, config: &str, style: &str) -> Vec<String> {
+fn replay(scenario: &str, config: &str, style: &str) -> Vec<String> {
     static REPLAY: Example = Example::new("replay");
     let output = REPLAY.command().args(["--config", config, "--log", style]).arg(scenario).output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
 }
 
-/// Compares the lines of a scenario in a configuration. Returns how many were compared.
-fn compare(directory: &Path, config: &str) -> usize {
-    let lines = STYLES.map(|style| {
-        let ours = replay(&directory.join("scenario.jsonl"), config, style);
-        let golden = golden(&directory.join(format!("{config}.log.{}.txt", style.replace('-', "_"))));
-        for (number, (ours, golden)) in ours.iter().zip(&golden).enumerate() {
-            assert_eq!(without_repairs(ours), *golden, "message {number} of {config}, {style}");
+/// Compares the lines of a scenario, in all its configurations. Returns ours, of all of them.
+fn compare(name: &str) -> Vec<String> {
+    let scenario = TempFile::new(&format!("logs-{name}.jsonl"), golden::read(&format!("{name}/scenario.jsonl")));
+    let (mut all, mut compared) = (Vec::new(), BTreeSet::new());
+    for config in ["base", "full", "extra", "diffusion"] {
+        for style in STYLES {
+            let file = format!("{config}.log.{}.txt", style.replace('-', "_"));
+            let (ours, golden) = (replay(&scenario, config, style), messages(&format!("{name}/{file}")));
+            for (number, (ours, golden)) in ours.iter().zip(&golden).enumerate() {
+                assert_eq!(without_repairs(ours), *golden, "message {number} of {name}/{file}");
+            }
+            assert_eq!(ours.len(), golden.len(), "{name}/{file}");
+            all.extend(ours);
+            compared.insert(file);
         }
-        assert_eq!(ours.len(), golden.len(), "{config}, {style}");
-        ours.len()
-    });
-    lines.iter().sum()
-}
-
-#[test]
-fn a_scenario_gives_the_lines_of_vllms_own_loggers() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/vllm_logs");
-    assert_eq!(compare(&directory, "extra"), 45 + 22);
-    let repaired: Vec<_> = STYLES.map(|style| replay(&directory.join("scenario.jsonl"), "extra", style)).concat();
-    let repaired: Vec<_> = repaired.iter().filter(|line| *line != &without_repairs(line)).collect();
-    assert_eq!(repaired.len(), 2, "{repaired:?}");
-    assert!(repaired.iter().all(|line| line.contains(", Preemptions: 3, ") && line.contains(", Corrupted: 2 reqs")));
+    }
+    assert_eq!(compared, golden::names(name, ".txt"), "what vLLM logged");
+    all
 }
 
 #[test]
 fn every_scenario_gives_the_lines_of_vllms_own_loggers_in_every_configuration() {
-    for scenario in ["a", "logs"] {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/vllm/goldens").join(scenario);
-        if !directory.is_dir() {
-            // Not `eprintln`, which the test harness swallows.
-            writeln!(std::io::stderr(), "NOT TESTED: {} isn't there", directory.display()).expect("stderr is open");
-            continue;
-        }
-        for config in ["base", "full", "extra", "diffusion"] {
-            compare(&directory, config);
-        }
-    }
+    compare("a");
+    let lines = compare("logs");
+    let repaired: Vec<_> = lines.iter().filter(|line| *line != &without_repairs(line)).collect();
+    assert_eq!((lines.len(), repaired.len()), (262, 8), "{repaired:?}");
+    assert!(repaired.iter().all(|line| line.contains(", Preemptions: 3, ")));
+    let corrupted: Vec<_> = repaired.iter().filter(|line| line.contains("Corrupted: ")).collect();
+    assert!(corrupted.len() == 2 && corrupted.iter().all(|line| line.contains(", Corrupted: 2 reqs")), "{corrupted:?}");
 }

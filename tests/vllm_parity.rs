@@ -1,7 +1,5 @@
-//! The vLLM set against the numbers of vLLM's own logger, on the same steps: scenarios are replayed by the example `replay`.
-//!
-//! `tests/data/vllm_a` is a small scenario with what vLLM printed. The larger ones aren't part of the repository; where they aren't
-//! there, the test says so.
+//! The vLLM set against the numbers of vLLM's own logger, on the same steps: scenarios in `tests/data/vllm` are replayed by the
+//! example `replay`.
 //!
 //! Every sample is compared: `le` as text, values as numbers (`_sum` within 1e-12, since a batch is added up in another
 //! order), none missing, none too many. What differs on purpose is listed here, and nothing else may.
@@ -9,13 +7,18 @@
 mod common;
 #[path = "common/example.rs"]
 mod example;
+#[path = "common/golden.rs"]
+mod golden;
 #[path = "common/samples.rs"]
 mod samples;
+#[path = "common/temp_file.rs"]
+mod temp_file;
 
-use std::{fs, io::Write, path::Path};
+use std::collections::BTreeSet;
 
 use example::Example;
 use samples::Samples;
+use temp_file::TempFile;
 
 /// An observation that vLLM made and that is rejected here: it is negative, isn't finite, or overflows its sum.
 struct Rejected {
@@ -89,20 +92,6 @@ const IN_C2: Differences = Differences {
 const IN_E: Differences = Differences { rejected: &[at(END, "0", QUEUE, -50002.0)], sums: &[] };
 
 #[test]
-fn a_small_scenario_gives_the_numbers_of_vllms_own_logger() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/vllm_a");
-    let scenario = directory.join("scenario.jsonl");
-    // `full` and `diffusion` list only what `base` doesn't have, so the number of all samples is pinned beside.
-    for (config, all) in [("base", 668), ("full", 831), ("extra", 336), ("diffusion", 674)] {
-        let page = replay(&scenario, config, END);
-        let (ours, mut golden) = (samples::samples(&page, "vllm:"), read(&directory.join(format!("{config}.prom"))));
-        newest_info(&mut golden, &ours);
-        assert_eq!(ours.len(), all, "{config}");
-        golden.iter().for_each(|(key, value)| assert_sample(key, *value, ours.get(key), config));
-    }
-}
-
-#[test]
 fn scenario_a_two_engines_and_a_kv_transfer() {
     compare("a", &NONE);
 }
@@ -134,37 +123,36 @@ fn scenario_logs() {
 
 /// Compares all pages of a scenario: in each of its header's configurations, at each of its scrapes and at its end.
 fn compare(name: &str, differences: &Differences) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/vllm/goldens").join(name);
-    let Ok(text) = fs::read_to_string(directory.join("scenario.jsonl")) else {
-        // Not `eprintln`, which the test harness swallows.
-        return writeln!(std::io::stderr(), "NOT TESTED: {} isn't there", directory.display()).expect("stderr is open");
-    };
+    let text = golden::read(&format!("{name}/scenario.jsonl"));
+    let scenario = TempFile::new(&format!("parity-{name}.jsonl"), &text);
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let scrapes = lines.iter().filter(|line| line["type"] == "scrape").map(|line| line["name"].as_str().unwrap());
     let scrapes: Vec<&str> = scrapes.chain([END]).collect();
+    let mut compared = BTreeSet::new();
     for config in lines[0]["configs"].as_array().unwrap().iter().map(|config| config.as_str().unwrap()) {
         for place in 1..=scrapes.len() {
-            compare_page(&directory, config, &scrapes[..place], differences);
+            let scrape = scrapes[place - 1];
+            let file = if scrape == END { format!("{config}.prom") } else { format!("{config}.{scrape}.prom") };
+            let page = replay(&scenario, config, scrape);
+            compare_page(&page, &format!("{name}/{file}"), &scrapes[..place], differences);
+            compared.insert(file);
         }
     }
+    assert_eq!(compared, golden::names(name, ".prom"), "pages that vLLM printed");
 }
 
 /// Compares the page at the last of `scrapes`, which are all that there were so far.
-fn compare_page(directory: &Path, config: &str, scrapes: &[&str], differences: &Differences) {
-    let scrape = scrapes[scrapes.len() - 1];
-    let page = replay(&directory.join("scenario.jsonl"), config, scrape);
-    common::parse(&page); // strict parsers accept it
-    let file = if scrape == END { format!("{config}.prom") } else { format!("{config}.{scrape}.prom") };
-    let (ours, mut golden) = (samples::samples(&page, "vllm:"), read(&directory.join(&file)));
-    let place = format!("{}/{file}", directory.display());
+fn compare_page(page: &str, place: &str, scrapes: &[&str], differences: &Differences) {
+    common::parse(page); // strict parsers accept it
+    let (ours, mut golden) = (samples::samples(page, "vllm:"), samples::samples(&golden::read(place), "vllm:"));
     newest_info(&mut golden, &ours);
     let shown = |difference: &&Rejected| scrapes.contains(&difference.first_shown);
     differences.rejected.iter().filter(shown).for_each(|rejected| take_back(&mut golden, rejected));
     differences.sums.iter().filter(shown).for_each(|sum| *sum_of(&mut golden, sum) = sum.value);
-    golden.iter().for_each(|(key, value)| assert_sample(key, *value, ours.get(key), &place));
+    golden.iter().for_each(|(key, value)| assert_sample(key, *value, ours.get(key), place));
     let extra: Vec<_> = ours.keys().filter(|key| !golden.contains_key(*key)).collect();
     assert!(extra.is_empty() && !golden.is_empty(), "{place}: samples that vLLM hasn't: {extra:?}");
-    let counted: f64 = samples::samples(&page, "tachometer_rejected_observations_total").values().sum();
+    let counted: f64 = samples::samples(page, "tachometer_rejected_observations_total").values().sum();
     assert_eq!(counted, differences.rejected.iter().filter(shown).count() as f64, "{place}: rejected observations");
 }
 
@@ -175,13 +163,8 @@ fn assert_sample(key: &samples::Key, golden: f64, ours: Option<&f64>, place: &st
     assert!(same || close, "{place}: {ours} instead of {golden}: {key:?}");
 }
 
-fn read(file: &Path) -> Samples {
-    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    samples::samples(&text, "vllm:")
-}
-
 /// The page after a scenario, or at one of its scrapes.
-fn replay(scenario: &Path, config: &str, scrape: &str) -> String {
+fn replay(scenario: &str, config: &str, scrape: &str) -> String {
     static REPLAY: Example = Example::new("replay");
     let mut replay = REPLAY.command();
     replay.args(["--config", config]).arg(scenario);

@@ -107,8 +107,6 @@ fn write_scientific(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use std::io::Write;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -151,26 +149,6 @@ mod tests {
             assert_eq!(printed(value), text);
         }
         assert_eq!([f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(printed), ["+Inf", "-Inf", "NaN"]);
-    }
-
-    /// Values, their bits and what Prometheus' Python client prints, one a line.
-    fn assert_all_printed(list: &str) {
-        for line in list.lines() {
-            let mut columns = line.split('\t');
-            let bits = u64::from_str_radix(columns.next().unwrap(), 16).unwrap();
-            assert_eq!(printed(f64::from_bits(bits)), columns.nth(1).unwrap(), "{line}");
-        }
-    }
-
-    /// 2,000 more values, beside the repository.
-    #[test]
-    fn floats_equal_the_reference_list() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/vllm/floats.tsv");
-        match std::fs::read_to_string(path) {
-            Ok(list) => assert_all_printed(&list),
-            // Not `eprintln`, which the test harness swallows.
-            Err(error) => writeln!(std::io::stderr(), "NOT TESTED: {path}: {error}").unwrap(),
-        }
     }
 
     proptest! {

@@ -1,19 +1,8 @@
 //! Odd files are replayed whole, broken ones are refused with a reason.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
 use crate::support::*;
 
 const HEADER: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(content).expect("writing to memory");
-    encoder.finish().expect("writing to memory")
-}
 
 /// A line with hashes, as JSON writes them.
 fn hashed(timestamp: &str, prompt_tokens: u64, output_tokens: u64, hashes: &str) -> String {

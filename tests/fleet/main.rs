@@ -2,6 +2,7 @@
 //! while it runs, and the model that it simulates.
 
 mod files;
+mod made;
 mod model;
 mod page;
 mod support;

@@ -1,7 +1,10 @@
 //! Running the example, and what tests of it have in common.
 
+use std::io::Write;
 use std::process::{Command, Output};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use self::example::Example;
@@ -46,6 +49,12 @@ pub(crate) const GENERATED: u64 = 5 + 1 + 3 + 2 + 4;
 
 pub(crate) fn trace(name: &str, content: impl AsRef<[u8]>) -> TempFile {
     TempFile::new(&format!("fleet-{name}"), content)
+}
+
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content).expect("writing to memory");
+    encoder.finish().expect("writing to memory")
 }
 
 pub(crate) fn totals(report: &Value) -> [u64; 3] {

@@ -1,0 +1,30 @@
+//! Pages of the vLLM set.
+
+use std::collections::BTreeSet;
+
+use tachometer::{
+    Registry, Schema,
+    vllm::{CacheConfig, Config, Families, LoraStats, SchedulerStats},
+};
+
+/// A page of one engine, with a sample of each family.
+pub(crate) fn page(config: &Config) -> String {
+    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+    let families = Families::declare(&mut schema, config).unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(["0", "m"]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    let mut recording = families.recording(&mut recorder);
+    recorder.record(|step| {
+        recording.cache_config(step, &CacheConfig::default());
+        recording.scheduler(step, &SchedulerStats { lora: Some(LoraStats::default()), ..Default::default() });
+    });
+    let mut page = Vec::new();
+    registry.render(&mut page);
+    String::from_utf8(page).unwrap()
+}
+
+/// Name and type of each family of a page.
+pub(crate) fn families(page: &str) -> BTreeSet<(&str, &str)> {
+    page.lines().filter_map(|line| line.strip_prefix("# TYPE vllm:")?.split_once(' ')).collect()
+}
