@@ -12,7 +12,9 @@ use std::{env, hint::black_box, process::Command};
 use tachometer::{Recorder, Step};
 
 use crate::common::{
-    Latencies, Rotation, random, spread_integer,
+    Latencies, Rotation,
+    one_step::OneStep as _,
+    random, spread_integer,
     vllm::{Fleet, Steps},
 };
 

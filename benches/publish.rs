@@ -23,7 +23,9 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
 use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, SchemaError, Step};
 
 use crate::common::{
-    Latencies, Rotation, random, spread, spread_integer,
+    Latencies, Rotation,
+    one_step::OneStep as _,
+    random, spread, spread_integer,
     vllm::{Fleet, Steps, finished_in},
 };
 

@@ -15,7 +15,9 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
 use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, Step, vllm};
 
 use crate::common::{
-    Latencies, Rotation, random, spread_integer,
+    Latencies, Rotation,
+    one_step::OneStep as _,
+    random, spread_integer,
     vllm::{Fleet, Steps, full},
 };
 

@@ -86,6 +86,8 @@ mod snapshot;
 mod sync;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+extern crate self as tachometer; // for what unit tests share with those outside
 pub mod vllm;
 mod words;
 

@@ -2,6 +2,10 @@
 
 mod common;
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use tachometer::{Aggregate, Engine, Gauge, GaugeValue, Registry, Schema, SchemaBuilder, SchemaError};
 
 /// What a page shows of a gauge's sum and maximum, `x_sum` and `x_max`, over engines that have these values.

@@ -3,6 +3,10 @@
 //! Elsewhere: bytes in `footprint.rs`, dependencies in `readme.rs`, the log, its refreshes and cache lines in `src/tests/slab.rs`, the
 //! words of a slab in `src/schema/tests.rs`, and 1 against 1,001 tokens in `vllm.rs`.
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use tachometer::{AttachError, Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, exposition, vllm};
 
 const README: &str = include_str!("../README.md");

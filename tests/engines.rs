@@ -1,5 +1,9 @@
 //! Engines attach, hand out recorders, and detach.
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,

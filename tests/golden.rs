@@ -7,6 +7,10 @@ mod common;
 #[path = "common/golden.rs"]
 mod golden;
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::{fs, path::Path};
 
 use tachometer::{

@@ -3,6 +3,10 @@
 #[path = "common/allocator.rs"]
 mod allocator;
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,

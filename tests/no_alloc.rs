@@ -8,6 +8,10 @@ mod allocator;
 #[path = "common/sources.rs"]
 mod sources;
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::hint::black_box;
 
 use tachometer::{

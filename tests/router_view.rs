@@ -1,5 +1,9 @@
 //! A snapshot of a few chosen series (`Snapshot::only`): what a router reads for each request.
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use tachometer::{
     Counter, Engine, EngineView, Gauge, Histogram, Info, OpenFamily, Recorder, Registry, Schema, Series,
     SharedRecorder, Snapshot, TextRenderer,

@@ -2,6 +2,10 @@
 
 mod common;
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::thread;
 
 use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SharedRecorder, Snapshot};

@@ -1,5 +1,9 @@
 //! What a step records, and what becomes of it.
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;

@@ -1,5 +1,9 @@
 //! What the vLLM set records: the meaning of `iteration_tokens_total`, and the identities.
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use proptest::prelude::*;
 use tachometer::{
     Engine, Recorder, Registry, Schema, Snapshot,

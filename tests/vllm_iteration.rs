@@ -1,6 +1,10 @@
 //! An iteration is recorded whole or not at all: what a panic in it leaves, and what becomes of
 //! foreign handles.
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tachometer::{

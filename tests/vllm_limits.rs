@@ -1,5 +1,9 @@
 //! What the vLLM set can't count, and how far its numbers go: where vLLM's Python counts on in floats, or raises.
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use tachometer::{
     Counter, Engine, EngineView, Recorder, Registry, Schema, Snapshot,
     vllm::{

@@ -1,6 +1,10 @@
 //! What is ours in log lines: the repaired faults, what becomes of discarded steps and of engines that come and go, and what
 //! scenarios don't reach.
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use proptest::prelude::*;
 use tachometer::{
     Engine, Recorder, Registry, Schema, Snapshot,

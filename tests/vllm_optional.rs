@@ -4,6 +4,10 @@ mod common;
 #[path = "common/example.rs"]
 mod example;
 
+#[path = "common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use tachometer::{
     Engine, Recorder, Registry, Schema, Snapshot,
     vllm::{

@@ -3,6 +3,8 @@
 // Each bench compiles this module for itself and uses a part of it.
 #![allow(dead_code)]
 
+#[path = "../../tests/common/one_step.rs"]
+pub(crate) mod one_step;
 pub(crate) mod vllm;
 
 use std::time::Duration;

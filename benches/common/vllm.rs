@@ -9,7 +9,7 @@ use tachometer::{
     },
 };
 
-use super::{Latencies, Rotation, random, spread, spread_integer};
+use super::{Latencies, Rotation, one_step::OneStep as _, random, spread, spread_integer};
 
 /// Steps that [`Fleet::run`] records into each engine at a time: enough for numbers of the lengths that a page has.
 const STEPS: usize = 100;

@@ -68,7 +68,9 @@ impl Fleet {
 
     /// Counts a generation token that nobody generated, after the engines are done: the checks must notice.
     pub(crate) fn miscount(&mut self, meters: Meters) {
-        self.recorders[0].inc(meters.vllm.generation_tokens);
+        let mut step = self.recorders[0].step();
+        step.inc(meters.vllm.generation_tokens);
+        step.commit();
     }
 }
 

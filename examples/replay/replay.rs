@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use tachometer::vllm::{
     self, CacheConfig, Families, LogLines, LogStyle, LoraStats, Recording, SharedHitRates, StepStats,
 };
-use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
+use tachometer::{Engine, Recorder, Registry, Schema, Snapshot, Step};
 
 use crate::event::{Header, Iter, Line, Sleep};
 use crate::{python, stats};
@@ -46,7 +46,7 @@ impl Replay {
             let attached = registry.attach([&number.to_string(), &header.model_name])?;
             let mut recorder = attached.recorder()?;
             let recording = families.recording(&mut recorder);
-            recorder.record(|step| recording.cache_config(step, &cache_config));
+            in_one_step(&mut recorder, |step| recording.cache_config(step, &cache_config));
             engines.insert(*number, EngineReplay { recorder, recording, _attached: attached });
         }
         let (front, hit_rates) = (registry.recorder()?, families.shared_hit_rates());
@@ -59,7 +59,7 @@ impl Replay {
             Line::Iter(iter) => self.record(iter),
             Line::Sleep(sleep) => self.sleep(sleep),
             Line::Reject(reject) => {
-                self.front.record(|step| self.families.admission_rejected(step, reject.reason.into()));
+                in_one_step(&mut self.front, |step| self.families.admission_rejected(step, reject.reason.into()));
             }
             Line::Header(_) | Line::Log(_) | Line::Scrape(_) => {}
         }
@@ -84,9 +84,9 @@ impl Replay {
         let mm_cache = iter.mm.as_deref().map(stats::lookups);
         let stats =
             StepStats { scheduler: scheduler.as_ref(), iteration: iteration.as_ref(), mm_cache, ..Default::default() };
-        recorder.record(|step| recording.record(step, &stats));
+        in_one_step(recorder, |step| recording.record(step, &stats));
         if let Some(hit_rates) = &mut self.hit_rates {
-            self.front.record(|step| hit_rates.record(step, &stats));
+            in_one_step(&mut self.front, |step| hit_rates.record(step, &stats));
         }
     }
 
@@ -94,7 +94,7 @@ impl Replay {
     fn sleep(&mut self, sleep: &Sleep) {
         let state = sleep.state().expect("checked when it was read");
         for EngineReplay { recorder, recording, .. } in self.engines.values_mut() {
-            recorder.record(|step| recording.sleep_state(step, state));
+            in_one_step(recorder, |step| recording.sleep_state(step, state));
         }
     }
 
@@ -124,4 +124,10 @@ fn cache_config(header: &Header) -> Result<CacheConfig> {
         config.set(field, value)?;
     }
     Ok(config)
+}
+
+fn in_one_step(recorder: &mut Recorder, record: impl FnOnce(&mut Step<'_>)) {
+    let mut step = recorder.step();
+    record(&mut step);
+    step.commit();
 }

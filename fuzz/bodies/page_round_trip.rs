@@ -16,7 +16,9 @@ pub(crate) fn run(data: &[u8]) {
     let registry = Registry::new(schema.build().expect("a valid schema"));
     let engine = registry.attach([label]).expect("any label value will do");
     let mut recorder = engine.recorder().expect("the first recorder");
-    recorder.set(gauge, value);
+    let mut step = recorder.step();
+    step.set(gauge, value);
+    step.commit();
     let mut page = Vec::new();
     registry.render(&mut page);
 

@@ -38,7 +38,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// let renderer = TextRenderer::new(&schema);
 /// let registry = Registry::new(schema);
 /// let engine = registry.attach(["0"])?;
-/// engine.recorder()?.add(tokens, 3);
+/// engine.shared_recorder().add(tokens, 3);
 ///
 /// let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
 /// registry.snapshot(&mut snapshot);

@@ -11,23 +11,34 @@ use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc};
 use crossbeam_utils::CachePadded;
 
 pub use self::{open::OpenSeries, shared::SharedRecorder, step::Step};
-use crate::{
-    info::InfoWriter,
-    schema::{
-        handle::{Counter, Gauge, Histogram},
-        layout::Layout,
-        value::{CounterValue, GaugeValue, ObservationValue},
-    },
-    slab::Writer,
-};
+use crate::{info::InfoWriter, schema::layout::Layout, slab::Writer};
 
 /// The exclusive recorder of an engine, or of the registry's own families: moves into the thread that runs the engine's loop.
 ///
-/// Everything is recorded in steps. [`step`](Self::step) opens one that may stay open for a whole engine iteration;
-/// [`record`](Self::record) runs a closure as one; each of the other calls is a step of its own.
+/// Everything is recorded in steps: [`step`](Self::step) opens one, which may stay open for a whole engine iteration.
 ///
 /// Dropping the recorder keeps what it counted and gives up its gauges: counters, histograms and infos stay exposed, and a last step
-/// sets its gauges to zero. The next recorder of the engine goes on from there.
+/// sets its gauges to zero. The next recorder of the engine goes on from there. So keep a recorder for as long as its engine runs. A
+/// temporary one can't lose a gauge that was just set, since it has no step to record into:
+///
+/// ```compile_fail,E0716
+/// # fn example(engine: &tachometer::Engine, running: tachometer::Gauge<i64>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut step = engine.recorder()?.step();
+/// step.set(running, 3);
+/// step.commit();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```
+/// # fn example(engine: &tachometer::Engine, running: tachometer::Gauge<i64>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut recorder = engine.recorder()?;
+/// let mut step = recorder.step();
+/// step.set(running, 3);
+/// step.commit();
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Several recorders of an engine
 /// An engine may have several, one per thread. A series is the sum of what each of them recorded, and shared recorders besides. An
@@ -86,18 +97,18 @@ use crate::{
 /// And it can't be used while one of its steps is open:
 ///
 /// ```compile_fail,E0499
-/// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+/// # fn example(recorder: &mut tachometer::Recorder) {
 /// let step = recorder.step();
-/// recorder.inc(tokens);
+/// let other = recorder.step();
 /// step.commit();
 /// # }
 /// ```
 ///
 /// ```
-/// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
+/// # fn example(recorder: &mut tachometer::Recorder) {
 /// let step = recorder.step();
 /// step.commit();
-/// recorder.inc(tokens);
+/// let other = recorder.step();
 /// # }
 /// ```
 pub struct Recorder {
@@ -118,60 +129,6 @@ impl Recorder {
     #[inline]
     pub fn step(&mut self) -> Step<'_> {
         Step::new(self.writer.open(), &self.layout, &mut self.infos)
-    }
-
-    /// Runs `f` as one step, which is committed when `f` returns, whatever it returns. If `f` panics, the step is discarded.
-    ///
-    /// ```
-    /// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
-    /// let generated = recorder.record(|step| {
-    ///     step.add(tokens, 3);
-    ///     3
-    /// });
-    /// # }
-    /// ```
-    #[inline]
-    pub fn record<R>(&mut self, f: impl FnOnce(&mut Step<'_>) -> R) -> R {
-        let mut step = self.step();
-        let result = f(&mut step);
-        step.commit();
-        result
-    }
-
-    /// [`Step::add`] as a step of its own.
-    #[inline]
-    pub fn add<T: CounterValue>(&mut self, counter: Counter<T>, n: T) {
-        self.record(|step| step.add(counter, n));
-    }
-
-    /// [`Step::inc`] as a step of its own.
-    #[inline]
-    pub fn inc<T: CounterValue>(&mut self, counter: Counter<T>) {
-        self.record(|step| step.inc(counter));
-    }
-
-    /// [`Step::set`] as a step of its own.
-    #[inline]
-    pub fn set<T: GaugeValue>(&mut self, gauge: Gauge<T>, value: T) {
-        self.record(|step| step.set(gauge, value));
-    }
-
-    /// [`Step::observe`] as a step of its own.
-    #[inline]
-    pub fn observe<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T) {
-        self.record(|step| step.observe(histogram, value));
-    }
-
-    /// [`Step::observe_n`] as a step of its own.
-    #[inline]
-    pub fn observe_n<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T, n: u64) {
-        self.record(|step| step.observe_n(histogram, value, n));
-    }
-
-    /// [`Step::observe_all`] as a step of its own.
-    #[inline]
-    pub fn observe_all<T: ObservationValue>(&mut self, histogram: Histogram<T>, values: &[T]) {
-        self.record(|step| step.observe_all(histogram, values));
     }
 }
 

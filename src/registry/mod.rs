@@ -40,7 +40,12 @@ const _: () =
 ///
 /// let engine = registry.attach(["0"])?;
 /// let mut recorder = engine.recorder()?;
-/// std::thread::spawn(move || recorder.add(tokens, 3)).join().unwrap();
+/// let engine_loop = std::thread::spawn(move || {
+///     let mut step = recorder.step();
+///     step.add(tokens, 3);
+///     step.commit();
+/// });
+/// # engine_loop.join().unwrap();
 ///
 /// let mut page = Vec::new();
 /// registry.render(&mut page);

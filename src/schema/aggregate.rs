@@ -50,8 +50,11 @@ impl<T: GaugeValue, S: Shape> Declaration<'_, Gauge<T>, S> {
     /// let registry = Registry::new(schema.build()?);
     /// let engines = [registry.attach(["0"])?, registry.attach(["1"])?];
     /// let mut recorders = [engines[0].recorder()?, engines[1].recorder()?];
-    /// recorders[0].set(waiting, 3);
-    /// recorders[1].set(waiting, 4);
+    /// for (recorder, waits) in recorders.iter_mut().zip([3, 4]) {
+    ///     let mut step = recorder.step();
+    ///     step.set(waiting, waits);
+    ///     step.commit();
+    /// }
     /// # let mut page = Vec::new();
     /// # registry.render(&mut page);
     /// # assert!(String::from_utf8(page)?.contains("\nrequests_waiting_all 7\n"));

@@ -111,7 +111,7 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     /// let rejected =
     ///     schema.counter::<u64>("rejected_requests", "Requests that no engine got.").registry_wide().declare()?;
     /// let registry = Registry::new(schema.build()?);
-    /// registry.recorder()?.inc(rejected);
+    /// registry.shared_recorder().inc(rejected);
     /// # let mut page = Vec::new();
     /// # registry.render(&mut page);
     /// # assert!(String::from_utf8(page)?.contains("\nrejected_requests_total 1\n"));

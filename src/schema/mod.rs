@@ -165,7 +165,10 @@ impl SchemaBuilder {
     /// let adapters = schema.info("adapters_info", "Adapters in use, since when.", ["running", "waiting"]).declare()?;
     /// let registry = Registry::new(schema.build()?);
     /// let engine = registry.attach(["0"])?;
-    /// engine.recorder()?.record(|step| step.set_info(adapters, ["sql", "chat,code"], 1.5));
+    /// let mut recorder = engine.recorder()?;
+    /// let mut step = recorder.step();
+    /// step.set_info(adapters, ["sql", "chat,code"], 1.5);
+    /// step.commit();
     /// # let mut page = Vec::new();
     /// # registry.render(&mut page);
     /// # let line = "adapters_info{engine=\"0\",running=\"sql\",waiting=\"chat,code\"} 1.5\n";

@@ -59,10 +59,10 @@ impl<'s> EngineView<'s> {
     /// # let engine = registry.attach(["0"])?;
     /// # let mut recorder = engine.recorder()?;
     /// let start = Instant::now();
-    /// recorder.record(|step| {
-    ///     step.set(waiting, 3);
-    ///     step.set(committed_at, start.elapsed().as_secs_f64());
-    /// });
+    /// let mut step = recorder.step();
+    /// step.set(waiting, 3);
+    /// step.set(committed_at, start.elapsed().as_secs_f64());
+    /// step.commit();
     /// let mut view = Snapshot::only([waiting.into(), committed_at.into()]);
     /// registry.snapshot(&mut view);
     /// let now = start.elapsed().as_secs_f64();

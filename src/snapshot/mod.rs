@@ -154,7 +154,9 @@ impl Snapshot {
     /// # let registry = Registry::new(schema.build()?);
     /// # let engines = [registry.attach(["0"])?, registry.attach(["1"])?];
     /// # let mut recorder = engines[0].recorder()?;
-    /// # recorder.set(waiting, 3);
+    /// # let mut step = recorder.step();
+    /// # step.set(waiting, 3);
+    /// # step.commit();
     /// let mut view = Snapshot::only([waiting.into(), usage.into()]);    // once
     /// registry.snapshot(&mut view);                                     // for each request
     /// let least_busy = view.engines().min_by(|one, other| {

@@ -3,6 +3,7 @@
 use loom::thread;
 
 use super::explore::explore;
+use crate::tests::one_step::OneStep as _;
 use crate::{Info, Recorder, Registry, Schema, Snapshot};
 
 /// A registry of engines with one info, on which no engine label stands.

@@ -5,6 +5,7 @@ use std::sync::Arc as StdArc;
 use loom::thread;
 
 use super::explore::explore;
+use crate::tests::one_step::OneStep as _;
 use crate::{Counter, Engine, Gauge, Recorder, Registry, Schema, Snapshot};
 
 /// An engine that may have so many recorders.

@@ -20,6 +20,8 @@ pub(crate) mod stand_in;
 #[cfg(loom)]
 pub(crate) mod weakened;
 
+#[path = "../../tests/common/one_step.rs"]
+pub(crate) mod one_step;
 #[cfg(not(loom))]
 pub(crate) mod places;
 #[cfg(not(loom))]

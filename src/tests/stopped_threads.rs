@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::places::at_each_place;
+use crate::tests::one_step::OneStep as _;
 use crate::{
     Counter, Recorder, Registry, Schema, Snapshot,
     slab::{Reading, Slab, Writer},

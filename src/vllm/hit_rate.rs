@@ -94,8 +94,12 @@ impl HitRates {
 /// # struct Engine { recorder: Recorder, recording: Recording }
 /// /// `front` is the registry's recorder.
 /// fn record(engine: &mut Engine, front: &mut Recorder, shared: &mut SharedHitRates, stats: &StepStats<'_>) {
-///     engine.recorder.record(|step| engine.recording.record(step, stats));
-///     front.record(|step| shared.record(step, stats));
+///     let mut step = engine.recorder.step();
+///     engine.recording.record(&mut step, stats);
+///     step.commit();
+///     let mut step = front.step();
+///     shared.record(&mut step, stats);
+///     step.commit();
 /// }
 /// ```
 #[derive(Debug)]

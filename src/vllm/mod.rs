@@ -21,11 +21,15 @@
 //!
 //! let mut cache_config = CacheConfig::default();
 //! cache_config.set("num_gpu_blocks", 4096)?;                       // known once the engine has started
-//! recorder.record(|step| recording.cache_config(step, &cache_config));
-//! recorder.record(|step| recording.sleep_state(step, SleepState::Asleep { level: 1 }));
+//! let mut step = recorder.step();
+//! recording.cache_config(&mut step, &cache_config);
+//! recording.sleep_state(&mut step, SleepState::Asleep { level: 1 });
+//! step.commit();
 //!
 //! let mut front = registry.recorder()?;                            // where requests are admitted, or not
-//! front.record(|step| families.admission_rejected(step, AdmissionRejection::QueuedRequests));
+//! let mut step = front.step();
+//! families.admission_rejected(&mut step, AdmissionRejection::QueuedRequests);
+//! step.commit();
 //! # let mut page = Vec::new();
 //! # registry.render(&mut page);
 //! # assert!(String::from_utf8(page)?.contains("reason=\"max_num_queued_reqs\"} 1\n"));

@@ -40,7 +40,9 @@ impl Families {
         let lora_labels = LoraLabels { max_loras, ..LoraLabels::default() };
         let hit_rates = self.log.map(|log| HitRates::new(log.hit_rates));
         let recording = Recording { families: *self, lora_labels, hit_rates };
-        recorder.record(|step| recording.sleep_state(step, SleepState::Awake));
+        let mut step = recorder.step();
+        recording.sleep_state(&mut step, SleepState::Awake);
+        step.commit();
         recording
     }
 }
@@ -152,7 +154,14 @@ impl Recording {
     /// ```
     ///
     /// If you overrule it ([`AssertUnwindSafe`](std::panic::AssertUnwindSafe)), drop the step,
-    /// don't commit it.
+    /// don't commit it:
+    ///
+    /// ```
+    /// # use std::panic::AssertUnwindSafe;
+    /// # fn example(recording: &mut tachometer::vllm::Recording, step: &mut tachometer::Step<'_>) {
+    /// let caught = std::panic::catch_unwind(AssertUnwindSafe(|| recording.iteration(step, |_| ())));
+    /// # }
+    /// ```
     ///
     /// ```
     /// # use tachometer::{Step, vllm::{PromptTokens, Recording}};

@@ -15,10 +15,10 @@ pub(crate) fn page(config: &Config) -> String {
     let engine = registry.attach(["0", "m"]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     let mut recording = families.recording(&mut recorder);
-    recorder.record(|step| {
-        recording.cache_config(step, &CacheConfig::default());
-        recording.scheduler(step, &SchedulerStats { lora: Some(LoraStats::default()), ..Default::default() });
-    });
+    let mut step = recorder.step();
+    recording.cache_config(&mut step, &CacheConfig::default());
+    recording.scheduler(&mut step, &SchedulerStats { lora: Some(LoraStats::default()), ..Default::default() });
+    step.commit();
     let mut page = Vec::new();
     registry.render(&mut page);
     String::from_utf8(page).unwrap()

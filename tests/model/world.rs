@@ -1,5 +1,9 @@
 //! The crate and its twin, side by side.
 
+#[path = "../common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::slice;
 
 use tachometer::{

@@ -1,6 +1,10 @@
 //! Two writers that commit back to back against two readers that snapshot as fast as they can. A writer that is stopped inside a
 //! commit needs the crate's inside: `src/tests/stopped_threads.rs`.
 
+#[path = "../common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
