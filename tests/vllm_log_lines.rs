@@ -262,6 +262,23 @@ fn another_recording_begins_with_an_empty_window() {
     assert_eq!(rig.part(20.0, "Prefix").unwrap(), "Prefix cache hit rate: 75.0%");
 }
 
+/// However often the recorder before was written to; and a step of the new one that is discarded
+/// leaves no trace either.
+#[test]
+fn hit_rates_begin_anew_with_another_recorder() {
+    let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
+    (0..3_000).for_each(|_| rig.lookups(0, lookups(1, 4, 1)));
+    let (engine, recorder, _) = &mut rig.engines[0];
+    *recorder = engine.recorder().unwrap();
+    assert_eq!(rig.part(10.0, "Prefix"), None, "the recorder gave up its gauges");
+    (0..9).for_each(|_| rig.lookups(0, lookups(1, 4, 3)));
+    let (_, recorder, recording) = &mut rig.engines[0];
+    let lost = SchedulerStats { prefix_cache: lookups(1, 100, 100), ..Default::default() };
+    recording.scheduler(&mut recorder.step(), &lost);
+    rig.lookups(0, lookups(1, 4, 3));
+    assert_eq!(rig.part(20.0, "Prefix").unwrap(), "Prefix cache hit rate: 75.0%");
+}
+
 #[test]
 fn the_line_about_all_engines_adds_up_their_windows_or_has_one_of_its_own() {
     for (shared, after_reset) in [(false, Some("Prefix cache hit rate: 75.0%")), (true, None)] {

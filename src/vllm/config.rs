@@ -146,7 +146,7 @@ impl Config {
     }
 
     /// Log lines as vLLM writes them: [`Families::log_lines`](super::Families::log_lines). They need some hidden families (2 KB an
-    /// engine), and about 75 KB an engine for the windows of their hit rates.
+    /// engine), and about 150 KB an engine for the windows of their hit rates.
     #[must_use]
     pub fn log_lines(mut self, on: bool) -> Self {
         self.log_lines = on;

@@ -1,18 +1,17 @@
 //! Hit rates over the last requests, for the log lines.
 //!
-//! A window remembers updates, each the lookups of some requests, and publishes its totals into hidden gauges: so a log line is a
-//! function of snapshots, like a page. It belongs to what records an engine, not to the step, and yet a discarded step leaves no
-//! trace: the number of updates is published too, and when an open step shows another number than the window has, the
-//! updates from there on were discarded, and are taken back.
+//! A window publishes its totals into hidden gauges: so a log line is a function of snapshots, like
+//! a page. It belongs to what records an engine, not to the step, and yet a discarded step leaves
+//! no trace: its place is published too, and when an open step shows another place than the window
+//! has, the updates from there on were discarded, and are taken back.
 
-use super::{CacheStats, ConnectorCacheStats, Families, SchedulerStats, StepStats, recording::clamp, set::Set};
+use super::{
+    CacheStats, ConnectorCacheStats, Families, SchedulerStats, StepStats,
+    recording::clamp,
+    set::Set,
+    window::{Place, Totals, Window},
+};
 use crate::{Gauge, SchemaError, Step};
-
-/// Requests of a window. Only its newest update alone may have more.
-const WINDOW_REQUESTS: u64 = 1_000;
-
-/// Updates that are remembered: those of a full window, and some that a discarded step may have added.
-const REMEMBERED: u64 = 1_024;
 
 /// Whose lookups they are.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +21,13 @@ enum Cache {
     MultiModal,
 }
 
-/// For each [`Cache`] the updates so far, and the window's requests, queries and hits.
+/// For each [`Cache`] the window's [`Place`] (epoch and updates), requests, queries and hits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HitRateFamilies(pub(super) [[Gauge<i64>; 4]; 3]);
+pub(super) struct HitRateFamilies(pub(super) [[Gauge<i64>; 5]; 3]);
 
 impl HitRateFamilies {
     const CACHES: [&'static str; 3] = ["prefix", "external", "multi_modal"];
-    const TOTALS: [&'static str; 4] = ["updates", "requests", "queries", "hits"];
+    const TOTALS: [&'static str; 5] = ["epoch", "updates", "requests", "queries", "hits"];
 
     /// The windows of an engine.
     pub(super) fn declare(set: &mut Set<'_>) -> Result<Self, SchemaError> {
@@ -52,7 +51,7 @@ pub(super) struct HitRates {
 }
 
 impl HitRates {
-    /// Empty windows. Allocates all that they will ever need, about 24 KB each.
+    /// Empty windows. Allocates all that they will ever need, about 49 KB each.
     pub(super) fn new(families: HitRateFamilies) -> Self {
         Self { families, windows: std::array::from_fn(|_| Window::new()) }
     }
@@ -75,11 +74,13 @@ impl HitRates {
             return;
         }
         let (window, gauges) = (&mut self.windows[cache as usize], self.families.0[cache as usize]);
-        let [updates, totals @ ..] = gauges;
-        window.go_to(step.gauge(updates) as u64);
+        let [epoch, updates, totals @ ..] = gauges;
+        window.go_to(Place { epoch: step.gauge(epoch), updates: step.gauge(updates) });
         window.update(stats);
-        step.set(updates, window.next as i64);
-        let Totals { requests, queries, hits } = window.totals;
+        let place = window.place();
+        step.set(epoch, place.epoch);
+        step.set(updates, place.updates);
+        let Totals { requests, queries, hits } = window.totals();
         for (gauge, total) in totals.into_iter().zip([requests, queries, hits]) {
             step.set(gauge, clamp(total));
         }
@@ -125,210 +126,160 @@ impl SharedHitRates {
     }
 }
 
-/// The last updates, numbered from 0.
-#[derive(Debug)]
-struct Window {
-    /// The update of number n is at n modulo the length.
-    ring: Box<[Update]>,
-    /// The oldest update in the window.
-    oldest: u64,
-    /// The next update: how many there were.
-    next: u64,
-    /// The greatest that `next` ever was: updates that are more than a ring older are overwritten.
-    written: u64,
-    totals: Totals,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Update {
-    queries: u64,
-    hits: u64,
-    /// At most one more than a window has: no more count.
-    requests: u16,
-    /// Nothing before it counts any more.
-    reset: bool,
-}
-
-/// What the updates of a window add up to. Wraps, so that taking off what was added is exact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Totals {
-    requests: u64,
-    queries: u64,
-    hits: u64,
-}
-
-impl Totals {
-    fn add(&mut self, update: Update) {
-        self.requests = self.requests.wrapping_add(update.requests.into());
-        self.queries = self.queries.wrapping_add(update.queries);
-        self.hits = self.hits.wrapping_add(update.hits);
-    }
-
-    fn take_off(&mut self, update: Update) {
-        self.requests = self.requests.wrapping_sub(update.requests.into());
-        self.queries = self.queries.wrapping_sub(update.queries);
-        self.hits = self.hits.wrapping_sub(update.hits);
-    }
-}
-
-impl Window {
-    fn new() -> Self {
-        let ring = (0..REMEMBERED).map(|_| Update::default()).collect();
-        Self { ring, oldest: 0, next: 0, written: 0, totals: Totals::default() }
-    }
-
-    /// Adds an update, and drops whole ones from the old end: the newest stays, however large.
-    fn update(&mut self, stats: CacheStats) {
-        if stats.reset {
-            (self.oldest, self.totals) = (self.next, Totals::default());
-        }
-        // Without requests it is only there to tell of the reset.
-        let CacheStats { queries, hits, .. } = if stats.requests == 0 { CacheStats::default() } else { stats };
-        let requests = stats.requests.min(WINDOW_REQUESTS + 1) as u16;
-        let update = Update { queries, hits, requests, reset: stats.reset };
-        *self.at(self.next) = update;
-        self.totals.add(update);
-        self.next += 1;
-        self.written = self.written.max(self.next);
-        while self.totals.requests > WINDOW_REQUESTS && self.next - self.oldest > 1 {
-            let oldest = *self.at(self.oldest);
-            self.totals.take_off(oldest);
-            self.oldest += 1;
-        }
-    }
-
-    /// Makes `number` the next update's, and the window what it was then. If there never was such an update, another recording has
-    /// written it, and the window begins empty.
-    fn go_to(&mut self, number: u64) {
-        if number == self.next {
-            return;
-        }
-        let overwritten = if number > self.written { number } else { self.written.saturating_sub(REMEMBERED) };
-        self.written = self.written.max(number);
-        (self.next, self.oldest, self.totals) = (number, number, Totals::default());
-        while self.oldest > overwritten {
-            let update = *self.at(self.oldest - 1);
-            let full = self.totals.requests + u64::from(update.requests) > WINDOW_REQUESTS;
-            if full && self.oldest < self.next {
-                break;
-            }
-            self.totals.add(update);
-            self.oldest -= 1;
-            if update.reset {
-                break;
-            }
-        }
-    }
-
-    fn at(&mut self, number: u64) -> &mut Update {
-        &mut self.ring[(number % REMEMBERED) as usize]
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        super::{Config, Recording, window::WINDOW_REQUESTS},
+        *,
+    };
+    use crate::{Engine, Recorder, Registry, Schema, Snapshot};
 
     /// The rules, written down as they are said.
     #[derive(Clone, Default)]
-    struct Naive(Vec<CacheStats>);
+    struct Naive {
+        updates: Vec<CacheStats>,
+        requests: u64,
+    }
 
     impl Naive {
         fn update(&mut self, stats: CacheStats) {
             if stats.reset {
-                self.0.clear();
+                *self = Self::default();
             }
             if stats.requests == 0 {
                 return;
             }
-            self.0.push(stats);
-            while self.0.len() > 1 && self.0.iter().map(|update| update.requests).sum::<u64>() > WINDOW_REQUESTS {
-                self.0.remove(0);
+            self.updates.push(stats);
+            self.requests += stats.requests;
+            while self.updates.len() > 1 && self.requests > WINDOW_REQUESTS {
+                self.requests -= self.updates.remove(0).requests;
             }
         }
 
-        fn totals(&self) -> (bool, u64, u64) {
-            let sum = |number: fn(&CacheStats) -> u64| self.0.iter().map(number).sum();
-            (self.0.is_empty(), sum(|update| update.queries), sum(|update| update.hits))
+        fn published(&self) -> Published {
+            let sum = |number: fn(&CacheStats) -> u64| self.updates.iter().map(number).sum::<u64>() as i64;
+            (self.requests > 0, sum(|update| update.queries), sum(|update| update.hits))
         }
     }
 
-    fn totals(window: &Window) -> (bool, u64, u64) {
-        (window.totals.requests == 0, window.totals.queries, window.totals.hits)
+    /// What an engine publishes: whether there were requests, queries, hits.
+    type Published = (bool, i64, i64);
+
+    /// An engine that two recordings write to, in turns, and whose recorder is replaced now and
+    /// then. Beside it, what must come of it.
+    struct Rig {
+        registry: Registry,
+        engine: Engine,
+        recorder: Option<Recorder>,
+        recordings: [Recording; 2],
+        gauges: [Gauge<i64>; 5],
+        /// Which recording published last, and its window.
+        last: Option<(usize, Naive)>,
     }
 
-    fn lookups(requests: u64, queries: u64, hits: u64) -> CacheStats {
-        CacheStats { reset: false, requests, queries, hits }
+    #[derive(Clone, Debug)]
+    enum Event {
+        /// A step of a recording: updates, how often each; whether it is committed.
+        Step { recording: usize, updates: Vec<(CacheStats, usize)>, committed: bool },
+        /// Another recorder, got while the one before is still there or when it is gone.
+        Replace { overlapping: bool },
     }
 
-    fn window(updates: &[CacheStats]) -> (bool, u64, u64) {
-        let mut window = Window::new();
-        updates.iter().for_each(|update| window.update(*update));
-        totals(&window)
+    impl Rig {
+        fn new() -> Self {
+            let mut schema = Schema::builder().engine_labels(["engine"]);
+            let families = Families::declare(&mut schema, &Config::new().log_lines(true)).unwrap();
+            let registry = Registry::new(schema.build().unwrap());
+            let engine = registry.attach(["0"]).unwrap();
+            let mut recorder = engine.recorder().unwrap();
+            let recordings = [(); 2].map(|()| families.recording(&mut recorder));
+            let gauges = families.log.unwrap().hit_rates.0[Cache::MultiModal as usize];
+            Self { registry, engine, recorder: Some(recorder), recordings, gauges, last: None }
+        }
+
+        fn happen(&mut self, event: &Event) {
+            match event {
+                Event::Step { recording, updates, committed } => self.step(*recording, updates, *committed),
+                Event::Replace { overlapping } => {
+                    if !overlapping {
+                        self.recorder = None;
+                    }
+                    self.recorder = Some(self.engine.recorder().unwrap());
+                    self.last = None;
+                }
+            }
+        }
+
+        fn step(&mut self, recording: usize, updates: &[(CacheStats, usize)], committed: bool) {
+            let own = |(of, window): &(usize, Naive)| (*of == recording).then(|| window.clone());
+            let mut window = self.last.as_ref().and_then(own).unwrap_or_default();
+            let mut any = false;
+            let mut step = self.recorder.as_mut().unwrap().step();
+            for update in updates.iter().flat_map(|(update, times)| std::iter::repeat_n(*update, *times)) {
+                self.recordings[recording].mm_cache(&mut step, update);
+                window.update(update);
+                any |= update.requests > 0 || update.reset;
+            }
+            if committed {
+                step.commit();
+                self.last = if any { Some((recording, window)) } else { self.last.take() };
+            }
+        }
+
+        fn published(&self) -> Published {
+            let mut snapshot = Snapshot::new();
+            self.registry.snapshot(&mut snapshot);
+            let [_, _, requests, queries, hits] =
+                self.gauges.map(|gauge| snapshot.engines().next().unwrap().gauge(gauge));
+            (requests > 0, queries, hits)
+        }
+
+        fn expected(&self) -> Published {
+            self.last.as_ref().map_or((false, 0, 0), |(_, window)| window.published())
+        }
     }
 
-    #[test]
-    fn whole_updates_are_dropped_from_the_old_end_and_the_newest_stays() {
-        assert_eq!(window(&[]), (true, 0, 0));
-        assert_eq!(window(&[lookups(1_000, 10, 1)]), (false, 10, 1));
-        assert_eq!(window(&[lookups(600, 10, 1), lookups(400, 20, 2)]), (false, 30, 3), "just full");
-        assert_eq!(window(&[lookups(600, 10, 1), lookups(401, 20, 2)]), (false, 20, 2));
-        assert_eq!(window(&[lookups(600, 10, 1), lookups(5_000, 20, 2)]), (false, 20, 2));
-        assert_eq!(window(&[lookups(5_000, 20, 2), lookups(1, 4, 3)]), (false, 4, 3));
-    }
-
-    #[test]
-    fn updates_without_requests_count_only_as_resets() {
-        let reset = CacheStats { reset: true, ..lookups(0, 7, 7) };
-        let full = lookups(1, 4, 3);
-        assert_eq!(window(&[full, lookups(0, 100, 100)]), (false, 4, 3));
-        assert_eq!(window(&[full, reset]), (true, 0, 0));
-        assert_eq!(window(&[full, reset, lookups(1, 2, 1)]), (false, 2, 1));
-        assert_eq!(window(&[full, CacheStats { reset: true, ..lookups(1, 2, 1) }]), (false, 2, 1));
-    }
-
-    #[test]
-    fn updates_of_another_recording_are_forgotten() {
-        let mut window = Window::new();
-        window.go_to(50);
-        assert_eq!((totals(&window), window.next), ((true, 0, 0), 50));
-        window.update(lookups(1, 2, 1));
-        window.go_to(50);
-        assert_eq!(totals(&window), (true, 0, 0));
-        window.update(lookups(1, 3, 1));
-        assert_eq!(totals(&window), (false, 3, 1));
-    }
-
-    fn update() -> impl Strategy<Value = CacheStats> {
-        let requests = prop_oneof![3 => 0..4_u64, 2 => 0..400_u64, 1 => 900..1_200_u64];
-        (prop::bool::weighted(0.02), requests, 0..1_000_u64, 0..1_000_u64)
+    fn update(requests: impl Strategy<Value = u64>) -> impl Strategy<Value = CacheStats> {
+        (prop::bool::weighted(0.003), requests, 0..1_000_u64, 0..1_000_u64)
             .prop_map(|(reset, requests, queries, hits)| CacheStats { reset, requests, queries, hits })
+    }
+
+    /// A step has few updates or up to a thousand. One recording writes most often, so that its
+    /// window fills.
+    fn events(requests: impl Strategy<Value = u64>) -> impl Strategy<Value = Vec<Event>> {
+        let recording = prop::bool::weighted(0.03).prop_map(usize::from);
+        let times = prop_oneof![2 => Just(1_usize), 1 => 1..340_usize];
+        let step = (recording, prop::collection::vec((update(requests), times), 0..4), prop::bool::weighted(0.7));
+        let event = prop_oneof![
+            60 => step.prop_map(|(recording, updates, committed)| Event::Step { recording, updates, committed }),
+            1 => any::<bool>().prop_map(|overlapping| Event::Replace { overlapping }),
+        ];
+        prop::collection::vec(event, 0..120)
+    }
+
+    fn check(events: &[Event]) -> Result<(), TestCaseError> {
+        let mut rig = Rig::new();
+        for event in events {
+            rig.happen(event);
+            prop_assert_eq!(rig.published(), rig.expected(), "after {:?}", event);
+        }
+        Ok(())
     }
 
     proptest! {
         #[test]
-        fn a_window_is_what_the_rules_say_also_when_steps_are_discarded(
-            steps in prop::collection::vec((prop::collection::vec(update(), 0..4), prop::bool::weighted(0.8)), 0..400),
+        fn hit_rates_are_what_the_rules_say_whatever_is_discarded_and_replaced(
+            events in events(prop_oneof![3 => 0..4_u64, 2 => 0..400_u64, 1 => 900..1_200_u64]),
         ) {
-            let (mut window, mut naive) = (Window::new(), Naive::default());
-            for (updates, committed) in steps {
-                let (before, mut step) = (window.next, naive.clone());
-                for update in updates {
-                    if update.requests > 0 || update.reset {
-                        window.update(update);
-                    }
-                    step.update(update);
-                    prop_assert_eq!(totals(&window), step.totals());
-                }
-                if committed {
-                    naive = step;
-                } else {
-                    window.go_to(before);
-                }
-                prop_assert_eq!(totals(&window), naive.totals());
-            }
+            check(&events)?;
+        }
+
+        /// A full window has nearly a thousand updates then.
+        #[test]
+        fn hit_rates_of_single_requests_are_what_the_rules_say(events in events(prop_oneof![9 => Just(1_u64), 1 => 0..3_u64])) {
+            check(&events)?;
         }
     }
 }

@@ -128,7 +128,7 @@ impl Lookups {
     }
 
     fn read(families: &HitRateFamilies, view: &EngineView<'_>) -> [Self; 3] {
-        families.0.map(|[_, requests, queries, hits]| Self {
+        families.0.map(|[_, _, requests, queries, hits]| Self {
             requests: view.gauge(requests),
             queries: view.gauge(queries),
             hits: view.gauge(hits),

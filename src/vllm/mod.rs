@@ -74,6 +74,7 @@ mod recording;
 mod set;
 mod shared;
 mod stats;
+mod window;
 
 pub use self::{
     cache_config::{CacheConfig, FieldValue, UnknownField},

@@ -10,6 +10,10 @@ use crate::{Recorder, Step};
 /// Records an engine's steps: the handles, and what must be remembered from one step to the next. Moves into the engine's
 /// thread, beside its [`Recorder`].
 ///
+/// Hit rates of log lines are over the last lookups with one recording and one recorder: where
+/// either is replaced they begin anew. A discarded step leaves no trace in them, if it had no more
+/// than 1,000 reports of lookups in a cache; beyond that, the oldest lookups may be missing.
+///
 /// [`record`](Self::record) takes all that a step reports; the other methods take parts of it. All write into an open
 /// [`Step`], so your own families share the step.
 ///
