@@ -15,7 +15,7 @@ fn escape(text: &str, quotes: bool, out: &mut Vec<u8>) {
         match byte {
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
-            b'"' if quotes => out.extend_from_slice(b"\\\""),
+            b'"' if mutant!(quotes, "text: quotes not escaped" => false) => out.extend_from_slice(b"\\\""),
             byte => out.push(byte),
         }
     }

@@ -166,7 +166,10 @@ impl InfoWriter {
     #[inline]
     pub(crate) fn set(&mut self, layout: &Layout, InfoIndex(info): InfoIndex, values: &[&str], value: f64) {
         let info = info as usize;
-        let newest = self.infos.0[info].newest.load(Relaxed); // no edge: another recorder's swap that isn't seen comes second
+        let newest = mutant!(
+            self.infos.0[info].newest.load(Relaxed), // no edge: another recorder's swap that isn't seen comes second
+            "info: another recorder's labels aren't noticed" => self.known[info].as_ref().map_or(0, |sample| sample.id),
+        );
         match &self.known[info] {
             Some(sample) if sample.id == newest && sample.values.iter().eq(values) => {
                 sample.value.store(value.to_bits(), Relaxed); // no edge: says nothing about anything else

@@ -73,6 +73,10 @@
 //! `UnwindSafe` stands for `RefUnwindSafe` too. All are `Unpin`.
 #![forbid(unsafe_code)]
 
+// First: its macro is known to what follows.
+#[macro_use]
+mod mutants;
+
 mod escape;
 pub mod exposition;
 mod info;

@@ -72,8 +72,11 @@
 //! The sequence-counter idiom with fences follows H. Boehm, "Can seqlocks get along with programming language memory
 //! models?" (MSPC 2012); two copies used in turn are known from Linux' `raw_write_seqcount_latch`.
 
+mod log;
+
 use crossbeam_utils::CachePadded;
 
+use self::log::{LOG_CAPACITY, Log, copy_all, copy_out};
 use crate::{
     schema::layout::Aside,
     sync::{
@@ -83,10 +86,6 @@ use crate::{
     },
     words::Words,
 };
-
-/// Log entries of a step, before it counts as having touched every word. A power of two. Small under loom, so that models
-/// reach the overflow.
-const LOG_CAPACITY: usize = if cfg!(all(test, loom)) { 2 } else { 256 };
 
 /// The resting copy is refreshed when this many slabs' worth of words were stored: rare enough to cost little, often
 /// enough that a reader which can't keep up finds it fresh. In the models' small slabs: at each commit.
@@ -131,7 +130,11 @@ impl Slab {
     /// Makes the caller the owner, unless there is one.
     pub(crate) fn writer(slab: &Arc<Self>) -> Option<Writer> {
         // A look first, relaxed as it decides nothing but to give up: a swap would take the line from the owner.
-        let leased = slab.leased.load(Relaxed) || slab.leased.swap(true, Acquire); // E5
+        let leased = mutant!(
+            slab.leased.load(Relaxed) || slab.leased.swap(true, Acquire), // E5
+            "lease: two owners" => slab.leased.swap(true, Acquire) && false,
+            "lease: without a swap" => (slab.leased.load(Acquire), slab.leased.store(true, Relaxed)).0,
+        );
         if leased {
             return None;
         }
@@ -140,8 +143,14 @@ impl Slab {
         let writer = Writer {
             committed: sequence >> 1,
             open: false,
-            logs: [Log::OVERFLOWED; 2],
-            stored: slab.stored.load(Relaxed) as usize, // ordered by E5
+            logs: mutant!(
+                [Log::OVERFLOWED; 2],
+                "lease: new owner trusts an empty log" => [const { Log { len: 0, ..Log::OVERFLOWED } }; 2],
+            ),
+            stored: mutant!(
+                slab.stored.load(Relaxed) as usize, // ordered by E5
+                "lease: words stored are forgotten" => 0,
+            ),
             slab: Arc::clone(slab),
         };
         Some(writer)
@@ -158,8 +167,13 @@ impl Slab {
                 Err(step) => step,
             };
             failed_tries += 1;
-            let floor = *floor.get_or_insert(overwritten);
-            if let Some(step) = self.try_resting(floor, chosen, out) {
+            let floor = mutant!(
+                *floor.get_or_insert(overwritten),
+                "read: the floor moves" => *floor.insert(overwritten),
+                "read: floor not passed on" => 0,
+            );
+            let rested = mutant!(self.try_resting(floor, chosen, out), "read: resting copy never tried" => None);
+            if let Some(step) = rested {
                 return Reading { step, failed_tries };
             }
         }
@@ -170,20 +184,38 @@ impl Slab {
         let step = self.sequence.load(Acquire) >> 1; // E1
         copy_out(&self.copies[(step & 1) as usize], chosen, out);
         reached(Place::Copied);
+        mutant!("read: waits for a refresh" => while self.rest_sequence.load(Relaxed) & 1 == 1 {});
         fence(Acquire); // E2
         // 2s+2 still leaves copy s&1 alone; 2s+3 is the first that doesn't. Relaxed: the fence makes the edge.
-        if self.sequence.load(Relaxed) <= 2 * step + 2 { Ok(step) } else { Err(step) }
+        let whole = mutant!(
+            self.sequence.load(Relaxed) <= 2 * step + 2,
+            "read: no check" => true,
+            "read: chosen words unchecked" => chosen.is_some() || self.sequence.load(Relaxed) <= 2 * step + 2,
+            "read: check one too lax" => self.sequence.load(Relaxed) <= 2 * step + 3,
+            "read: check one too strict" => self.sequence.load(Relaxed) <= 2 * step + 1,
+            "read: waits for an open step" => self.sequence.load(Relaxed) <= 2 * step,
+        );
+        if whole { Ok(step) } else { Err(step) }
     }
 
     /// One try of the resting copy, if it isn't older than step `floor`.
     pub(crate) fn try_resting(&self, floor: u64, chosen: Option<&[u16]>, out: &mut [u64]) -> Option<u64> {
         let before = self.rest_sequence.load(Acquire); // E3
-        if before & 1 == 1 || before >> 1 < floor {
+        let unusable = mutant!(
+            before & 1 == 1 || before >> 1 < floor,
+            "rest: odd not noticed" => before >> 1 < floor,
+            "rest: no floor" => before & 1 == 1,
+        );
+        if unusable {
             return None;
         }
         copy_out(&self.resting, chosen, out);
         fence(Acquire); // E4
-        (self.rest_sequence.load(Relaxed) == before).then_some(before >> 1) // the fence makes the edge
+        let whole = mutant!(
+            self.rest_sequence.load(Relaxed) == before, // the fence makes the edge
+            "rest: no check" => true,
+        );
+        whole.then_some(before >> 1)
     }
 
     /// Copies the words outside of steps. Each is true by itself; together they aren't one moment.
@@ -219,26 +251,38 @@ impl Writer {
         slab.sequence.store(2 * *committed + 1, Release); // E1
         fence(Release); // E2
         let (newest, hidden): (&[AtomicU64], &[AtomicU64]) = (newest, hidden);
-        previous.copy_words(newest, hidden);
-        *open = true;
+        mutant!("step: a second fence" => fence(Release));
+        mutant!(
+            previous.copy_words(newest, hidden),
+            "open: no catch-up" => (),
+            "open: copies the slab three times" => (0..3).for_each(|_| copy_all(newest, hidden)),
+        );
+        mutant!(*open = true, "leaked step: open not marked" => ());
         OpenStep { newest, hidden, log, logged: 0, committed, open, stored, slab }
     }
 
     /// The leaked step's log is lost: makes the next open copy every word.
     #[cold]
     fn recover_leaked(&mut self) {
-        self.logs[(self.committed & 1) as usize] = Log::OVERFLOWED;
-        self.slab.count_aside(Aside::DiscardedSteps, 1);
+        mutant!(
+            self.logs[(self.committed & 1) as usize] = Log::OVERFLOWED,
+            "leaked step: its log trusted" => (),
+        );
+        mutant!(self.slab.count_aside(Aside::DiscardedSteps, 1), "leaked step: not counted" => ());
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        mutant!("lease: given up before a leaked step is counted" => self.slab.leased.store(false, Release));
         if self.open {
             self.slab.count_aside(Aside::DiscardedSteps, 1);
         }
         self.slab.stored.store(self.stored as u64, Relaxed); // ordered by E5
-        self.slab.leased.store(false, Release); // E5
+        mutant!(
+            self.slab.leased.store(false, Release), // E5
+            "return: the slab is leased for good" => (),
+        );
     }
 }
 
@@ -296,13 +340,15 @@ impl OpenStep<'_> {
         self.log.len = self.logged;
         *self.committed += 1;
         reached(Place::BeforePublish);
+        mutant!("step: a read-modify-write" => _ = self.slab.sequence.fetch_add(0, Relaxed));
+        mutant!("rest: refreshed too early" => self.slab.refresh_resting(self.hidden, *self.committed));
         self.slab.sequence.store(2 * *self.committed, Release); // E1
         reached(Place::Published);
         *self.open = false;
-        *self.stored += 2 * self.logged + 1;
+        *self.stored += mutant!(2 * self.logged + 1, "rest: words stored not counted" => 1);
         if *self.stored > REFRESH_AFTER_SLABS * self.hidden.len() {
-            *self.stored = 0;
-            self.slab.refresh_resting(self.hidden, *self.committed);
+            mutant!(*self.stored = 0, "rest: refreshed at each commit" => ());
+            mutant!(self.slab.refresh_resting(self.hidden, *self.committed), "rest: never refreshed" => ());
         }
     }
 }
@@ -313,7 +359,8 @@ impl Drop for OpenStep<'_> {
     fn drop(&mut self) {
         if *self.open {
             self.log.len = self.logged;
-            self.log.copy_words(self.newest, self.hidden);
+            mutant!(self.log.copy_words(self.newest, self.hidden), "discard: no undo" => ());
+            mutant!("discard: sequence goes back" => self.slab.sequence.store(2 * *self.committed, Release));
             self.slab.count_aside(Aside::DiscardedSteps, 1);
             *self.open = false;
         }
@@ -324,7 +371,10 @@ impl Slab {
     /// Only the owner calls this, after it stored `sequence = 2 * step`.
     #[cold]
     fn refresh_resting(&self, from: &[AtomicU64], step: u64) {
-        self.rest_sequence.store(2 * step - 1, Relaxed); // the fence makes the edge
+        mutant!(
+            self.rest_sequence.store(2 * step - 1, Relaxed), // the fence makes the edge
+            "rest: no odd mark" => (),
+        );
         fence(Release); // E4
         reached(Place::Resting);
         copy_all(from, &self.resting);
@@ -335,56 +385,6 @@ impl Slab {
     fn count_aside(&self, aside: Aside, n: u64) {
         let word = &self.aside[aside as usize];
         word.store(word.load(Relaxed).saturating_add(n), Relaxed); // no edge: read by itself
-    }
-}
-
-/// Which words a step touched: two an entry, the same one twice for a scalar.
-struct Log {
-    entries: [[u16; 2]; LOG_CAPACITY],
-    /// More than `LOG_CAPACITY`: overflowed, every word may have been touched.
-    len: usize,
-}
-
-impl Log {
-    const OVERFLOWED: Self = Self { entries: [[0; 2]; LOG_CAPACITY], len: LOG_CAPACITY + 1 };
-
-    #[inline]
-    fn copy_words(&self, from: &[AtomicU64], to: &[AtomicU64]) {
-        let Some(entries) = self.entries.get(..self.len).filter(|entries| 2 * entries.len() <= from.len()) else {
-            return copy_all(from, to);
-        };
-        let to = &to[..from.len()]; // one bounds check serves both
-        for &[first, second] in entries {
-            copy_word(from, to, first);
-            copy_word(from, to, second);
-        }
-    }
-}
-
-#[inline(always)]
-fn copy_word(from: &[AtomicU64], to: &[AtomicU64], word: u16) {
-    let word = usize::from(word);
-    to[word].store(from[word].load(Relaxed), Relaxed); // loads own stores; published by E1
-}
-
-#[cold]
-fn copy_all(from: &[AtomicU64], to: &[AtomicU64]) {
-    reached(Place::WholeCopy);
-    for (to, from) in to.iter().zip(from) {
-        to.store(from.load(Relaxed), Relaxed); // loads own stores; published by E1 or E3
-    }
-}
-
-/// The only loads of a read. Which words they are doesn't matter to the edges: those hold for each word that a reader looks at.
-fn copy_out(from: &[AtomicU64], chosen: Option<&[u16]>, out: &mut [u64]) {
-    let Some(words) = chosen else {
-        for (out, word) in out.iter_mut().zip(from) {
-            *out = word.load(Relaxed); // made whole by the caller's edges
-        }
-        return;
-    };
-    for (out, word) in out.iter_mut().zip(words) {
-        *out = from[usize::from(*word)].load(Relaxed); // made whole by the caller's edges
     }
 }
 

@@ -1,16 +1,20 @@
-//! The only file that names the standard library's atomics, or loom's when the unit tests run as models.
+//! The only file that names the standard library's atomics, or what the unit tests put in their place: the same
+//! atomics with a count, or loom's when they run as models.
 //!
 //! What isn't listed here, the protocol doesn't use. The switch is `all(test, loom)`, so a build of a
 //! dependent crate with `--cfg loom` gets the real atomics.
 
-#[cfg(not(all(test, loom)))]
+#[cfg(not(test))]
 pub(crate) use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering, fence},
 };
 
-#[cfg(not(all(test, loom)))]
+#[cfg(not(test))]
 pub(crate) use arc_swap::{ArcSwap, ArcSwapOption};
+
+#[cfg(all(test, not(loom)))]
+pub(crate) use crate::tests::counted::{Arc, ArcSwap, ArcSwapOption, AtomicBool, AtomicU64, Ordering, fence};
 
 #[cfg(all(test, loom))]
 pub(crate) use crate::tests::{

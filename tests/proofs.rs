@@ -8,8 +8,10 @@ use std::{collections::BTreeSet, path::Path};
 const DESIGN: &str = include_str!("../DESIGN.md");
 const MUTANTS: &str = include_str!("../scripts/mutants");
 const CAUGHT: &str = include_str!("../docs/mutants.md");
+/// The promise that the compiler keeps.
+const COMPILER: &str = "P8";
 
-/// The rows of the table: its six cells.
+/// The rows of the table: its five cells.
 fn promises() -> Vec<Vec<&'static str>> {
     let table = DESIGN.lines().skip_while(|line| !line.starts_with("| # | promise |")).skip(2);
     let rows = table.take_while(|line| line.starts_with('|'));
@@ -28,28 +30,25 @@ fn mutants() -> BTreeSet<(&'static str, &'static str)> {
     strings.windows(3).filter(|w| promise(w[0]) && w[1].trim() == ",").map(|w| (w[0], w[2])).collect()
 }
 
-/// 2026-11-24
-fn is_date(text: &str) -> bool {
-    let mut parts = text.split('-').map(|part| (part.len(), part.parse::<u32>().is_ok()));
-    [(4, true), (2, true), (2, true)].into_iter().eq(parts.by_ref())
-}
-
 #[test]
 fn each_promise_has_a_check_that_exists_and_a_mutant_that_is_tried() {
     let (promises, mutants) = (promises(), mutants());
     let numbers: Vec<&str> = promises.iter().map(|row| row[0]).collect();
     assert_eq!(numbers, ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10"]);
     for row in &promises {
-        let [number, .., check, mutant, result] = row[..] else { panic!("a row is too short: {row:?}") };
+        let [number, _, _, check, mutant] = row[..] else { panic!("a row is too short: {row:?}") };
         let files: Vec<&str> = quoted(check).filter(|name| name.contains('/')).collect();
         assert!(!files.is_empty() || check.contains("doc tests"), "{number} has no check");
         for file in files {
             assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{number}: {file} isn't there");
         }
+        if number == COMPILER {
+            assert_eq!(mutant, "none: the compiler refuses it", "{number}");
+            continue;
+        }
         let tried: Vec<&str> = quoted(mutant).filter(|name| *name != "scripts/loom").collect();
         let unknown: Vec<_> = tried.iter().filter(|name| !mutants.contains(&(number, **name))).collect();
         assert!(!tried.is_empty() && unknown.is_empty(), "{number} names mutants that aren't tried: {unknown:?}");
-        assert!(result.strip_prefix("all caught, ").is_some_and(is_date), "{number} has no dated result: {result}");
     }
 }
 
@@ -75,6 +74,7 @@ fn orderings() -> Vec<(String, String)> {
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     let mut orderings: Vec<_> = lines
         .filter_map(|line| line.trim().split_once("//"))
+        .filter(|(code, _)| !code.starts_with('"')) // what a mutant does instead
         .map(|(code, comment)| (comment.trim().chars().take(2).collect(), code.trim().to_owned()))
         .filter(|(_, code): &(String, String)| strong.iter().any(|ordering| code.contains(ordering)))
         .collect();
@@ -101,22 +101,5 @@ fn one_file_names_atomics() {
     for (file, source) in sources::sources("").into_iter().filter(|(file, _)| !file.starts_with("tests/")) {
         let named = source.contains("sync::atomic") || source.contains("arc_swap::");
         assert_eq!(named, file == "sync.rs", "{file}");
-    }
-}
-
-/// P1 and P6: what an exclusive owner and a reader run takes no lock and, but for the lease, no read-modify-write.
-#[test]
-fn the_paths_of_owner_and_reader_take_no_lock() {
-    const FORBIDDEN: [&str; 11] = [
-        "Mutex", "RwLock", "Condvar", "OnceLock", "Once::", "mpsc", ".lock(", ".wait(", "fetch_", "compare_", ".swap(",
-    ];
-    let paths = ["slab.rs", "words.rs", "record/mod.rs", "record/step.rs", "snapshot/", "exposition/"];
-    for (file, source) in paths.into_iter().flat_map(sources::sources) {
-        let code = source.split("\n#[cfg(all(test").next().unwrap_or_default();
-        for line in code.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
-            let word = FORBIDDEN.iter().find(|word| line.contains(**word));
-            let lease = line == "let leased = slab.leased.load(Relaxed) || slab.leased.swap(true, Acquire); // E5";
-            assert!(word.is_none() || lease, "{file}: {line}");
-        }
     }
 }

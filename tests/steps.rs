@@ -317,6 +317,14 @@ fn a_foreign_handle_panics_under_debug_assertions() {
     assert!(panic.downcast_ref::<String>().unwrap().contains("a handle of schema"));
 }
 
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "a handle of schema")]
+fn a_foreign_gauge_panics_under_debug_assertions() {
+    let (mut rig, other) = (Rig::new(), Rig::new());
+    let _ = rig.recorder.step().gauge(other.level);
+}
+
 #[cfg(not(debug_assertions))]
 #[test]
 fn a_foreign_handle_is_ignored_and_counted_in_release() {

@@ -13,7 +13,10 @@ pub(super) fn aggregate(aggregate: Aggregate, number: Number, words: impl Iterat
 fn aggregate_i64(aggregate: Aggregate, values: impl Iterator<Item = i64>) -> Option<i64> {
     match aggregate {
         // Wide, so that it doesn't depend on the order of engines where the sum stops at an end.
-        Aggregate::Sum => Some(values.map(i128::from).sum::<i128>().clamp(i64::MIN.into(), i64::MAX.into()) as i64),
+        Aggregate::Sum => mutant!(
+            Some(values.map(i128::from).sum::<i128>().clamp(i64::MIN.into(), i64::MAX.into()) as i64),
+            "aggregate: a sum stops on the way" => Some(values.fold(0, i64::saturating_add)),
+        ),
         Aggregate::Max => values.max(),
     }
 }
@@ -22,6 +25,9 @@ fn aggregate_f64(aggregate: Aggregate, values: impl Iterator<Item = f64>) -> Opt
     match aggregate {
         // Not `sum`, which begins at -0.0.
         Aggregate::Sum => Some(values.fold(0.0, |sum, value| sum + value)),
-        Aggregate::Max => values.reduce(f64::max), // leaves NaN out
+        Aggregate::Max => mutant!(
+            values.reduce(f64::max), // leaves NaN out
+            "aggregate: NaN hides a maximum" => values.reduce(|a, b| if a > b { a } else { b }),
+        ),
     }
 }

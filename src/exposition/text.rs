@@ -171,7 +171,11 @@ impl TextRenderer {
     ) {
         for (line, word) in lines {
             let words = snapshot.engines().map(|engine| engine.words()[*word]);
-            if let Some(word) = aggregate(how, number, words) {
+            let all = mutant!(
+                aggregate(how, number, words),
+                "aggregate: engines beyond the first left out" => aggregate(how, number, words.take(1)),
+            );
+            if let Some(word) = all {
                 self.line(line, b"", number, word, page);
             }
         }
@@ -189,7 +193,8 @@ impl TextRenderer {
                 }
                 if let Some([sum, count]) = sum_and_count {
                     self.line(sum, labels, number, words[*first + buckets.len()], page);
-                    self.line(count, labels, Number::U64, cumulative, page);
+                    let total = mutant!(cumulative, "text: the count isn't the last bucket's" => cumulative + 1);
+                    self.line(count, labels, Number::U64, total, page);
                 }
             }
         }

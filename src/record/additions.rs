@@ -16,7 +16,8 @@ const MAX_OBSERVATIONS_AT_ONCE: u64 = 1 << 32;
 /// Adds to a counter.
 #[inline(always)]
 pub(super) fn grow<T: CounterValue>(row: Shard<'_>, word: u16, n: T) -> Option<()> {
-    if n.can_grow_by() { add(row, word, n) } else { None }
+    let grows = mutant!(n.can_grow_by(), "shared: negative additions" => true);
+    if grows { add(row, word, n) } else { None }
 }
 
 /// Adds to a gauge. An integer wraps around.
@@ -34,8 +35,9 @@ pub(super) fn change_gauge<T: GaugeValue>(row: Shard<'_>, word: u16, n: T) -> Op
 pub(super) fn count<T: ObservationValue>(row: Shard<'_>, place: &HistogramLayout, value: T, n: u64) -> Option<()> {
     let bucket = place.first + value.bucket(&place.bounds)?;
     let room = n == 1 || n <= MAX_OBSERVATIONS_AT_ONCE && row.load(usize::from(bucket)) + n <= MAX_BUCKET_COUNT;
+    mutant!("shared: a bucket before the sum refuses" => row.add_wrapping(bucket, n));
     add(row, place.sum, value.times(n).filter(|_| room)?)?;
-    row.add_wrapping(bucket, n);
+    mutant!(row.add_wrapping(bucket, n), "shared: a bucket before the sum refuses" => ());
     Some(())
 }
 

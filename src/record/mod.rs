@@ -139,8 +139,12 @@ impl Drop for Recorder {
             return;
         }
         let mut last = self.writer.open();
-        self.layout.gauges.iter().for_each(|gauge| last.store(*gauge, 0));
-        last.commit();
+        mutant!(
+            self.layout.gauges.iter().for_each(|gauge| last.store(*gauge, 0)),
+            "return: gauges are kept" => (),
+            "return: counts are given up too" => (0..self.layout.words as u16).for_each(|word| last.store(word, 0)),
+        );
+        mutant!(last.commit(), "return: the last step isn't committed" => std::mem::forget(last));
     }
 }
 

@@ -148,7 +148,7 @@ impl SharedRecorder {
     pub fn series<H: Handle, const N: usize>(&self, family: OpenFamily<H, N>, values: [&str; N]) -> OpenSeries<H> {
         self.assert_own(family.schema);
         let found = self.0.open.family(family.index).look_up(&values);
-        if found.overflowed {
+        if mutant!(found.overflowed, "open: overflows aren't counted" => false) {
             self.0.current().count_aside(Aside::OverflowedLabelValues, 1);
         }
         OpenSeries::new(found.row, self.clone())
@@ -167,8 +167,9 @@ impl SharedRecorder {
     }
 
     fn assert_own(&self, schema: u32) {
+        let own = mutant!(schema == self.0.layout.schema, "open: a foreign family isn't refused" => true);
         assert!(
-            schema == self.0.layout.schema,
+            own,
             "a family of another schema was used with this recorder (families of the registry are for Registry::shared_recorder, \
              all others for Engine::shared_recorder)"
         );
@@ -190,7 +191,7 @@ impl SharedRecorder {
     #[inline(always)]
     fn shard(&self, schema: u32) -> Option<Shard<'_>> {
         let shard = self.0.current();
-        let own = schema == self.0.layout.schema;
+        let own = mutant!(schema == self.0.layout.schema, "shared: a foreign handle isn't refused" => true);
         if !own {
             self.refuse_foreign(schema, shard);
         }

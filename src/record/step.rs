@@ -121,8 +121,9 @@ impl<'a> Step<'a> {
             return;
         }
         let total = T::from_word(self.slab.load(counter.word));
+        let grows = mutant!(n.can_grow_by(), "step: negative additions" => true);
         match T::sum(total, n) {
-            Some(total) if n.can_grow_by() => self.slab.store(counter.word, total.to_word()),
+            Some(total) if grows => self.slab.store(counter.word, total.to_word()),
             _ => self.reject(1),
         }
     }
@@ -137,6 +138,7 @@ impl<'a> Step<'a> {
     #[inline]
     pub fn set<T: GaugeValue>(&mut self, gauge: Gauge<T>, value: T) {
         if self.owns(gauge.schema) {
+            mutant!("step: allocates" => drop(std::hint::black_box(vec![0_u8])));
             self.slab.store(gauge.word, value.to_word());
         }
     }
@@ -145,7 +147,8 @@ impl<'a> Step<'a> {
     /// to recorded steps can tell when a step before this one was discarded. 0 with a handle of another schema.
     #[inline]
     pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
-        T::from_word(if self.owns(gauge.schema) { self.slab.load(gauge.word) } else { 0 })
+        let own = mutant!(self.owns(gauge.schema), "step: a foreign gauge is read" => true);
+        T::from_word(if own { self.slab.load(gauge.word) } else { 0 })
     }
 
     /// Observes one value.
@@ -210,7 +213,8 @@ impl<'a> Step<'a> {
     fn count<T: ObservationValue>(&mut self, place: &HistogramLayout, value: T, n: u64) -> Option<()> {
         let bucket = place.first + value.bucket(&place.bounds)?;
         let sum = T::sum(T::from_word(self.slab.load(place.sum)), value.times(n)?)?;
-        let count = self.slab.load(bucket).checked_add(n).filter(|count| n == 1 || *count <= MAX_BUCKET_COUNT)?;
+        let most = mutant!(MAX_BUCKET_COUNT, "step: buckets overflow" => u64::MAX);
+        let count = self.slab.load(bucket).checked_add(n).filter(|count| n == 1 || *count <= most)?;
         self.slab.store_pair([bucket, place.sum], [count, sum.to_word()]);
         Some(())
     }
@@ -234,7 +238,7 @@ impl<'a> Step<'a> {
     /// Whether a handle belongs to this recorder's schema and scope.
     #[inline(always)]
     fn owns(&self, schema: u32) -> bool {
-        let own = schema == self.layout.schema;
+        let own = mutant!(schema == self.layout.schema, "step: a foreign handle isn't refused" => true);
         if !own {
             self.refuse_foreign(schema);
         }

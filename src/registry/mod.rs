@@ -95,7 +95,8 @@ impl Registry {
             if engines.len() >= limit {
                 return Err(AttachError::TooManyEngines { limit });
             }
-            if engines.iter().any(|other| other.labels.values == engine.labels.values) {
+            let twice = engines.iter().any(|other| other.labels.values == engine.labels.values);
+            if mutant!(twice, "registry: same labels not noticed" => false) {
                 return Err(AttachError::AlreadyAttached { values: engine.labels.values.clone() });
             }
             Ok((Some(current.with_engines(engines.iter().chain([&engine]).cloned().collect())), ()))
@@ -128,7 +129,11 @@ impl Registry {
         let directory = self.0.directory.load();
         let own = (!self.0.schema.layout(Scope::Registry).is_empty()).then_some(&directory.own);
         let (pages, engines) = (&self.0.pages, directory.engines.iter());
-        let failed_tries = snapshot.fill(&self.0.schema, own, &pages.source, engines, &directory.alike);
+        let (schema, source) = (&self.0.schema, &pages.source);
+        let failed_tries = mutant!(
+            snapshot.fill(schema, own, source, engines, &directory.alike),
+            "registry: alike in a later list" => snapshot.fill(schema, own, source, engines, &self.0.directory.load().alike),
+        );
         pages.retried(failed_tries);
     }
 
@@ -143,8 +148,12 @@ impl Registry {
         let mut snapshot = self.0.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();
         self.snapshot(&mut snapshot);
         self.0.renderer.render(&snapshot, page);
-        self.0.put_back(snapshot);
-        self.0.pages.rendered(begun.elapsed(), page.len() - before);
+        mutant!(self.0.put_back(snapshot), "render: its snapshot isn't kept" => drop(snapshot));
+        let bytes = mutant!(
+            page.len() - before,
+            "render: what stood in the buffer is counted too" => page.len(),
+        );
+        self.0.pages.rendered(begun.elapsed(), bytes);
     }
 }
 
@@ -169,7 +178,7 @@ impl Shared {
             if let Some(writer) = source.slabs.iter().find_map(Slab::writer) {
                 return Ok((None, leased(writer)));
             }
-            if source.slabs.len() >= limit {
+            if source.slabs.len() >= mutant!(limit, "lease: one too many" => limit + 1) {
                 return Err(TooManyRecorders { engine: owner.map(|labels| labels.values.clone()), limit });
             }
             let slab = Slab::new(layout.words);
@@ -184,7 +193,7 @@ impl Shared {
     fn shared_recorder(&self, owner: Owner<'_>) -> SharedRecorder {
         let Ok(shards) = rcu::change(&self.directory, |current| {
             let source = current.of(owner);
-            if let Some(shards) = &source.shards {
+            if let Some(shards) = mutant!(&source.shards, "shards: made by each shared recorder" => &None) {
                 return Ok::<_, Infallible>((None, StdArc::clone(shards)));
             }
             let layout = self.schema.layout(scope(owner));

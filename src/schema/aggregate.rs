@@ -95,7 +95,7 @@ impl SchemaBuilder {
             if earlier.any(|other| other == name) {
                 return Err(SchemaError::DuplicateFamily { family: name.clone() });
             }
-            self.check_names(name, Kind::Gauge)?;
+            mutant!(self.check_names(name, Kind::Gauge)?, "aggregate: its name isn't compared" => ());
             self.check_size(name, Scope::Registry, 0, series.saturating_mul(index + 1))?;
         }
         Ok(())

@@ -27,8 +27,11 @@ impl Number {
     #[inline(always)]
     pub(crate) fn sum(self, one: u64, other: u64) -> u64 {
         match self {
-            Self::U64 => one.saturating_add(other),
-            Self::I64 => one.wrapping_add(other),
+            Self::U64 => mutant!(one.saturating_add(other), "sum: counts wrap around" => one.wrapping_add(other)),
+            Self::I64 => mutant!(
+                one.wrapping_add(other),
+                "sum: gauges stop at the end of their range" => (one as i64).saturating_add(other as i64) as u64,
+            ),
             Self::F64 => (f64::from_bits(one) + f64::from_bits(other)).to_bits(),
         }
     }

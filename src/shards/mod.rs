@@ -77,7 +77,8 @@ impl Shards {
 
     /// All shards.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Shard<'_>> {
-        (0..=self.mask).map(|shard| self.of_thread(shard))
+        let last = mutant!(self.mask, "shards: a snapshot leaves out the last" => self.mask.max(1) - 1);
+        (0..=last).map(|shard| self.of_thread(shard))
     }
 }
 
@@ -99,25 +100,36 @@ impl Shard<'_> {
     /// Adds to a count or a sum. `None` if it is full: then nothing has changed.
     #[inline(always)]
     pub(crate) fn add(self, word: u16, n: u64) -> Option<()> {
-        if n > MAX_AT_ONCE {
+        if mutant!(n > MAX_AT_ONCE, "shard: large integers by one instruction" => false) {
             return self.change(word, |total| total_within_limit(total, n));
         }
         let word = &self.0[usize::from(word)];
         total_within_limit(word.load(Relaxed), n)?;
-        word.fetch_add(n, Relaxed);
+        mutant!(
+            _ = word.fetch_add(n, Relaxed),
+            "shard: an integer by load and store" => word.store(word.load(Relaxed) + n, Relaxed),
+        );
         Some(())
     }
 
     /// Adds to a number that may wrap around.
     #[inline(always)]
     pub(crate) fn add_wrapping(self, word: u16, n: u64) {
-        self.0[usize::from(word)].fetch_add(n, Relaxed);
+        let word = &self.0[usize::from(word)];
+        mutant!(
+            _ = word.fetch_add(n, Relaxed),
+            "shard: a gauge by load and store" => word.store(word.load(Relaxed).wrapping_add(n), Relaxed),
+        );
     }
 
     /// Replaces a word by what `f` makes of it. `None` if that is `None`: then nothing has changed.
     #[inline]
     pub(crate) fn change(self, word: u16, f: impl Fn(u64) -> Option<u64>) -> Option<()> {
-        self.0[usize::from(word)].fetch_update(Relaxed, Relaxed, f).ok().map(drop)
+        let word = &self.0[usize::from(word)];
+        mutant!(
+            word.fetch_update(Relaxed, Relaxed, f).ok().map(drop),
+            "shard: a float by load and store" => f(word.load(Relaxed)).map(|new| word.store(new, Relaxed)),
+        )
     }
 
     /// Counts outside of the layout's own words.

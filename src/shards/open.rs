@@ -83,11 +83,13 @@ impl OpenFamily {
     pub(crate) fn look_up(&self, values: &[&str]) -> Found {
         let Ok(found) = rcu::change(&self.list, |OpenList(list)| {
             let found = |series: &Arc<OpenRow>, overflowed| Found { row: Arc::clone(series), overflowed };
-            let place = match position(list, values.iter().copied()) {
+            let known = mutant!(&list[..], "open: made by each who looks up" => &[]);
+            let place = match position(known, values.iter().copied()) {
                 Ok(place) => return Ok::<_, Infallible>((None, found(&list[place], false))),
                 Err(place) => place,
             };
-            if list.len() > self.layout.capacity {
+            let full = list.len() > self.layout.capacity;
+            if mutant!(full, "open: more than there is room for" => false) {
                 let other = position(list, iter::repeat_n(OTHER, values.len())).expect("it is never retired");
                 return Ok((None, found(&list[other], true)));
             }
@@ -102,10 +104,14 @@ impl OpenFamily {
     /// Takes the series with these label values off the list, if it is there and isn't the overflow series. Lock-free.
     pub(crate) fn retire(&self, values: &[&str]) -> bool {
         let Ok(retired) = rcu::change(&self.list, |OpenList(list)| {
-            let retired =
-                position(list, values.iter().copied()).ok().filter(|_| values.iter().any(|value| *value != OTHER));
+            let stays = mutant!(
+                values.iter().all(|value| *value == OTHER),
+                "open: the overflow series is retired" => false,
+            );
+            let retired = position(list, values.iter().copied()).ok().filter(|_| !stays);
             let shorter = retired.map(|place| {
-                let others = list.iter().enumerate().filter(|(other, _)| *other != place);
+                let off = mutant!(place, "open: a retired series stays" => list.len());
+                let others = list.iter().enumerate().filter(|(other, _)| *other != off);
                 OpenList(others.map(|(_, series)| Arc::clone(series)).collect())
             });
             Ok::<_, Infallible>((shorter, retired.is_some()))
@@ -116,7 +122,10 @@ impl OpenFamily {
     /// The list as it is now, if it isn't `known`.
     pub(crate) fn newer_than(&self, known: Option<&Arc<OpenList>>) -> Option<Arc<OpenList>> {
         let current = self.list.load();
-        let same = known.is_some_and(|known| Arc::ptr_eq(known, &current));
+        let same = mutant!(
+            known.is_some_and(|known| Arc::ptr_eq(known, &current)),
+            "snapshot: its list of series is kept" => known.is_some(),
+        );
         (!same).then(|| Arc::clone(&current))
     }
 }

@@ -32,10 +32,19 @@ impl Indices {
 
     /// The lowest free index; from [`CAPACITY`] on when none is free. Lock-free.
     pub(crate) fn take(&self) -> usize {
-        let lowest = |taken: u64| taken.trailing_ones() as usize;
+        let lowest = |taken: u64| {
+            mutant!(
+                taken.trailing_ones() as usize,
+                "thread's index: a hash" => (!taken).rotate_left(17).trailing_zeros() as usize,
+            )
+        };
         for (at, word) in self.taken.iter().enumerate() {
             let free = |taken| (lowest(taken) < BITS).then(|| taken | 1 << lowest(taken));
-            if let Ok(taken) = word.fetch_update(Relaxed, Relaxed, free) {
+            let taken = mutant!(
+                word.fetch_update(Relaxed, Relaxed, free),
+                "thread's index: taken without a swap" => take_by_load_and_store(word, free),
+            );
+            if let Ok(taken) = taken {
                 return at * BITS + lowest(taken);
             }
         }
@@ -45,9 +54,20 @@ impl Indices {
     /// Lets the next thread take it.
     pub(crate) fn give_back(&self, index: usize) {
         if let Some(word) = self.taken.get(index / BITS) {
-            word.fetch_and(!(1 << (index % BITS)), Relaxed);
+            mutant!(
+                _ = word.fetch_and(!(1 << (index % BITS)), Relaxed),
+                "thread's index: never given back" => (),
+            );
         }
     }
+}
+
+/// A mutant.
+#[cfg(tachometer_mutants)]
+fn take_by_load_and_store(word: &AtomicU64, free: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
+    let taken = word.load(Relaxed);
+    word.store(free(taken).ok_or(taken)?, Relaxed);
+    Ok(taken)
 }
 
 #[cfg(not(all(test, loom)))]

@@ -101,7 +101,10 @@ impl Rows {
             match self.heads.get_mut(index) {
                 Some(head) if Arc::ptr_eq(&head.labels, &source.labels) => head.reading = reading,
                 head => {
-                    infos.fill_with(|| None); // they were another engine's
+                    mutant!(
+                        infos.fill_with(|| None), // they were another engine's
+                        "snapshot: infos of the engine before are kept" => (),
+                    );
                     let new = Head { labels: Arc::clone(&source.labels), reading };
                     match head {
                         Some(head) => *head = new,

@@ -108,7 +108,11 @@ impl<'s> Selection<'s> {
             Self::All(layout) => layout.add(row, |word| other(word, word)),
             Self::Chosen(chosen) => {
                 for (place, sum) in row.iter_mut().enumerate() {
-                    *sum = chosen.numbers[place].sum(*sum, other(place, usize::from(chosen.words[place])));
+                    let number = mutant!(
+                        chosen.numbers[place],
+                        "snapshot: chosen floats are added up as integers" => Number::U64,
+                    );
+                    *sum = number.sum(*sum, other(place, usize::from(chosen.words[place])));
                 }
             }
         }

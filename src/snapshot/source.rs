@@ -41,9 +41,11 @@ impl Source {
                 Reading::default()
             }
         };
+        mutant!("snapshot: further slabs aren't read" => slabs = [].iter());
         for slab in slabs {
             spare.resize(row.len(), 0);
             let Reading { step, failed_tries } = selection.read(slab, spare);
+            mutant!("snapshot: further slabs replace the first" => row.fill(0));
             selection.add(row, |place, _| spare[place]);
             reading.step += step;
             reading.failed_tries = reading.failed_tries.saturating_add(failed_tries);

@@ -1,5 +1,5 @@
 //! Tests that need the crate's inside. Under `--cfg loom` the models (`scripts/loom` runs them); otherwise those that stop a
-//! thread where only the protocol's code is.
+//! thread where only the protocol's code is, or count what it does.
 
 #[cfg(loom)]
 mod explore;
@@ -20,8 +20,12 @@ pub(crate) mod stand_in;
 #[cfg(loom)]
 pub(crate) mod weakened;
 
+#[cfg(not(loom))]
+pub(crate) mod counted;
 #[path = "../../tests/common/one_step.rs"]
 pub(crate) mod one_step;
+#[cfg(not(loom))]
+mod owner;
 #[cfg(not(loom))]
 pub(crate) mod places;
 #[cfg(not(loom))]

@@ -6,7 +6,6 @@ use std::{
     cell::Cell,
     rc::Rc,
     sync::{
-        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
@@ -19,7 +18,7 @@ use crate::tests::one_step::OneStep as _;
 use crate::{
     Counter, Recorder, Registry, Schema, Snapshot,
     slab::{Reading, Slab, Writer},
-    sync::Place,
+    sync::{Arc, Place},
 };
 
 /// How often the writer stops at least, and how many snapshots are taken meanwhile.

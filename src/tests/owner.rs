@@ -1,0 +1,107 @@
+//! P1 by counting: what a step makes the owner's thread do besides plain loads and stores.
+
+use std::{cell::Cell, rc::Rc};
+
+use super::{
+    counted::{Counts, counts_of},
+    one_step::OneStep,
+    places::at_each_place,
+};
+use crate::{Counter, Engine, Gauge, Histogram, Info, Recorder, Registry, Schema, Step, sync::Place};
+
+struct Handles {
+    count: Counter<u64>,
+    seconds: Counter<f64>,
+    running: Gauge<i64>,
+    usage: Gauge<f64>,
+    sizes: Histogram<u64>,
+    latencies: Histogram<f64>,
+    adapters: Info<1>,
+}
+
+fn engine() -> (Registry, Engine, Handles) {
+    let mut schema = Schema::builder();
+    let handles = Handles {
+        count: schema.counter("count", "").declare().unwrap(),
+        seconds: schema.counter("seconds", "").declare().unwrap(),
+        running: schema.gauge("running", "").declare().unwrap(),
+        usage: schema.gauge("usage", "").declare().unwrap(),
+        sizes: schema.histogram("sizes", "", &[1.0, 8.0, 64.0]).declare().unwrap(),
+        latencies: schema.histogram("latencies", "", &[0.1, 1.0]).declare().unwrap(),
+        adapters: schema.info("adapters", "", ["running"]).declare().unwrap(),
+    };
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach::<&str>([]).unwrap();
+    (registry, engine, handles)
+}
+
+/// Every kind of call, also what is rejected, and batches that are counted bound by bound and value by value.
+fn record(step: &mut Step<'_>, handles: &Handles, round: u64) {
+    step.add(handles.count, round);
+    step.inc(handles.count);
+    step.add(handles.seconds, 0.5);
+    step.add(handles.seconds, -1.0);
+    step.set(handles.running, round as i64);
+    step.set(handles.usage, step.gauge(handles.usage) + 0.25);
+    step.observe(handles.sizes, round);
+    step.observe_n(handles.sizes, 2, round);
+    step.observe_all(handles.sizes, &[1, 2, 3, 100]);
+    step.observe_all(handles.latencies, &[0.05, 0.5, f64::NAN]);
+    step.reject(1);
+    step.set_info(handles.adapters, ["sql"], round as f64);
+}
+
+/// How the step of a round ends.
+fn end(step: Step<'_>, round: u64) {
+    match round % 7 {
+        3 => drop(step),
+        5 => std::mem::forget(step), // the next step recovers
+        _ => step.commit(),
+    }
+}
+
+/// Few entries, none, or more than the log holds.
+fn entries(round: u64) -> u64 {
+    [1, 0, 20][round as usize % 3]
+}
+
+fn step(recorder: &mut Recorder, handles: &Handles, round: u64) {
+    let mut step = recorder.step();
+    (0..entries(round)).for_each(|_| record(&mut step, handles, round));
+    end(step, round);
+}
+
+/// One release fence a step, at its opening (E2), and another one in a commit that refreshes the resting copy (E4).
+#[test]
+fn a_step_makes_no_read_modify_write_and_one_fence() {
+    let (_registry, engine, handles) = engine();
+    let mut recorder = engine.recorder().unwrap();
+    recorder.record(|step| step.set_info(handles.adapters, ["sql"], 0.0));
+    let refreshes = Rc::new(Cell::new(0));
+    at_each_place({
+        let refreshes = Rc::clone(&refreshes);
+        move |place| refreshes.set(refreshes.get() + u64::from(place == Place::Resting))
+    });
+    let mut steps_that_refreshed = 0;
+    for round in 0..1_000 {
+        refreshes.set(0);
+        let counts = counts_of(|| step(&mut recorder, &handles, round));
+        let expected = Counts { read_modify_writes: 0, release_fences: 1 + refreshes.get() };
+        assert_eq!(counts, expected, "round {round}");
+        assert!(refreshes.get() <= 1);
+        steps_that_refreshed += refreshes.get();
+    }
+    assert!((1..1_000).contains(&steps_that_refreshed), "both kinds were counted: {steps_that_refreshed}");
+}
+
+/// What the count above would see.
+#[test]
+fn read_modify_writes_are_counted() {
+    let (_registry, engine, handles) = engine();
+    let (shared, mut recorder) = (engine.shared_recorder(), engine.recorder().unwrap());
+    shared.inc(handles.count); // takes the thread's index
+    let counts = counts_of(|| shared.inc(handles.count));
+    assert_eq!(counts, Counts { read_modify_writes: 1, release_fences: 0 });
+    let new_labels = counts_of(|| recorder.record(|step| step.set_info(handles.adapters, ["code"], 0.0)));
+    assert!(new_labels.read_modify_writes > 0, "new label values are the exception");
+}
