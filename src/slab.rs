@@ -82,7 +82,7 @@ use crate::{
     sync::{
         Arc, AtomicBool, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
-        Place, fence, reached,
+        Place, fence, reached, spin_loop,
     },
     words::Words,
 };
@@ -176,6 +176,7 @@ impl Slab {
             if let Some(step) = rested {
                 return Reading { step, failed_tries };
             }
+            spin_loop();
         }
     }
 
