@@ -1,4 +1,5 @@
-//! What an engine, a family, a recorder and a snapshot take: the table "Footprint" of DESIGN.md, to the byte.
+//! What an engine, a family, a recorder and a snapshot take: the table "Footprint" of DESIGN.md, as upper bounds: how
+//! large a list, a pointer's counts or an allocator's header are is up to the standard library and to `arc-swap`.
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))] // where cache lines are padded to 128 bytes
 
 #[path = "common/allocator.rs"]
@@ -178,21 +179,37 @@ fn measured() -> Vec<(&'static str, usize)> {
     ]
 }
 
+/// A bound that is far above what is measured says nothing.
+#[track_caller]
+fn assert_bounds(most: usize, bytes: usize, what: &str) {
+    assert!((bytes..=bytes + bytes / 10).contains(&most), "{what}: {bytes} bytes, at most {most} it says");
+}
+
 #[test]
 fn the_table_in_the_design_is_what_is_measured() {
     let section = include_str!("../DESIGN.md").split("\n## Footprint\n").nth(1).expect("a section of that name");
     let rows = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     let cells = rows.skip(2).map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
-    let documented: Vec<_> = cells.map(|cells| (cells[1], cells[2].replace(',', "").parse().unwrap())).collect();
-    assert_eq!(documented, measured());
+    let documented: Vec<(_, usize)> =
+        cells.map(|cells| (cells[1], cells[2].replace(',', "").parse().unwrap())).collect();
+    let measured = measured();
+    let names = |rows: &[(&'static str, usize)]| rows.iter().map(|row| row.0).collect::<Vec<_>>();
+    assert_eq!(names(&documented), names(&measured));
+    for ((what, most), (_, bytes)) in documented.into_iter().zip(measured) {
+        assert_bounds(most, bytes, what);
+    }
 }
 
 #[test]
 fn the_readme_says_what_an_engine_of_the_vllm_set_takes() {
-    let kilobytes = |declare| format!("{:.1} kB", engine(&LABELS, &VALUES, declare) as f64 / 1e3);
-    let [base, full] = [kilobytes(vllm_base as fn(&mut SchemaBuilder)), kilobytes(vllm_full)];
-    let words = format!("{base} with nothing optional, {full} with the options");
-    assert!(include_str!("../README.md").contains(&words), "not said any more: {words:?}");
+    for (declare, what) in
+        [(vllm_base as fn(&mut SchemaBuilder), " kB with nothing optional"), (vllm_full, " kB with the options")]
+    {
+        let before =
+            include_str!("../README.md").split_once(what).unwrap_or_else(|| panic!("not said any more: {what}")).0;
+        let kilobytes: f64 = before.rsplit(' ').next().unwrap().parse().unwrap();
+        assert_bounds((kilobytes * 1e3) as usize + 50, engine(&LABELS, &VALUES, declare), what); // rounded
+    }
 }
 
 #[test]
