@@ -56,8 +56,8 @@
 //! * **E5 hand over**. Who stops being owner stores `leased` with release, who becomes owner swaps with acquire.
 //!
 //! Loom checks these with the models in `src/tests/loom_slab.rs`, and each ordering by weakening it: `scripts/loom`. Every other
-//! operation is relaxed, for the reason that stands beside it. Loom doesn't model load buffering, which can't
-//! occur here: no store of the protocol depends on a load from another thread.
+//! operation is relaxed, for the reason that stands beside it. `scripts/litmus` has the models of C++20, AArch64 and RISC-V
+//! judge the same edges, load buffering included, which loom doesn't model.
 //!
 //! # Progress
 //!
