@@ -2,7 +2,7 @@
 
 use loom::thread;
 
-use super::explore::explore;
+use super::{explore::explore, one_step::OneStep as _};
 use crate::{Counter, Engine, Registry, Schema, Snapshot};
 
 fn registry() -> (Registry, Counter<u64>) {

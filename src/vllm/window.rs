@@ -111,9 +111,9 @@ impl Window {
     /// What is overwritten doesn't come back: if one step discarded more than 1,047 updates, the
     /// window's oldest may be missing.
     pub(super) fn go_to(&mut self, place: Place) {
-        if place.epoch != self.epoch {
+        if mutant!(place.epoch != self.epoch, "hit rate: another window isn't noticed" => false) {
             self.begin();
-        } else if place.updates as u64 != self.next {
+        } else if mutant!(place.updates as u64 != self.next, "hit rate: a discarded update stays" => false) {
             self.go_back(place.updates as u64);
         }
     }
@@ -135,7 +135,7 @@ impl Window {
             }
             self.totals.add(update);
             self.oldest -= 1;
-            if update.reset {
+            if mutant!(update.reset, "hit rate: going back, a reset is passed over" => false) {
                 break;
             }
         }
