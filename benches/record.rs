@@ -12,7 +12,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
-use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, Step, vllm};
+use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, Step};
+use tachometer_vllm as vllm;
 
 use crate::common::{
     Latencies, Rotation,

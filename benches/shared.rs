@@ -17,7 +17,8 @@ use std::{
 };
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use tachometer::{Counter, Engine, Histogram, OpenFamily, Registry, Schema, SharedRecorder, Snapshot, vllm};
+use tachometer::{Counter, Engine, Histogram, OpenFamily, Registry, Schema, SharedRecorder, Snapshot};
+use tachometer_vllm as vllm;
 
 use crate::common::{Latencies, Rotation, vllm::Fleet};
 

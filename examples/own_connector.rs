@@ -5,8 +5,8 @@
 
 use std::io::Write;
 
-use tachometer::vllm::{Config, Families, IterationStats, PromptTokens, StepStats};
 use tachometer::{Counter, Histogram, Registry, Schema, SchemaBuilder, SchemaError, Step};
+use tachometer_vllm::{Config, Families, IterationStats, PromptTokens, StepStats};
 
 /// The families of a connector that fetches KV from disks.
 #[derive(Clone, Copy, Debug)]

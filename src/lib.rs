@@ -14,13 +14,14 @@
 //! 5. **Render**: [`Registry::render`] turns that into Prometheus text, for any HTTP layer. What pages tell of themselves and of
 //!    recorders is in [`exposition`].
 //!
-//! [`vllm`] is a ready-made metric set, compatible with vLLM's.
+//! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set, compatible with vLLM's.
 //!
 //! ```
-//! use tachometer::{Registry, Schema, vllm};
+//! use tachometer::{Registry, Schema};
+//! use tachometer_vllm::{Config, Families};
 //!
 //! let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
-//! let families = vllm::Families::declare(&mut schema, &vllm::Config::new().max_model_len(8192))?;
+//! let families = Families::declare(&mut schema, &Config::new().max_model_len(8192))?;
 //! let swapped = schema.counter::<u64>("myserver:swapped_blocks", "Blocks swapped out.").declare()?;
 //! let registry = Registry::new(schema.build()?);            // cheap to clone
 //!
@@ -37,7 +38,7 @@
 //!
 //! let mut page = Vec::new();
 //! registry.render(&mut page);                               // in any HTTP handler: text/plain; version=0.0.4
-//! # fn run_iteration() -> (vllm::StepStats<'static>, u64) { Default::default() }
+//! # fn run_iteration() -> (tachometer_vllm::StepStats<'static>, u64) { Default::default() }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -60,15 +61,12 @@
 //!
 //! | | `Send` | `Sync` | `Clone` | `Copy` | `UnwindSafe` |
 //! |---|---|---|---|---|---|
-//! | [`Recorder`], [`Step`], [`vllm::Iteration`] | yes | no | no | no | no |
-//! | [`vllm::Recording`], [`vllm::SharedHitRates`], [`vllm::LogLines`] | yes | yes | no | no | yes |
+//! | [`Recorder`], [`Step`] | yes | no | no | no | no |
 //! | [`Declaration`], [`OpenDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
-//! | [`SharedRecorder`], [`OpenSeries`], [`vllm::SharedRecording`] | yes | yes | yes | no | yes |
+//! | [`SharedRecorder`], [`OpenSeries`] | yes | yes | yes | no | yes |
 //! | [`Engine`], [`Snapshot`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
-//! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`TooManyRecorders`]; [`vllm::Config`], [`vllm::CacheConfig`], [`vllm::DeclareError`], [`vllm::UnknownField`], [`vllm::FieldValue`], [`vllm::LogLine`] | yes | yes | yes | no | yes |
+//! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`TooManyRecorders`] | yes | yes | yes | no | yes |
 //! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`OpenFamily`], [`Series`]; [`EngineView`], [`HistogramView`], [`InfoView`]; [`Aggregate`] | yes | yes | yes | yes | yes |
-//! | [`vllm::Families`] and its parts: [`vllm::SpecDecodeFamilies`], [`vllm::PerPosition`], [`vllm::DiffusionFamilies`], [`vllm::KvBlockFamilies`], [`vllm::LoraFamilies`], [`vllm::NixlFamilies`], [`vllm::MooncakeFamilies`] | yes | yes | yes | yes | yes |
-//! | [`vllm::BucketFamily`], [`vllm::IterationTokensDefinition`], [`vllm::AdmissionRejection`], [`vllm::SleepState`], [`vllm::LogStyle`], [`vllm::LogLevel`], [`vllm::StepStats`] and its parts: [`vllm::SchedulerStats`], [`vllm::CacheStats`], [`vllm::ConnectorCacheStats`], [`vllm::KvFetchStats`], [`vllm::SpecDecodeStats`], [`vllm::Eviction`], [`vllm::LoraStats`], [`vllm::PerfStats`], [`vllm::IterationStats`], [`vllm::PromptTokens`], [`vllm::WatermarkStats`], [`vllm::FinishedRequest`], [`vllm::FinishReason`], [`vllm::NixlStats`], [`vllm::NixlTransfer`], [`vllm::MooncakeStats`], [`vllm::MooncakeTransfer`] | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` stands for `RefUnwindSafe` too. All are `Unpin`.
 #![forbid(unsafe_code)]
@@ -92,7 +90,6 @@ mod sync;
 mod tests;
 #[cfg(test)]
 extern crate self as tachometer; // for what unit tests share with those outside
-pub mod vllm;
 mod words;
 
 pub use crate::{

@@ -2,7 +2,7 @@
 //! or limits do are looked for where they stand.
 //!
 //! Elsewhere: bytes in `footprint.rs`, dependencies in `readme.rs`, the log, its refreshes and cache lines in `src/tests/slab.rs`, the
-//! words of a slab in `src/schema/tests.rs`, and 1 against 1,001 tokens in `vllm.rs`.
+//! words of a slab in `src/schema/tests.rs`, and 1 against 1,001 tokens in `vllm/tests/tokens.rs`.
 
 #[path = "common/one_step.rs"]
 mod one_step;
@@ -10,7 +10,8 @@ mod one_step;
 mod sources;
 
 use one_step::OneStep as _;
-use tachometer::{AttachError, Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, exposition, vllm};
+use tachometer::{AttachError, Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, exposition};
+use tachometer_vllm as vllm;
 
 const README: &str = include_str!("../README.md");
 const LIMITS: &str = include_str!("../src/schema/limits.rs");
@@ -161,8 +162,10 @@ fn bounds_and_context_of_the_vllm_set() {
 /// There is none, and the compiler refuses what would be added.
 #[test]
 fn unsafe_code_is_forbidden() {
-    assert!(include_str!("../src/lib.rs").lines().any(|line| line == "#![forbid(unsafe_code)]"));
-    for (file, source) in sources::sources("") {
+    for library in [include_str!("../src/lib.rs"), include_str!("../vllm/src/lib.rs")] {
+        assert!(library.lines().any(|line| line == "#![forbid(unsafe_code)]"));
+    }
+    for (file, source) in sources::sources("").into_iter().chain(sources::sources_in("vllm/src", "")) {
         let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
         let mut words = code.flat_map(|line| line.split(|char: char| !char.is_alphanumeric() && char != '_'));
         assert!(words.all(|word| word != "unsafe"), "{file}");

@@ -7,8 +7,9 @@ mod allocator;
 
 use tachometer::{
     Counter, Engine, Gauge, Histogram, OpenSeries, Recorder, Registry, Schema, SchemaBuilder, SharedRecorder, Snapshot,
-    Step, vllm,
+    Step,
 };
+use tachometer_vllm as vllm;
 
 const LABELS: [&str; 2] = ["engine", "model_name"];
 const VALUES: [&str; 2] = ["0", "meta-llama/Llama-3.1-8B"];

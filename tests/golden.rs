@@ -13,9 +13,9 @@ mod one_step;
 use one_step::OneStep as _;
 use std::{fs, path::Path};
 
-use tachometer::{
-    Aggregate, Registry, Schema, Snapshot, TextRenderer,
-    vllm::{self, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats, StepStats},
+use tachometer::{Aggregate, Registry, Schema, Snapshot, TextRenderer};
+use tachometer_vllm::{
+    self as vllm, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats, StepStats,
 };
 
 /// Compares a registry's page with the golden file, and the parsed page with the snapshot.

@@ -3,31 +3,19 @@
 //!
 //! The allocator counts per thread, so a test harness's other threads don't disturb it.
 
-#[path = "common/allocator.rs"]
-mod allocator;
-#[path = "common/sources.rs"]
-mod sources;
-
+#[path = "common/no_alloc.rs"]
+mod no_alloc;
 #[path = "common/one_step.rs"]
 mod one_step;
 
-use one_step::OneStep as _;
 use std::hint::black_box;
+
+use no_alloc::{allocator, assert_each_is_called, assert_none};
+use one_step::OneStep as _;
 
 use tachometer::{
     Aggregate, Counter, Gauge, Histogram, Info, OpenFamily, Recorder, Registry, Schema, Snapshot, TextRenderer,
-    vllm::{
-        self, AdmissionRejection, CacheConfig, CacheStats, ConnectorCacheStats, Eviction, FinishReason,
-        FinishedRequest, IterationStats, LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer,
-        PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats, StepStats, WatermarkStats,
-    },
 };
-
-#[track_caller]
-fn assert_none(what: &str, mut f: impl FnMut()) {
-    f(); // warms up
-    assert_eq!(allocator::calls(f), 0, "{what}: the allocator was called");
-}
 
 #[test]
 fn the_counter_counts() {
@@ -48,7 +36,6 @@ struct Handles {
     adapters: Info<2>,
     wide: Counter<u64>,
     open: Open,
-    families: vllm::Families,
 }
 
 /// Families with open labels, with room for one series each.
@@ -59,15 +46,8 @@ struct Open {
     seconds: OpenFamily<Histogram<f64>, 1>,
 }
 
-/// All that is optional, switched on.
-fn everything() -> vllm::Config {
-    let config = vllm::Config::new().model_name("m").spec_decode(3).kv_cache_metrics(true).kv_consumer(true).lora(4);
-    config.watermark(true).nan_check(true).nixl(true).mooncake(true).log_lines(true).shared_hit_rates(true)
-}
-
 fn schema() -> (Schema, Handles) {
     let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
-    let families = vllm::Families::declare(&mut schema, &everything()).unwrap();
     let handles = Handles {
         count: schema.counter("count", "").declare().unwrap(),
         amount: schema.counter("amount", "").declare().unwrap(),
@@ -82,7 +62,6 @@ fn schema() -> (Schema, Handles) {
             level: schema.gauge("open_level", "").open_labels(["a"], 1).declare().unwrap(),
             seconds: schema.histogram("open_seconds", "", &[0.1, 1.0]).open_labels(["a"], 1).declare().unwrap(),
         },
-        families,
     };
     (schema.build().unwrap(), handles)
 }
@@ -97,7 +76,6 @@ fn recording_allocates_nothing() {
     single_calls(&mut recorder, handles);
     infos(&mut recorder, handles.adapters);
     let mut own = registry.recorder().unwrap();
-    with_stats(|stats| vllm_steps(&mut recorder, &mut own, &handles.families, stats));
     assert_none("the registry's recorder", || own.inc(handles.wide));
 }
 
@@ -127,11 +105,9 @@ fn steps(recorder: &mut Recorder, Handles { count, amount, level, seconds, token
 
 #[test]
 fn recording_from_any_thread_allocates_nothing() {
-    let (schema, Handles { count, amount, level, ratio, seconds, tokens, wide, families, .. }) = schema();
+    let (schema, Handles { count, amount, level, ratio, seconds, tokens, wide, .. }) = schema();
     let registry = Registry::new(schema);
     let engine = registry.attach(["0", "m"]).unwrap();
-    let handlers = families.shared(&engine.shared_recorder());
-    let front = families.shared(&registry.shared_recorder());
     let (shared, own) = (engine.shared_recorder(), registry.shared_recorder());
     let calls = || {
         shared.add(count, 1);
@@ -147,11 +123,6 @@ fn recording_from_any_thread_allocates_nothing() {
         shared.observe_all(seconds, &[0.05, f64::NAN]);
         shared.reject(1);
         own.inc(wide);
-        handlers.first_token(0.25);
-        handlers.inter_token(&[0.02, 0.03]);
-        handlers.parent_finished(3, 1);
-        handlers.finished(&FINISHED);
-        front.admission_rejected(AdmissionRejection::QueuedTokens);
         drop(shared.clone());
         drop(engine.shared_recorder());
     };
@@ -182,100 +153,12 @@ fn single_calls(recorder: &mut Recorder, Handles { count, level, seconds, tokens
     });
 }
 
-const FINISHED: FinishedRequest = FinishedRequest {
-    reason: FinishReason::Stop,
-    prompt_tokens: 10,
-    cached_tokens: 0,
-    generation_tokens: 3,
-    max_tokens: Some(100),
-    preemptions: 0,
-    e2e_latency: 1.0,
-    queue_time: 0.1,
-    prefill_time: 0.2,
-    inference_time: 0.9,
-    decode_time: 0.7,
-    time_per_output_token: 0.3,
-};
-
 fn infos(recorder: &mut Recorder, adapters: Info<2>) {
     assert_none("an info with the same label values", || {
         recorder.record(|step| step.set_info(adapters, ["sql,chat", ""], 1.0));
     });
     let other_values = || recorder.record(|step| step.set_info(adapters, ["sql", ""], 2.0));
     assert!(allocator::calls(other_values) > 0, "other label values are the exception that is documented");
-}
-
-const PROMPT: PromptTokens = PromptTokens { computed: 10, local_cache_hit: 0, external_kv_transfer: 0 };
-const CACHE: CacheStats = CacheStats { reset: false, requests: 1, queries: 10, hits: 5 };
-
-/// Calls `f` with the statistics of a step, in which all that is optional has something.
-fn with_stats(f: impl FnOnce(&StepStats<'_>)) {
-    let scheduler = SchedulerStats {
-        prefix_cache: CACHE,
-        connector_prefix_cache: Some(ConnectorCacheStats { requests: 1, queries: 5, hits: 1, ..Default::default() }),
-        spec_decode: Some(SpecDecodeStats {
-            drafts: 1,
-            draft_tokens: 3,
-            accepted_tokens: 2,
-            accepted_per_position: &[1, 1, 0],
-        }),
-        evictions: &[Eviction { lifetime: 1.0, idle: 0.5, reuse_gaps: &[0.1, 0.2] }],
-        lora: Some(LoraStats { running: &["sql", "chat"], waiting: &["chat"], wall_time: 1.0 }),
-        perf: Some(PerfStats { flops: 1.0, read_bytes: 2.0, write_bytes: 3.0 }),
-        ..Default::default()
-    };
-    let nixl = NixlStats { transfers: &[NixlTransfer::default()], ..Default::default() };
-    let mooncake = MooncakeStats { transfers: &[MooncakeTransfer::default()], ..Default::default() };
-    let iteration = IterationStats {
-        prompt_tokens: PROMPT,
-        generation_tokens: 256,
-        preemptions: 1,
-        time_to_first_token: &[0.3],
-        inter_token_latency: &[0.02; 255],
-        finished: &[FINISHED],
-        max_generation_tokens: &[3],
-        n: &[1],
-        ..Default::default()
-    };
-    f(&StepStats {
-        scheduler: Some(&scheduler),
-        iteration: Some(&iteration),
-        mm_cache: Some(CACHE),
-        nixl: Some(&nixl),
-        mooncake: Some(&mooncake),
-    });
-}
-
-fn vllm_steps(recorder: &mut Recorder, own: &mut Recorder, families: &vllm::Families, stats: &StepStats<'_>) {
-    let config = CacheConfig::default();
-    let mut recording = families.recording(recorder);
-    let mut shared = families.shared_hit_rates().unwrap();
-    assert_none("a vLLM step", || recorder.record(|step| recording.record(step, stats)));
-    assert_none("a rejected request", || {
-        own.record(|step| families.admission_rejected(step, AdmissionRejection::QueuedRequests));
-    });
-    assert_none("shared hit rates", || own.record(|step| shared.record(step, stats)));
-    // Windows of hit rates are full then.
-    (0..2_000).for_each(|_| recorder.record(|step| recording.record(step, stats)));
-    assert_none("a vLLM step that is discarded, and the next", || {
-        recording.record(&mut recorder.step(), stats);
-        recorder.record(|step| recording.record(step, stats));
-    });
-    assert_none("a vLLM step, piece by piece", || {
-        let mut step = recorder.step();
-        recording.scheduler(&mut step, stats.scheduler.unwrap());
-        recording.nixl(&mut step, stats.nixl.unwrap());
-        recording.mooncake(&mut step, stats.mooncake.unwrap());
-        recording.mm_cache(&mut step, CACHE);
-        recording.sleep_state(&mut step, SleepState::Awake);
-        recording.cache_config(&mut step, &config);
-        recording.iteration(&mut step, |iteration| {
-            iteration.prefill(PROMPT).generated(256).first_token(0.3).inter_token(&[0.02; 255]);
-            iteration.preempted(1).corrupted(1).watermark(WatermarkStats::default()).parent_finished(3, 1);
-            iteration.finished(&FINISHED);
-        });
-        step.commit();
-    });
 }
 
 /// Looking up what is there, or what there is no room for, allocates nothing either.
@@ -353,40 +236,26 @@ fn reading_allocates_nothing() {
     });
     assert!(!page.is_empty());
     std::thread::scope(|scope| {
-        scope.spawn(|| assert_none("render in another thread, once that has rendered", || registry.render(&mut page)));
+        scope.spawn(|| {
+            assert_none("render in another thread, once that has rendered", || {
+                page.clear();
+                registry.render(&mut page);
+            });
+        });
     });
 }
 
 /// Sources, and what their methods are called on in this file.
-const CALLS: [(&str, &[&str]); 11] = [
+const CALLS: [(&str, &[&str]); 6] = [
     ("record/mod.rs", &["recorder."]),
     ("record/shared.rs", &["shared."]),
     ("record/open.rs", &["series.", ")."]),
     ("record/step.rs", &["step."]),
-    ("vllm/recording.rs", &["families.", "recording."]),
-    ("vllm/shared.rs", &["families.", "handlers.", "front."]),
-    ("vllm/families.rs", &["families."]),
-    ("vllm/hit_rate.rs", &["families.", "shared."]),
-    ("vllm/iteration.rs", &["iteration.", ")."]),
     ("snapshot/", &["snapshot.", "view.", "histogram.", "info."]),
     ("exposition/text.rs", &["renderer."]),
 ];
 
 #[test]
 fn every_call_of_the_path_is_made_here() {
-    let this = include_str!("no_alloc.rs");
-    let called = |receivers: &[&str], method: &str| {
-        receivers.iter().any(|receiver| this.contains(&format!("{receiver}{method}(")))
-    };
-    for (prefix, receivers) in CALLS {
-        for (file, source) in sources::sources(prefix) {
-            let declared = source.lines().filter_map(|line| line.trim_start().strip_prefix("pub fn "));
-            for method in declared
-                .map(|line| line.split(['(', '<']).next().unwrap())
-                .filter(|name| !["new", "only", "as_slice", "retire"].contains(name))
-            {
-                assert!(called(receivers, method), "{method} of {file} isn't called in this test");
-            }
-        }
-    }
+    assert_each_is_called(include_str!("no_alloc.rs"), &CALLS);
 }

@@ -1,12 +1,10 @@
 //! Engines with the vLLM set, and steps to record into them.
 
 use fastrand::Rng;
-use tachometer::{
-    Engine, Histogram, ObservationValue, Recorder, Registry, Schema, Snapshot, Step,
-    vllm::{
-        CacheStats, Config, Eviction, Families, FinishReason, FinishedRequest, IterationStats, KvFetchStats, LoraStats,
-        PromptTokens, Recording, SchedulerStats, SpecDecodeStats, StepStats,
-    },
+use tachometer::{Engine, Histogram, ObservationValue, Recorder, Registry, Schema, Snapshot, Step};
+use tachometer_vllm::{
+    CacheStats, Config, Eviction, Families, FinishReason, FinishedRequest, IterationStats, KvFetchStats, LoraStats,
+    PromptTokens, Recording, SchedulerStats, SpecDecodeStats, StepStats,
 };
 
 use super::{Latencies, Rotation, one_step::OneStep as _, random, spread, spread_integer};

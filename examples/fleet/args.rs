@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
-use tachometer::vllm::IterationTokensDefinition;
+use tachometer_vllm::IterationTokensDefinition;
 
 use crate::connector::Connector;
 use crate::layout::Layout;

@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 
-use tachometer::vllm::{CacheStats, ConnectorCacheStats, FinishReason, FinishedRequest, PromptTokens, SchedulerStats};
+use tachometer_vllm::{CacheStats, ConnectorCacheStats, FinishReason, FinishedRequest, PromptTokens, SchedulerStats};
 
 use crate::kv_pool::KvPool;
 use crate::layout::Role;

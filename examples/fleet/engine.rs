@@ -3,11 +3,11 @@
 //! The engine opens a metrics step, runs its iteration (at a finite speed that means sleeping: scrapes go on meanwhile and
 //! see the step before), fills in what the iteration brought, and commits.
 
-use tachometer::vllm::{
+use tachometer::{Recorder, Step};
+use tachometer_vllm::{
     IterationStats, KvFetchStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, Recording, SchedulerStats,
     StepStats,
 };
-use tachometer::{Recorder, Step};
 
 use crate::batch::{Arrived, Batch, Output};
 use crate::meters::Meters;

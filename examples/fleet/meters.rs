@@ -1,7 +1,8 @@
 //! What is measured: vLLM's metric set, and a family of the fleet's own that shares its steps.
 
 use anyhow::Result;
-use tachometer::{Counter, Registry, Schema, vllm};
+use tachometer::{Counter, Registry, Schema};
+use tachometer_vllm as vllm;
 
 use crate::connector::Connector;
 use crate::layout::Layout;

@@ -1,7 +1,7 @@
 //! What the registry says of each engine: plain numbers, read from one snapshot.
 
-use tachometer::vllm::Families;
 use tachometer::{EngineView, Registry, Snapshot};
+use tachometer_vllm::Families;
 
 use crate::layout::{Layout, Role};
 use crate::meters::Meters;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use tachometer::vllm::{IterationTokensDefinition, LogStyle};
+use tachometer_vllm::{IterationTokensDefinition, LogStyle};
 
 const EXIT_CODES: &str =
     "Exit codes: 0 all well, 2 bad arguments, a malformed scenario, or output that can't be written.";

@@ -1,6 +1,6 @@
 //! The configurations that scenarios are replayed in.
 
-use tachometer::vllm::{BucketFamily, Config};
+use tachometer_vllm::{BucketFamily, Config};
 
 use crate::args::ConfigName;
 use crate::event::Header;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tachometer::vllm::{AdmissionRejection, FinishReason, SleepState};
+use tachometer_vllm::{AdmissionRejection, FinishReason, SleepState};
 
 use crate::json::{Count, Float, Names, Number, Object, Signed, counts, floats, present, some_counts};
 

@@ -21,7 +21,7 @@ use clap::Parser;
 use event::{Line, Log};
 use replay::Replay;
 use scenario::Scenario;
-use tachometer::vllm::LogStyle;
+use tachometer_vllm::LogStyle;
 
 const BAD_INPUT: u8 = 2;
 

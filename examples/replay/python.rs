@@ -3,7 +3,7 @@
 //! They are taken as written, since an integer may have more digits than a machine's, and `-0` is one while `-0.0` isn't.
 
 use serde_json::value::RawValue;
-use tachometer::vllm::FieldValue;
+use tachometer_vllm::FieldValue;
 use unicode_general_category::{GeneralCategory, get_general_category};
 
 use crate::json::reason;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, anyhow};
-use tachometer::vllm::{
-    self, CacheConfig, Families, LogLines, LogStyle, LoraStats, Recording, SharedHitRates, StepStats,
-};
 use tachometer::{Engine, Recorder, Registry, Schema, Snapshot, Step};
+use tachometer_vllm::{
+    CacheConfig, Config, Families, LogLines, LogStyle, LoraStats, Recording, SharedHitRates, StepStats,
+};
 
 use crate::event::{Header, Iter, Line, Sleep};
 use crate::{python, stats};
@@ -36,7 +36,7 @@ struct EngineReplay {
 
 impl Replay {
     /// Engines that haven't done anything.
-    pub(crate) fn start(header: &Header, config: &vllm::Config) -> Result<Self> {
+    pub(crate) fn start(header: &Header, config: &Config) -> Result<Self> {
         let mut schema = Schema::builder().engine_labels(["engine", "model_name"]).max_engines(header.engines.len());
         let families = Families::declare(&mut schema, config)?;
         let registry = Registry::new(schema.build()?);

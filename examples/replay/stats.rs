@@ -1,6 +1,6 @@
 //! A scenario's statistics as those of the vLLM set.
 
-use tachometer::vllm::{
+use tachometer_vllm::{
     CacheStats, ConnectorCacheStats, Eviction, FinishedRequest, IterationStats, KvFetchStats, LoraStats, PerfStats,
     PromptTokens, SchedulerStats, SpecDecodeStats, WatermarkStats,
 };

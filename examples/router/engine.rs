@@ -3,10 +3,8 @@
 use std::{mem, thread, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use tachometer::{
-    Recorder,
-    vllm::{IterationStats, PromptTokens, Recording, SchedulerStats, StepStats},
-};
+use tachometer::Recorder;
+use tachometer_vllm::{IterationStats, PromptTokens, Recording, SchedulerStats, StepStats};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::meters::Meters;

@@ -8,10 +8,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use crossbeam_channel::Sender;
-use tachometer::{
-    EngineView, Registry, SharedRecorder, Snapshot,
-    vllm::{AdmissionRejection, FinishReason, FinishedRequest, SharedRecording},
-};
+use tachometer::{EngineView, Registry, SharedRecorder, Snapshot};
+use tachometer_vllm::{AdmissionRejection, FinishReason, FinishedRequest, SharedRecording};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::{

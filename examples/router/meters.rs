@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use tachometer::{Aggregate, Counter, Gauge, OpenFamily, Registry, Schema, vllm};
+use tachometer::{Aggregate, Counter, Gauge, OpenFamily, Registry, Schema};
+use tachometer_vllm as vllm;
 
 pub(crate) const MODEL: &str = "simulated";
 

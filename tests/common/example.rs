@@ -1,4 +1,4 @@
-//! Running an example of this package as a user runs it.
+//! Running an example as a user runs it.
 
 use std::{
     path::PathBuf,
@@ -27,7 +27,14 @@ impl Example {
 /// Builds an example and returns where it is.
 fn build(name: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--example", name, "--message-format=json"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "build",
+        "--package",
+        "tachometer",
+        "--example",
+        name,
+        "--message-format=json",
+    ]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

@@ -1,4 +1,4 @@
-//! What vLLM printed, in `tests/data/vllm`. A file that isn't there fails the test.
+//! What vLLM or its Python client printed, in a package's `tests/data`. A file that isn't there fails the test.
 
 // Each test compiles this module for itself and uses a part of it.
 #![allow(dead_code)]
@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fs, io::Read, path::PathBuf};
 use flate2::read::GzDecoder;
 
 fn directory() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "data", "vllm"].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "tests", "data"].iter().collect()
 }
 
 /// The text of a file. `name` leaves out the ending `.gz`.

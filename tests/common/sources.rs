@@ -1,10 +1,18 @@
-//! The crate's own sources, for tests that compare them with what is said about them.
+//! A crate's own sources, for tests that compare them with what is said about them.
+
+// Each test compiles this module for itself and uses a part of it.
+#![allow(dead_code)]
 
 use std::{fs, path::Path};
 
 /// Each file under `src/` whose path, relative to it, begins with `prefix`: the path and the text.
 pub(crate) fn sources(prefix: &str) -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources_in("src", prefix)
+}
+
+/// The same of another directory of the package.
+pub(crate) fn sources_in(directory: &str, prefix: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let (mut found, mut directories) = (Vec::new(), vec![root.clone()]);
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {

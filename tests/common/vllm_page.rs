@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use tachometer::{
-    Registry, Schema,
-    vllm::{CacheConfig, Config, Families, LoraStats, SchedulerStats},
-};
+use tachometer::{Registry, Schema};
+use tachometer_vllm::{CacheConfig, Config, Families, LoraStats, SchedulerStats};
 
 /// A page of one engine, with a sample of each family.
 pub(crate) fn page(config: &Config) -> String {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use tachometer::vllm::Config;
+use tachometer_vllm::Config;
 
 use crate::data;
 use crate::vllm_page::{families, page};

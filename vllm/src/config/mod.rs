@@ -1,0 +1,292 @@
+//! How the set is put together: which optional families there are, and with which bounds.
+
+use std::{borrow::Cow, fmt};
+
+pub use self::cache_config::{CacheConfig, FieldValue, UnknownField};
+
+pub(crate) mod buckets;
+mod cache_config;
+
+/// Which of vLLM's families there are, and how they count. What is optional is off until it is asked for, as in vLLM.
+///
+/// All is settled when the families are declared: a step doesn't ask again.
+///
+/// ```
+/// use tachometer_vllm::{BucketFamily, Config, IterationTokensDefinition};
+///
+/// let config = Config::new()
+///     .max_model_len(8192)
+///     .spec_decode(3)
+///     .bounds(BucketFamily::TimeToFirstToken, [0.05, 0.1, 0.5, 2.0])
+///     .iteration_tokens(IterationTokensDefinition::Computed);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) max_model_len: u64,
+    pub(crate) iteration_tokens: IterationTokensDefinition,
+    pub(crate) model_name: Option<String>,
+    pub(crate) spec_decode: Option<usize>,
+    pub(crate) diffusion: bool,
+    pub(crate) kv_cache_metrics: bool,
+    pub(crate) kv_consumer: bool,
+    pub(crate) max_loras: Option<u64>,
+    pub(crate) watermark: bool,
+    pub(crate) nan_check: bool,
+    pub(crate) nixl: bool,
+    pub(crate) mooncake: bool,
+    pub(crate) log_lines: bool,
+    pub(crate) shared_hit_rates: bool,
+    pub(crate) mfu: bool,
+    bounds: [Option<Vec<f64>>; BucketFamily::ALL.len()],
+}
+
+impl Config {
+    /// A context of 131,072 tokens; iteration tokens are computed tokens; nothing optional.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            max_model_len: 131_072,
+            iteration_tokens: IterationTokensDefinition::Computed,
+            model_name: None,
+            spec_decode: None,
+            diffusion: false,
+            kv_cache_metrics: false,
+            kv_consumer: false,
+            max_loras: None,
+            watermark: false,
+            nan_check: false,
+            nixl: false,
+            mooncake: false,
+            log_lines: false,
+            shared_hit_rates: false,
+            mfu: false,
+            bounds: Default::default(),
+        }
+    }
+
+    /// The longest context, in tokens: how far the bounds of [`BucketFamily::RequestTokens`] go (1, 2, 5, 10, …).
+    #[must_use]
+    pub fn max_model_len(mut self, tokens: u64) -> Self {
+        self.max_model_len = tokens;
+        self
+    }
+
+    /// What `vllm:iteration_tokens_total` counts.
+    #[must_use]
+    pub fn iteration_tokens(mut self, definition: IterationTokensDefinition) -> Self {
+        self.iteration_tokens = definition;
+        self
+    }
+
+    /// The model for which requests are admitted: [`Families::admission_rejections`](crate::Families::admission_rejections).
+    #[must_use]
+    pub fn model_name(mut self, name: impl Into<String>) -> Self {
+        self.model_name = Some(name.into());
+        self
+    }
+
+    /// Speculative decoding with drafts of at most so many tokens, 32 at most: [`Families::spec_decode`](crate::Families::spec_decode).
+    #[must_use]
+    pub fn spec_decode(mut self, speculative_tokens: usize) -> Self {
+        self.spec_decode = Some(speculative_tokens);
+        self
+    }
+
+    /// A diffusion model: [`Families::diffusion`](crate::Families::diffusion), instead of those of speculative decoding.
+    #[must_use]
+    pub fn diffusion(mut self, on: bool) -> Self {
+        self.diffusion = on;
+        self
+    }
+
+    /// How long KV blocks live: [`Families::kv_blocks`](crate::Families::kv_blocks).
+    #[must_use]
+    pub fn kv_cache_metrics(mut self, on: bool) -> Self {
+        self.kv_cache_metrics = on;
+        self
+    }
+
+    /// Engines that receive KV from others: [`Families::requests_kv_fetch_by_stage`](crate::Families::requests_kv_fetch_by_stage).
+    #[must_use]
+    pub fn kv_consumer(mut self, on: bool) -> Self {
+        self.kv_consumer = on;
+        self
+    }
+
+    /// LoRA adapters, at most so many in a batch: [`Families::lora`](crate::Families::lora).
+    #[must_use]
+    pub fn lora(mut self, max_loras: u64) -> Self {
+        self.max_loras = Some(max_loras);
+        self
+    }
+
+    /// Output with watermarks: [`Families::watermark_requests`](crate::Families::watermark_requests).
+    #[must_use]
+    pub fn watermark(mut self, on: bool) -> Self {
+        self.watermark = on;
+        self
+    }
+
+    /// Logits are searched for NaN: [`Families::corrupted_requests`](crate::Families::corrupted_requests).
+    #[must_use]
+    pub fn nan_check(mut self, on: bool) -> Self {
+        self.nan_check = on;
+        self
+    }
+
+    /// KV transfer by NIXL: [`Families::nixl`](crate::Families::nixl).
+    #[must_use]
+    pub fn nixl(mut self, on: bool) -> Self {
+        self.nixl = on;
+        self
+    }
+
+    /// KV transfer by Mooncake: [`Families::mooncake`](crate::Families::mooncake).
+    #[must_use]
+    pub fn mooncake(mut self, on: bool) -> Self {
+        self.mooncake = on;
+        self
+    }
+
+    /// Log lines as vLLM writes them: [`Families::log_lines`](crate::Families::log_lines). They need some hidden families (2 KB an
+    /// engine), and about 150 KB an engine for the windows of their hit rates.
+    #[must_use]
+    pub fn log_lines(mut self, on: bool) -> Self {
+        self.log_lines = on;
+        self
+    }
+
+    /// With log lines: one window of hit rates over the lookups of all engines, in the order of
+    /// [`SharedHitRates::record`](crate::SharedHitRates::record), as vLLM's front end has it. For servers where one thread records all
+    /// engines. Without it the line about all engines adds up the engines' own windows.
+    #[must_use]
+    pub fn shared_hit_rates(mut self, on: bool) -> Self {
+        self.shared_hit_rates = on;
+        self
+    }
+
+    /// With log lines: a line of each engine about its estimated work
+    /// ([`SchedulerStats::perf`](crate::SchedulerStats::perf)).
+    #[must_use]
+    pub fn mfu(mut self, on: bool) -> Self {
+        self.mfu = on;
+        self
+    }
+
+    /// Replaces the upper bounds of a bucket family: finite, strictly increasing, none below zero, without `+Inf`. Checked by
+    /// [`Families::declare`](crate::Families::declare).
+    #[must_use]
+    pub fn bounds(mut self, family: BucketFamily, upper_bounds: impl Into<Vec<f64>>) -> Self {
+        self.bounds[family as usize] = Some(upper_bounds.into());
+        self
+    }
+
+    /// The upper bounds of a bucket family: the user's, or vLLM's.
+    pub(crate) fn bounds_of(&self, family: BucketFamily) -> Cow<'_, [f64]> {
+        if let Some(bounds) = &self.bounds[family as usize] {
+            return Cow::Borrowed(bounds);
+        }
+        Cow::Borrowed(match family {
+            BucketFamily::RequestTokens => return Cow::Owned(buckets::one_two_five(self.max_model_len)),
+            BucketFamily::IterationTokens => &buckets::ITERATION_TOKENS,
+            BucketFamily::TimeToFirstToken => &buckets::TIME_TO_FIRST_TOKEN,
+            BucketFamily::InterTokenLatency => &buckets::INTER_TOKEN_LATENCY,
+            BucketFamily::RequestLatency => &buckets::REQUEST_LATENCY,
+            BucketFamily::RequestPreemptions => &buckets::REQUEST_PREEMPTIONS,
+            BucketFamily::RequestN => &buckets::REQUEST_N,
+            BucketFamily::KvCacheResidency => &buckets::KV_CACHE_RESIDENCY,
+        })
+    }
+
+    /// A bound below zero that the user gave.
+    pub(crate) fn negative_bound(&self) -> Option<(BucketFamily, f64)> {
+        BucketFamily::ALL.into_iter().find_map(|family| {
+            let bounds = self.bounds[family as usize].as_deref()?;
+            bounds.iter().find(|bound| **bound < 0.0).map(|bound| (family, *bound))
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Histograms that share their upper bounds. It is displayed under vLLM's name for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BucketFamily {
+    /// `request_tokens`: tokens of a request, five histograms.
+    RequestTokens,
+    /// `iteration_tokens`: `vllm:iteration_tokens_total`.
+    IterationTokens,
+    /// `time_to_first_token`, seconds.
+    TimeToFirstToken,
+    /// `inter_token_latency`: that, and the mean time per output token, seconds.
+    InterTokenLatency,
+    /// `request_latency`: a request's life and its phases, five histograms, seconds.
+    RequestLatency,
+    /// `request_num_preemptions`: `vllm:request_num_preemptions`.
+    RequestPreemptions,
+    /// `request_params_n`: `vllm:request_params_n`.
+    RequestN,
+    /// `kv_cache_residency`: lives and idle times of KV blocks, three histograms, seconds.
+    KvCacheResidency,
+}
+
+impl BucketFamily {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 8] = [
+        Self::RequestTokens,
+        Self::IterationTokens,
+        Self::TimeToFirstToken,
+        Self::InterTokenLatency,
+        Self::RequestLatency,
+        Self::RequestPreemptions,
+        Self::RequestN,
+        Self::KvCacheResidency,
+    ];
+}
+
+impl fmt::Display for BucketFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RequestTokens => "request_tokens",
+            Self::IterationTokens => "iteration_tokens",
+            Self::TimeToFirstToken => "time_to_first_token",
+            Self::InterTokenLatency => "inter_token_latency",
+            Self::RequestLatency => "request_latency",
+            Self::RequestPreemptions => "request_num_preemptions",
+            Self::RequestN => "request_params_n",
+            Self::KvCacheResidency => "kv_cache_residency",
+        })
+    }
+}
+
+/// What `vllm:iteration_tokens_total` counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IterationTokensDefinition {
+    /// Computed prompt tokens + generation tokens, once an iteration with output. vLLM's repaired meaning.
+    #[default]
+    Computed,
+    /// All prompt tokens, whatever their source, + generation tokens, once an iteration with output. vLLM's earlier meaning: in a
+    /// P/D deployment a decode engine's iterations look as large as the prompts that it received.
+    AllSources,
+    /// The tokens of each model execution, as the scheduler reports them
+    /// ([`SchedulerStats::scheduled_tokens`](crate::SchedulerStats::scheduled_tokens)): the chunks of a chunked prefill show where
+    /// they were computed, not at the prompt's first output.
+    Scheduled,
+}
+
+impl IterationTokensDefinition {
+    pub(crate) const fn help(self) -> &'static str {
+        match self {
+            Self::Computed => {
+                "Tokens computed in an iteration: prompt tokens (neither cached nor received) and generated ones."
+            }
+            Self::AllSources => "Prompt tokens of all sources and generated tokens of an iteration.",
+            Self::Scheduled => "Tokens scheduled in a model execution.",
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Declares the families: names, labels and help texts, in the order in which vLLM exposes them.
+
+use std::array;
+
+use tachometer::{Counter, Gauge, Histogram, Info, SchemaBuilder, SchemaError};
+
+use crate::{
+    BucketFamily::*,
+    CacheConfig, Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
+    families::{
+        DiffusionFamilies, KvBlockFamilies, LoraFamilies, MAX_SPECULATIVE_TOKENS, PerPosition, SpecDecodeFamilies,
+        helpers::{Set, full},
+        log::LogFamilies,
+    },
+};
+
+impl Families {
+    /// Declares the families into `schema`, which the caller goes on with. It must have the engine label
+    /// `engine`, and vLLM's dashboards expect `model_name` beside it.
+    ///
+    /// # Errors
+    /// If `schema` already exposes one of the names, or is full; if the configuration's bounds are no upper bounds, or are
+    /// below zero; if there are more than 32 speculative tokens. `schema` is left as it was then.
+    pub fn declare(schema: &mut SchemaBuilder, config: &Config) -> Result<Self, DeclareError> {
+        if let Some((family, bound)) = config.negative_bound() {
+            return Err(DeclareError::NegativeBound { family, bound });
+        }
+        schema.all_or_nothing(|schema| Self::of(&mut Set::new(schema, config), config))
+    }
+
+    /// In the order of vLLM's page.
+    fn of(set: &mut Set<'_>, config: &Config) -> Result<Self, DeclareError> {
+        let (spec_decode, diffusion) = set.drafts()?;
+        let [estimated_flops, estimated_read_bytes, estimated_write_bytes] = set.estimates()?;
+        let [requests_running, requests_waiting] = set.queues()?;
+        let requests_waiting_by_reason = set.queues_by_reason()?;
+        let requests_kv_fetch_by_stage = config.kv_consumer.then(|| set.kv_fetch()).transpose()?;
+        let sleep_state = set.sleep_state()?;
+        let kv_cache_usage = set.ratio("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?;
+        let corrupted_requests = config.nan_check.then(|| set.corrupted_requests()).transpose()?;
+        let watermark_requests = config.watermark.then(|| set.watermark()).transpose()?;
+        let [prefix_cache_queries, prefix_cache_hits] = set.prefix_cache()?;
+        let [external_prefix_cache_queries, external_prefix_cache_hits] = set.external_prefix_cache()?;
+        let [mm_cache_queries, mm_cache_hits] = set.mm_cache()?;
+        let preemptions = set.count("num_preemptions", "Times that a running request was preempted.")?;
+        let (prompt_tokens, prompt_tokens_by_source) = set.prompt_tokens()?;
+        let (prompt_tokens_cached, prompt_tokens_cached_by_source) = set.cached_tokens()?;
+        let generation_tokens = set.count("generation_tokens", "Tokens generated.")?;
+        let request_success = set.request_success()?;
+        let admission_rejections = set.admission_rejections()?;
+        let [request_prompt_tokens, request_generation_tokens] = set.request_tokens()?;
+        let iteration_tokens =
+            set.numbers("iteration_tokens_total", config.iteration_tokens.help(), IterationTokens)?;
+        let [request_max_generation_tokens, request_params_n, request_params_max_tokens] = set.request_params()?;
+        let [time_to_first_token, inter_token_latency, request_time_per_output_token] = set.token_latencies()?;
+        let [
+            e2e_request_latency,
+            request_queue_time,
+            request_inference_time,
+            request_prefill_time,
+            request_decode_time,
+        ] = set.request_times()?;
+        let [request_preemptions, request_prefill_kv_computed_tokens] = set.request_work()?;
+        let kv_blocks = config.kv_cache_metrics.then(|| set.kv_blocks()).transpose()?;
+        let lora = config.max_loras.map(|max_loras| set.lora(max_loras)).transpose()?;
+        let cache_config = set.cache_config()?;
+        let nixl = config.nixl.then(|| NixlFamilies::declare(set)).transpose()?;
+        let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(set)).transpose()?;
+        let log = config.log_lines.then(|| LogFamilies::declare(set, config)).transpose()?;
+        // Names only: one a line would say no more.
+        #[rustfmt::skip]
+        let families = Self {
+            iteration_tokens_definition: config.iteration_tokens,
+            spec_decode, diffusion, estimated_flops, estimated_read_bytes, estimated_write_bytes, requests_running,
+            requests_waiting, requests_waiting_by_reason, requests_kv_fetch_by_stage, sleep_state, kv_cache_usage,
+            corrupted_requests, watermark_requests, prefix_cache_queries, prefix_cache_hits, external_prefix_cache_queries,
+            external_prefix_cache_hits, mm_cache_queries, mm_cache_hits, preemptions, prompt_tokens, prompt_tokens_by_source,
+            prompt_tokens_cached, prompt_tokens_cached_by_source, generation_tokens, request_success, admission_rejections,
+            request_prompt_tokens, request_generation_tokens, iteration_tokens, request_max_generation_tokens,
+            request_params_n, request_params_max_tokens, time_to_first_token, inter_token_latency,
+            request_time_per_output_token, e2e_request_latency, request_queue_time, request_inference_time,
+            request_prefill_time, request_decode_time, request_preemptions, request_prefill_kv_computed_tokens, kv_blocks,
+            lora, cache_config, nixl, mooncake, log,
+        };
+        Ok(families)
+    }
+}
+
+/// Groups of families, each in the order of vLLM's page.
+impl Set<'_> {
+    /// Of speculative decoding, or of a diffusion model.
+    fn drafts(&mut self) -> Result<(Option<SpecDecodeFamilies>, Option<DiffusionFamilies>), DeclareError> {
+        if self.config.diffusion {
+            return Ok((None, Some(self.diffusion()?)));
+        }
+        Ok((self.config.spec_decode.map(|tokens| self.spec_decode(tokens)).transpose()?, None))
+    }
+
+    fn estimates(&mut self) -> Result<[Counter<f64>; 3], SchemaError> {
+        Ok([
+            self.amount("estimated_flops_per_gpu", "Estimated floating-point operations, for each GPU.")?,
+            self.amount("estimated_read_bytes_per_gpu", "Estimated bytes read from memory, for each GPU.")?,
+            self.amount("estimated_write_bytes_per_gpu", "Estimated bytes written to memory, for each GPU.")?,
+        ])
+    }
+
+    fn queues(&mut self) -> Result<[Gauge<i64>; 2], SchemaError> {
+        Ok([
+            self.level("num_requests_running", "Requests in the running batch.")?,
+            self.level("num_requests_waiting", "Requests that wait to run.")?,
+        ])
+    }
+
+    fn queues_by_reason(&mut self) -> Result<[Gauge<i64>; 2], SchemaError> {
+        let help = "Requests that wait to run, by what they wait for.";
+        self.levels("num_requests_waiting_by_reason", help, ("reason", ["capacity", "deferred"]))
+    }
+
+    fn sleep_state(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
+        let help = "1 for the state that the engine is in: awake, or asleep at level 1 or 2.";
+        self.levels("engine_sleep_state", help, ("sleep_state", ["awake", "weights_offloaded", "discard_all"]))
+    }
+
+    fn corrupted_requests(&mut self) -> Result<Counter<u64>, SchemaError> {
+        self.count("corrupted_requests", "Requests whose logits held NaN.")
+    }
+
+    fn prefix_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
+        Ok([
+            self.count("prefix_cache_queries", "Tokens looked up in the prefix cache.")?,
+            self.count("prefix_cache_hits", "Tokens found in the prefix cache.")?,
+        ])
+    }
+
+    fn external_prefix_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
+        Ok([
+            self.count("external_prefix_cache_queries", "Tokens looked up behind the KV connector.")?,
+            self.count("external_prefix_cache_hits", "Tokens found behind the KV connector.")?,
+        ])
+    }
+
+    fn mm_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
+        Ok([
+            self.count("mm_cache_queries", "Items looked up in the multi-modal cache.")?,
+            self.count("mm_cache_hits", "Items found in the multi-modal cache.")?,
+        ])
+    }
+
+    /// All of them, and by source.
+    fn prompt_tokens(&mut self) -> Result<(Counter<u64>, [Counter<u64>; 3]), SchemaError> {
+        let all = self.count("prompt_tokens", "Prompt tokens, whether computed here, cached or received.")?;
+        let sources = ("source", ["local_compute", "local_cache_hit", "external_kv_transfer"]);
+        Ok((all, self.counts("prompt_tokens_by_source", "Prompt tokens, by where they came from.", sources)?))
+    }
+
+    /// All of them, and by source.
+    fn cached_tokens(&mut self) -> Result<(Counter<u64>, [Counter<u64>; 5]), SchemaError> {
+        let all = self.count("prompt_tokens_cached", "Prompt tokens that were not computed here.")?;
+        let help = "Prompt tokens found in a cache when they were scheduled, by where the cache is.";
+        let sources = ("source", ["device", "host", "p2p", "disk", "external_unspecified"]);
+        Ok((all, self.counts("prompt_tokens_cached_by_source", help, sources)?))
+    }
+
+    fn request_success(&mut self) -> Result<[Counter<u64>; 5], SchemaError> {
+        let reasons = ("finished_reason", ["stop", "length", "abort", "error", "repetition"]);
+        self.counts("request_success", "Finished requests, by why they ended.", reasons)
+    }
+
+    fn request_tokens(&mut self) -> Result<[Histogram<u64>; 2], DeclareError> {
+        let generated = "Tokens that a finished request generated.";
+        Ok([
+            self.numbers("request_prompt_tokens", "Prompt tokens of a finished request.", RequestTokens)?,
+            self.numbers("request_generation_tokens", generated, RequestTokens)?,
+        ])
+    }
+
+    fn request_params(&mut self) -> Result<[Histogram<u64>; 3], DeclareError> {
+        let most = "Most tokens that one output of a finished request generated.";
+        let limit = "Limit of generated tokens asked for by a request.";
+        Ok([
+            self.numbers("request_max_num_generation_tokens", most, RequestTokens)?,
+            self.numbers("request_params_n", "Outputs asked for by a request.", RequestN)?,
+            self.numbers("request_params_max_tokens", limit, RequestTokens)?,
+        ])
+    }
+
+    fn token_latencies(&mut self) -> Result<[Histogram<f64>; 3], DeclareError> {
+        let mean = "Mean time per output token of a finished request, after the first.";
+        Ok([
+            self.seconds("time_to_first_token_seconds", "From arrival to first token.", TimeToFirstToken)?,
+            self.seconds("inter_token_latency_seconds", "From one token to the next.", InterTokenLatency)?,
+            self.seconds("request_time_per_output_token_seconds", mean, InterTokenLatency)?,
+        ])
+    }
+
+    /// Its life, and the phases of it.
+    fn request_times(&mut self) -> Result<[Histogram<f64>; 5], DeclareError> {
+        let mut seconds = |name, help| self.seconds(name, help, RequestLatency);
+        Ok([
+            seconds("e2e_request_latency_seconds", "From arrival to end of a request.")?,
+            seconds("request_queue_time_seconds", "From queueing to first scheduling of a request.")?,
+            seconds("request_inference_time_seconds", "From first scheduling to end of a request.")?,
+            seconds("request_prefill_time_seconds", "From first scheduling to first token of a request.")?,
+            seconds("request_decode_time_seconds", "From first to last token of a request.")?,
+        ])
+    }
+
+    fn request_work(&mut self) -> Result<[Histogram<u64>; 2], DeclareError> {
+        let preempted = "Times that a finished request was preempted.";
+        let computed = "Prompt tokens of a finished request that were computed here.";
+        Ok([
+            self.numbers("request_num_preemptions", preempted, RequestPreemptions)?,
+            self.numbers("request_prefill_kv_computed_tokens", computed, RequestTokens)?,
+        ])
+    }
+
+    fn cache_config(&mut self) -> Result<Info<{ CacheConfig::FIELDS }>, SchemaError> {
+        let info = self.schema.info(&full("cache_config_info"), "The cache configuration.", CacheConfig::fields());
+        info.engine_labels(["engine"]).declare()
+    }
+
+    fn admission_rejections(&mut self) -> Result<Option<[Counter<u64>; 2]>, SchemaError> {
+        let Some(model) = &self.config.model_name else { return Ok(None) };
+        let family =
+            self.schema.counter(&full("admission_rejections"), "Requests that weren't admitted, by what was full.");
+        let family =
+            family.label("model_name", [model]).label("reason", ["max_num_queued_reqs", "max_num_queued_tokens"]);
+        let [rejections] = family.registry_wide().declare()?;
+        Ok(Some(rejections))
+    }
+
+    fn lora(&mut self, max_loras: u64) -> Result<LoraFamilies, SchemaError> {
+        let labels = ["max_lora", "running_lora_adapters", "waiting_lora_adapters"];
+        let help = "LoRA adapters of running and of waiting requests; the value is when that was so.";
+        let requests_info =
+            self.schema.info(&full("lora_requests_info"), help, labels).engine_labels::<&str>([]).declare()?;
+        Ok(LoraFamilies { requests_info, max_loras })
+    }
+
+    fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {
+        let [drafts, draft_tokens, accepted_tokens] = self.draft_totals()?;
+        // An array's length is part of its type, so there is an arm for each number of positions.
+        macro_rules! positions {
+            ($($n:literal)*) => {
+                match tokens {
+                    0 => PerPosition { counters: [accepted_tokens; MAX_SPECULATIVE_TOKENS], positions: 0 },
+                    $($n => self.positions::<$n>()?,)*
+                    _ => return Err(DeclareError::TooManySpeculativeTokens { tokens }),
+                }
+            };
+        }
+        let accepted_tokens_per_position =
+            positions!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+        Ok(SpecDecodeFamilies { drafts, draft_tokens, accepted_tokens, accepted_tokens_per_position })
+    }
+
+    /// Drafts, their tokens, and those that were accepted.
+    pub(crate) fn draft_totals(&mut self) -> Result<[Counter<u64>; 3], SchemaError> {
+        Ok([
+            self.count("spec_decode_num_drafts", "Drafts of speculative decoding.")?,
+            self.count("spec_decode_num_draft_tokens", "Tokens of drafts.")?,
+            self.count("spec_decode_num_accepted_tokens", "Tokens of drafts that were accepted.")?,
+        ])
+    }
+
+    fn diffusion(&mut self) -> Result<DiffusionFamilies, SchemaError> {
+        Ok(DiffusionFamilies {
+            denoising_steps: self.count("diffusion_num_denoising_steps", "Denoising steps of a diffusion model.")?,
+            canvas_positions: self.count("diffusion_num_canvas_positions", "Positions of the canvases denoised.")?,
+            committed_tokens: self.count("diffusion_num_committed_tokens", "Tokens that denoising settled.")?,
+        })
+    }
+
+    pub(crate) fn kv_fetch(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
+        let stages = ["waiting_to_start", "in_progress", "completed_waiting"];
+        let help = "Requests whose KV comes from another engine, by how far it has come.";
+        self.levels("num_requests_kv_fetch_by_stage", help, ("stage", stages))
+    }
+
+    fn watermark(&mut self) -> Result<[Counter<u64>; 3], SchemaError> {
+        let statuses = ["watermarked", "skipped", "not_watermarked"];
+        self.counts("watermark_requests", "Requests, by whether their output bears a watermark.", ("status", statuses))
+    }
+
+    fn kv_blocks(&mut self) -> Result<KvBlockFamilies, DeclareError> {
+        Ok(KvBlockFamilies {
+            lifetime: self.seconds(
+                "kv_block_lifetime_seconds",
+                "From allocation to eviction of a KV block.",
+                KvCacheResidency,
+            )?,
+            idle_before_evict: self.seconds(
+                "kv_block_idle_before_evict_seconds",
+                "From last use to eviction of a KV block.",
+                KvCacheResidency,
+            )?,
+            reuse_gap: self.seconds(
+                "kv_block_reuse_gap_seconds",
+                "From one use of a KV block to the next.",
+                KvCacheResidency,
+            )?,
+        })
+    }
+
+    fn positions<const N: usize>(&mut self) -> Result<PerPosition, SchemaError> {
+        let help = "Tokens of drafts that were accepted, by their position in the draft.";
+        let counters: [_; N] = self.numbered("spec_decode_num_accepted_tokens_per_pos", help, "position")?;
+        Ok(PerPosition { counters: array::from_fn(|position| counters[position.min(N - 1)]), positions: N })
+    }
+}

@@ -1,0 +1,83 @@
+//! The hidden families behind the log lines: what vLLM's loggers know and no page shows.
+
+use tachometer::{Counter, Gauge, SchemaError, Step};
+
+use crate::{
+    Config, DeclareError, PerfStats, SpecDecodeStats,
+    families::{MAX_SPECULATIVE_TOKENS, helpers::Set},
+    record::hit_rate::HitRateFamilies,
+};
+
+/// What log lines need beside the families of pages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogFamilies {
+    pub(crate) hit_rates: HitRateFamilies,
+    pub(crate) shared_hit_rates: Option<HitRateFamilies>,
+    /// Unless pages show them.
+    pub(crate) kv_fetch: Option<[Gauge<i64>; 3]>,
+    pub(crate) drafts: DraftLogFamilies,
+    /// Reports of estimated work that weren't all zeros; with a line about it.
+    pub(crate) perf_reports: Option<Counter<u64>>,
+}
+
+/// What a line about drafts needs. vLLM tells of as many positions as were reported, however many were configured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DraftLogFamilies {
+    /// Drafts, their tokens, and those that were accepted; unless pages show them.
+    pub(crate) totals: Option<[Counter<u64>; 3]>,
+    pub(crate) accepted_per_position: [Counter<u64>; MAX_SPECULATIVE_TOKENS],
+    /// All reports, if only to say that there were no drafts.
+    pub(crate) reports: Counter<u64>,
+    /// Reports by the last position that they told of; those beyond count as the last one here.
+    pub(crate) reports_by_last_position: [Counter<u64>; MAX_SPECULATIVE_TOKENS],
+}
+
+impl LogFamilies {
+    pub(crate) fn declare(set: &mut Set<'_>, config: &Config) -> Result<Self, DeclareError> {
+        let estimates = "Reports of estimated work, for log lines.";
+        Ok(Self {
+            hit_rates: HitRateFamilies::declare(set)?,
+            shared_hit_rates: config.shared_hit_rates.then(|| HitRateFamilies::declare_shared(set)).transpose()?,
+            kv_fetch: (!config.kv_consumer).then(|| set.hidden(Set::kv_fetch)).transpose()?,
+            drafts: set.hidden(|set| DraftLogFamilies::declare(set, config))?,
+            perf_reports: config.mfu.then(|| set.hidden(|set| set.count("perf_reports", estimates))).transpose()?,
+        })
+    }
+
+    pub(crate) fn record_perf(&self, step: &mut Step<'_>, stats: &PerfStats) {
+        let told = [stats.flops, stats.read_bytes, stats.write_bytes].iter().any(|n| *n > 0.0 && n.is_finite());
+        if let Some(reports) = self.perf_reports.filter(|_| told) {
+            step.inc(reports);
+        }
+    }
+}
+
+impl DraftLogFamilies {
+    fn declare(set: &mut Set<'_>, config: &Config) -> Result<Self, SchemaError> {
+        let on_pages = config.spec_decode.is_some() || config.diffusion;
+        let accepted = "Tokens of drafts that were accepted, by their position in the draft, for log lines.";
+        let widths = "Reports of drafts, by the last position that they told of, for log lines.";
+        Ok(Self {
+            totals: (!on_pages).then(|| set.draft_totals()).transpose()?,
+            accepted_per_position: set.numbered("reported_accepted_tokens_per_pos", accepted, "position")?,
+            reports: set.count("draft_reports", "Reports of drafts, for log lines.")?,
+            reports_by_last_position: set.numbered("draft_reports_by_last_pos", widths, "position")?,
+        })
+    }
+
+    pub(crate) fn record(&self, step: &mut Step<'_>, stats: &SpecDecodeStats<'_>) {
+        if let Some([drafts, draft_tokens, accepted_tokens]) = self.totals {
+            step.add(drafts, stats.drafts);
+            step.add(draft_tokens, stats.draft_tokens);
+            step.add(accepted_tokens, stats.accepted_tokens);
+        }
+        let accepted = stats.accepted_per_position;
+        for (position, accepted) in self.accepted_per_position.iter().zip(accepted) {
+            step.add(*position, *accepted);
+        }
+        step.inc(self.reports);
+        if let Some(last) = accepted.len().min(MAX_SPECULATIVE_TOKENS).checked_sub(1) {
+            step.inc(self.reports_by_last_position[last]);
+        }
+    }
+}

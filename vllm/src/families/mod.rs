@@ -1,0 +1,208 @@
+//! The handles of vLLM's families.
+
+use tachometer::{Counter, Gauge, Histogram, Info, Step};
+
+use self::log::LogFamilies;
+use crate::{CacheConfig, IterationTokensDefinition, MooncakeFamilies, NixlFamilies};
+
+mod declare;
+pub(crate) mod helpers;
+pub(crate) mod log;
+
+/// Positions of a draft that have a series of their own, at most.
+pub(crate) const MAX_SPECULATIVE_TOKENS: usize = 32;
+
+/// The handles of vLLM's families. Copy it into each engine's thread.
+///
+/// The `vllm:` names that exposition prints are in each field's documentation; label values stand in the order of the array.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Families {
+    /// What an iteration's observation counts.
+    pub iteration_tokens_definition: IterationTokensDefinition,
+    /// With [`Config::spec_decode`](crate::Config::spec_decode).
+    pub spec_decode: Option<SpecDecodeFamilies>,
+    /// With [`Config::diffusion`](crate::Config::diffusion).
+    pub diffusion: Option<DiffusionFamilies>,
+    /// `vllm:estimated_flops_per_gpu_total`
+    pub estimated_flops: Counter<f64>,
+    /// `vllm:estimated_read_bytes_per_gpu_total`
+    pub estimated_read_bytes: Counter<f64>,
+    /// `vllm:estimated_write_bytes_per_gpu_total`
+    pub estimated_write_bytes: Counter<f64>,
+    /// `vllm:num_requests_running`
+    pub requests_running: Gauge<i64>,
+    /// `vllm:num_requests_waiting`
+    pub requests_waiting: Gauge<i64>,
+    /// `vllm:num_requests_waiting_by_reason{reason}`: `capacity`, `deferred`
+    pub requests_waiting_by_reason: [Gauge<i64>; 2],
+    /// `vllm:num_requests_kv_fetch_by_stage{stage}`: `waiting_to_start`, `in_progress`, `completed_waiting`; with
+    /// [`Config::kv_consumer`](crate::Config::kv_consumer)
+    pub requests_kv_fetch_by_stage: Option<[Gauge<i64>; 3]>,
+    /// `vllm:engine_sleep_state{sleep_state}`: `awake`, `weights_offloaded`, `discard_all`
+    pub sleep_state: [Gauge<i64>; 3],
+    /// `vllm:kv_cache_usage_perc`, a ratio in 0..=1 for all its name
+    pub kv_cache_usage: Gauge<f64>,
+    /// `vllm:corrupted_requests_total`; with [`Config::nan_check`](crate::Config::nan_check)
+    pub corrupted_requests: Option<Counter<u64>>,
+    /// `vllm:watermark_requests_total{status}`: `watermarked`, `skipped`, `not_watermarked`; with
+    /// [`Config::watermark`](crate::Config::watermark)
+    pub watermark_requests: Option<[Counter<u64>; 3]>,
+    /// `vllm:prefix_cache_queries_total`, tokens
+    pub prefix_cache_queries: Counter<u64>,
+    /// `vllm:prefix_cache_hits_total`, tokens
+    pub prefix_cache_hits: Counter<u64>,
+    /// `vllm:external_prefix_cache_queries_total`, tokens
+    pub external_prefix_cache_queries: Counter<u64>,
+    /// `vllm:external_prefix_cache_hits_total`, tokens
+    pub external_prefix_cache_hits: Counter<u64>,
+    /// `vllm:mm_cache_queries_total`, items
+    pub mm_cache_queries: Counter<u64>,
+    /// `vllm:mm_cache_hits_total`, items
+    pub mm_cache_hits: Counter<u64>,
+    /// `vllm:num_preemptions_total`
+    pub preemptions: Counter<u64>,
+    /// `vllm:prompt_tokens_total`
+    pub prompt_tokens: Counter<u64>,
+    /// `vllm:prompt_tokens_by_source_total{source}`: `local_compute`, `local_cache_hit`, `external_kv_transfer`
+    pub prompt_tokens_by_source: [Counter<u64>; 3],
+    /// `vllm:prompt_tokens_cached_total`
+    pub prompt_tokens_cached: Counter<u64>,
+    /// `vllm:prompt_tokens_cached_by_source_total{source}`: `device`, `host`, `p2p`, `disk`, `external_unspecified`
+    pub prompt_tokens_cached_by_source: [Counter<u64>; 5],
+    /// `vllm:generation_tokens_total`
+    pub generation_tokens: Counter<u64>,
+    /// `vllm:request_success_total{finished_reason}`: `stop`, `length`, `abort`, `error`, `repetition`
+    pub request_success: [Counter<u64>; 5],
+    /// `vllm:admission_rejections_total{reason}`, of the registry, without engine labels: `max_num_queued_reqs`,
+    /// `max_num_queued_tokens`; with [`Config::model_name`](crate::Config::model_name)
+    pub admission_rejections: Option<[Counter<u64>; 2]>,
+    /// `vllm:request_prompt_tokens`
+    pub request_prompt_tokens: Histogram<u64>,
+    /// `vllm:request_generation_tokens`
+    pub request_generation_tokens: Histogram<u64>,
+    /// `vllm:iteration_tokens_total`: see [`IterationTokensDefinition`]
+    pub iteration_tokens: Histogram<u64>,
+    /// `vllm:request_max_num_generation_tokens`
+    pub request_max_generation_tokens: Histogram<u64>,
+    /// `vllm:request_params_n`
+    pub request_params_n: Histogram<u64>,
+    /// `vllm:request_params_max_tokens`
+    pub request_params_max_tokens: Histogram<u64>,
+    /// `vllm:time_to_first_token_seconds`
+    pub time_to_first_token: Histogram<f64>,
+    /// `vllm:inter_token_latency_seconds`
+    pub inter_token_latency: Histogram<f64>,
+    /// `vllm:request_time_per_output_token_seconds`
+    pub request_time_per_output_token: Histogram<f64>,
+    /// `vllm:e2e_request_latency_seconds`
+    pub e2e_request_latency: Histogram<f64>,
+    /// `vllm:request_queue_time_seconds`
+    pub request_queue_time: Histogram<f64>,
+    /// `vllm:request_inference_time_seconds`
+    pub request_inference_time: Histogram<f64>,
+    /// `vllm:request_prefill_time_seconds`
+    pub request_prefill_time: Histogram<f64>,
+    /// `vllm:request_decode_time_seconds`
+    pub request_decode_time: Histogram<f64>,
+    /// `vllm:request_num_preemptions`
+    pub request_preemptions: Histogram<u64>,
+    /// `vllm:request_prefill_kv_computed_tokens`
+    pub request_prefill_kv_computed_tokens: Histogram<u64>,
+    /// With [`Config::kv_cache_metrics`](crate::Config::kv_cache_metrics).
+    pub kv_blocks: Option<KvBlockFamilies>,
+    /// With [`Config::lora`](crate::Config::lora).
+    pub lora: Option<LoraFamilies>,
+    /// `vllm:cache_config_info`: a label a field
+    pub cache_config: Info<{ CacheConfig::FIELDS }>,
+    /// With [`Config::nixl`](crate::Config::nixl).
+    pub nixl: Option<NixlFamilies>,
+    /// With [`Config::mooncake`](crate::Config::mooncake).
+    pub mooncake: Option<MooncakeFamilies>,
+    /// With [`Config::log_lines`](crate::Config::log_lines).
+    pub(crate) log: Option<LogFamilies>,
+}
+
+impl Families {
+    /// Counts a request that wasn't admitted, so that no engine got it. `step` is one of
+    /// [`Registry::recorder`](tachometer::Registry::recorder). Nothing happens without [`Config::model_name`](crate::Config::model_name).
+    pub fn admission_rejected(&self, step: &mut Step<'_>, reason: AdmissionRejection) {
+        if let Some(rejections) = self.admission_rejections {
+            step.inc(rejections[reason as usize]);
+        }
+    }
+}
+
+/// Why a request wasn't admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AdmissionRejection {
+    /// Too many requests wait.
+    QueuedRequests,
+    /// The requests that wait have too many tokens.
+    QueuedTokens,
+}
+
+/// LoRA adapters.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct LoraFamilies {
+    /// `vllm:lora_requests_info`: `max_lora`, `running_lora_adapters`, `waiting_lora_adapters`; its value is the time of the step,
+    /// seconds since 1970
+    pub requests_info: Info<3>,
+    /// Adapters in a batch at most.
+    pub max_loras: u64,
+}
+
+/// Speculative decoding: drafts, and what became of their tokens.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SpecDecodeFamilies {
+    /// `vllm:spec_decode_num_drafts_total`
+    pub drafts: Counter<u64>,
+    /// `vllm:spec_decode_num_draft_tokens_total`
+    pub draft_tokens: Counter<u64>,
+    /// `vllm:spec_decode_num_accepted_tokens_total`
+    pub accepted_tokens: Counter<u64>,
+    /// `vllm:spec_decode_num_accepted_tokens_per_pos_total{position}`
+    pub accepted_tokens_per_position: PerPosition,
+}
+
+/// A counter for each position of a draft.
+#[derive(Clone, Copy, Debug)]
+pub struct PerPosition {
+    pub(crate) counters: [Counter<u64>; MAX_SPECULATIVE_TOKENS],
+    pub(crate) positions: usize,
+}
+
+impl PerPosition {
+    /// The counters, from position 0 on.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Counter<u64>] {
+        &self.counters[..self.positions]
+    }
+}
+
+/// Diffusion models: what speculative decoding counts, under names of their own.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DiffusionFamilies {
+    /// `vllm:diffusion_num_denoising_steps_total`
+    pub denoising_steps: Counter<u64>,
+    /// `vllm:diffusion_num_canvas_positions_total`
+    pub canvas_positions: Counter<u64>,
+    /// `vllm:diffusion_num_committed_tokens_total`
+    pub committed_tokens: Counter<u64>,
+}
+
+/// KV blocks that were evicted.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct KvBlockFamilies {
+    /// `vllm:kv_block_lifetime_seconds`
+    pub lifetime: Histogram<f64>,
+    /// `vllm:kv_block_idle_before_evict_seconds`
+    pub idle_before_evict: Histogram<f64>,
+    /// `vllm:kv_block_reuse_gap_seconds`
+    pub reuse_gap: Histogram<f64>,
+}

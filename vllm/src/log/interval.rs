@@ -1,0 +1,188 @@
+//! What log lines tell of: how counters grew in an interval, and how things stand at its end.
+
+use std::array;
+
+use tachometer::{Counter, EngineView, Gauge, Snapshot};
+
+use crate::{
+    Families,
+    families::{MAX_SPECULATIVE_TOKENS, log::LogFamilies},
+    record::hit_rate::HitRateFamilies,
+};
+
+/// Counters of an engine, or how they grew.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) computed_tokens: u64,
+    pub(crate) generation_tokens: u64,
+    pub(crate) preemptions: u64,
+    pub(crate) corrupted: u64,
+    pub(crate) drafts: u64,
+    pub(crate) draft_tokens: u64,
+    pub(crate) accepted_tokens: u64,
+    accepted_per_position: [u64; MAX_SPECULATIVE_TOKENS],
+    pub(crate) draft_reports: u64,
+    /// Reports of drafts, by the last position that they told of.
+    draft_reports_by_last_position: [u64; MAX_SPECULATIVE_TOKENS],
+    pub(crate) perf_reports: u64,
+    pub(crate) flops: f64,
+    pub(crate) bytes: f64,
+}
+
+impl Counts {
+    pub(crate) fn read(set: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
+        let [drafts, draft_tokens, accepted_tokens] =
+            draft_totals(set, log).map_or([0; 3], |totals| totals.map(|total| engine.counter(total)));
+        Self {
+            computed_tokens: engine.counter(set.prompt_tokens_by_source[0]),
+            generation_tokens: engine.counter(set.generation_tokens),
+            preemptions: engine.counter(set.preemptions),
+            corrupted: set.corrupted_requests.map_or(0, |corrupted| engine.counter(corrupted)),
+            accepted_per_position: log.drafts.accepted_per_position.map(|position| engine.counter(position)),
+            draft_reports: engine.counter(log.drafts.reports),
+            draft_reports_by_last_position: log.drafts.reports_by_last_position.map(|reports| engine.counter(reports)),
+            perf_reports: log.perf_reports.map_or(0, |reports| engine.counter(reports)),
+            flops: engine.counter(set.estimated_flops),
+            bytes: engine.counter(set.estimated_read_bytes) + engine.counter(set.estimated_write_bytes),
+            drafts,
+            draft_tokens,
+            accepted_tokens,
+        }
+    }
+
+    /// Accepted tokens by position, as many as the widest report told of.
+    pub(crate) fn accepted_by_position(&self) -> &[u64] {
+        let widest = self.draft_reports_by_last_position.iter().rposition(|reports| *reports > 0);
+        &self.accepted_per_position[..widest.map_or(0, |last| last + 1)]
+    }
+
+    /// How they grew since `before`. One that is less than before began anew: another engine has the same labels now.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        let float = |now: f64, before: f64| if now >= before { now - before } else { now };
+        self.zip(before, |now, before| now.checked_sub(before).unwrap_or(now), float)
+    }
+
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        self.zip(other, u64::saturating_add, |a, b| a + b)
+    }
+
+    fn zip(&self, other: &Self, integer: impl Fn(u64, u64) -> u64, float: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            computed_tokens: integer(self.computed_tokens, other.computed_tokens),
+            generation_tokens: integer(self.generation_tokens, other.generation_tokens),
+            preemptions: integer(self.preemptions, other.preemptions),
+            corrupted: integer(self.corrupted, other.corrupted),
+            drafts: integer(self.drafts, other.drafts),
+            draft_tokens: integer(self.draft_tokens, other.draft_tokens),
+            accepted_tokens: integer(self.accepted_tokens, other.accepted_tokens),
+            accepted_per_position: each(self.accepted_per_position, other.accepted_per_position, &integer),
+            draft_reports: integer(self.draft_reports, other.draft_reports),
+            draft_reports_by_last_position: each(
+                self.draft_reports_by_last_position,
+                other.draft_reports_by_last_position,
+                &integer,
+            ),
+            perf_reports: integer(self.perf_reports, other.perf_reports),
+            flops: float(self.flops, other.flops),
+            bytes: float(self.bytes, other.bytes),
+        }
+    }
+}
+
+fn each<const N: usize>(a: [u64; N], b: [u64; N], integer: impl Fn(u64, u64) -> u64) -> [u64; N] {
+    array::from_fn(|place| integer(a[place], b[place]))
+}
+
+/// The counters of drafts, their tokens, and those that were accepted, wherever they are.
+fn draft_totals(set: &Families, log: &LogFamilies) -> Option<[Counter<u64>; 3]> {
+    if let Some(families) = &set.spec_decode {
+        return Some([families.drafts, families.draft_tokens, families.accepted_tokens]);
+    }
+    if let Some(families) = &set.diffusion {
+        return Some([families.denoising_steps, families.canvas_positions, families.committed_tokens]);
+    }
+    log.drafts.totals
+}
+
+/// Gauges of an engine, or of all together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct State {
+    pub(crate) running: i64,
+    pub(crate) waiting: i64,
+    pub(crate) deferred: i64,
+    /// Waiting to start, in progress, completed and waiting.
+    pub(crate) kv_fetch: [i64; 3],
+    pub(crate) kv_cache_usage: f64,
+    /// Prefix cache, cache behind the KV connector, multi-modal cache.
+    pub(crate) lookups: [Lookups; 3],
+}
+
+/// A window's totals.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lookups {
+    requests: i64,
+    queries: i64,
+    hits: i64,
+}
+
+impl Lookups {
+    /// The share of queries that were hits; 0 without queries, `None` without requests.
+    pub(crate) fn hit_rate(&self) -> Option<f64> {
+        let rate = if self.queries == 0 { 0.0 } else { self.hits as f64 / self.queries as f64 };
+        (self.requests > 0).then_some(rate)
+    }
+
+    fn read(families: &HitRateFamilies, view: &EngineView<'_>) -> [Self; 3] {
+        families.0.map(|[_, _, requests, queries, hits]| Self {
+            requests: view.gauge(requests),
+            queries: view.gauge(queries),
+            hits: view.gauge(hits),
+        })
+    }
+
+    fn add(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.queries = self.queries.saturating_add(other.queries);
+        self.hits = self.hits.saturating_add(other.hits);
+    }
+}
+
+impl State {
+    pub(crate) fn read(set: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
+        let gauge = |gauge: Gauge<i64>| engine.gauge(gauge);
+        Self {
+            running: gauge(set.requests_running),
+            waiting: gauge(set.requests_waiting),
+            deferred: gauge(set.requests_waiting_by_reason[1]),
+            kv_fetch: set.requests_kv_fetch_by_stage.or(log.kv_fetch).map_or([0; 3], |stages| stages.map(gauge)),
+            kv_cache_usage: engine.gauge(set.kv_cache_usage),
+            lookups: Lookups::read(&log.hit_rates, engine),
+        }
+    }
+
+    /// Of all engines: sums, and the mean KV cache usage.
+    pub(crate) fn of_all(set: &Families, log: &LogFamilies, snapshot: &Snapshot) -> Self {
+        let mut all = Self::default();
+        for engine in snapshot.engines() {
+            all.add(&Self::read(set, log, &engine));
+        }
+        all.kv_cache_usage /= snapshot.engines().len().max(1) as f64;
+        if let (Some(families), Some(registry)) = (&log.shared_hit_rates, snapshot.registry()) {
+            all.lookups = Lookups::read(families, &registry);
+        }
+        all
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.running = self.running.saturating_add(other.running);
+        self.waiting = self.waiting.saturating_add(other.waiting);
+        self.deferred = self.deferred.saturating_add(other.deferred);
+        self.kv_cache_usage += other.kv_cache_usage;
+        for (stage, other) in self.kv_fetch.iter_mut().zip(other.kv_fetch) {
+            *stage = stage.saturating_add(other);
+        }
+        for (lookups, other) in self.lookups.iter_mut().zip(other.lookups) {
+            lookups.add(other);
+        }
+    }
+}

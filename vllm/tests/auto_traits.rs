@@ -1,0 +1,22 @@
+//! What may cross threads, be copied, or outlive a panic: the compiler's answer for every public type is the table "Threads" of the
+//! crate's documentation.
+
+#[macro_use]
+#[path = "../../tests/common/auto_traits.rs"]
+mod traits;
+
+use tachometer_vllm::*;
+use traits::{Probe, Without as _, assert_documented};
+
+#[test]
+fn every_public_type_is_documented_as_the_compiler_has_it() {
+    let answers = answers! {
+        AdmissionRejection BucketFamily CacheConfig CacheStats Config ConnectorCacheStats DeclareError DiffusionFamilies
+        Eviction<'static> Families FieldValue FinishReason FinishedRequest Iteration<'static, 'static>
+        IterationStats<'static> IterationTokensDefinition KvBlockFamilies KvFetchStats LogLevel LogLine LogLines LogStyle
+        LoraFamilies LoraStats<'static> MooncakeFamilies MooncakeStats<'static> MooncakeTransfer NixlFamilies
+        NixlStats<'static> NixlTransfer PerPosition PerfStats PromptTokens Recording SchedulerStats<'static> SharedHitRates
+        SharedRecording SleepState SpecDecodeFamilies SpecDecodeStats<'static> StepStats<'static> UnknownField WatermarkStats
+    };
+    assert_documented(include_str!("../src/lib.rs"), &answers.into(), &[]);
+}

@@ -1,0 +1,113 @@
+//! What request handlers record from any thread: the same numbers as an iteration of the engine records.
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+#[path = "../../tests/common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
+use std::thread;
+
+use tachometer::{Engine, Registry, Schema};
+use tachometer_vllm::{self as vllm, AdmissionRejection, Families, FinishReason, FinishedRequest};
+
+const REASONS: [FinishReason; 3] = [FinishReason::Stop, FinishReason::Length, FinishReason::Abort];
+
+/// Whatever is countable, and now and then something that isn't.
+fn request(k: u64) -> FinishedRequest {
+    FinishedRequest {
+        reason: REASONS[(k % 3) as usize],
+        prompt_tokens: 100 * k,
+        cached_tokens: if k % 7 == 6 { i64::MAX } else { 50 * k as i64 },
+        generation_tokens: k,
+        max_tokens: Some(k % 2),
+        preemptions: k % 4,
+        e2e_latency: k as f64 / 4.0,
+        queue_time: if k % 5 == 4 { f64::NAN } else { 0.5 },
+        prefill_time: k as f64 / 8.0,
+        inference_time: k as f64 / 2.0,
+        decode_time: 0.25,
+        time_per_output_token: 0.125,
+    }
+}
+
+/// Latencies whose sums are exact in any order.
+const LATENCIES: [f64; 4] = [0.015625, 0.03125, 0.0625, 8.0];
+
+fn rig() -> (Registry, Engine, Families) {
+    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]).shards(4);
+    let families = Families::declare(&mut schema, &vllm::Config::new().model_name("m")).unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(["0", "m"]).unwrap();
+    (registry, engine, families)
+}
+
+fn samples(registry: &Registry) -> common::Samples {
+    let mut page = Vec::new();
+    registry.render(&mut page);
+    common::parse(std::str::from_utf8(&page).unwrap())
+}
+
+#[test]
+fn handlers_record_what_an_iteration_would() {
+    const REQUESTS: u64 = 40;
+    let (registry, engine, families) = rig();
+    let mut recorder = engine.recorder().unwrap();
+    let mut recording = families.recording(&mut recorder);
+    recorder.record(|step| {
+        recording.iteration(step, |iteration| {
+            for k in 0..REQUESTS {
+                let latencies = iteration.first_token(k as f64 / 4.0).inter_token(&LATENCIES);
+                latencies.parent_finished(k, 1).finished(&request(k));
+            }
+        });
+    });
+    registry.recorder().unwrap().record(|step| {
+        (0..REQUESTS).for_each(|_| families.admission_rejected(step, AdmissionRejection::QueuedTokens));
+    });
+
+    let (other, engine, families) = rig();
+    let mut recorder = engine.recorder().unwrap();
+    let mut recording = families.recording(&mut recorder);
+    // The engine's part of it: an iteration without tokens.
+    recorder.record(|step| recording.iteration(step, |_| ()));
+    let (handlers, front) = (families.shared(&engine.shared_recorder()), families.shared(&other.shared_recorder()));
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (handlers, front) = (handlers.clone(), &front);
+            scope.spawn(move || {
+                for k in (thread..REQUESTS).step_by(4) {
+                    handlers.first_token(k as f64 / 4.0);
+                    handlers.inter_token(&LATENCIES);
+                    handlers.parent_finished(k, 1);
+                    handlers.finished(&request(k));
+                    front.admission_rejected(AdmissionRejection::QueuedTokens);
+                }
+            });
+        }
+    });
+    assert_eq!(samples(&registry), samples(&other));
+}
+
+/// What one exclusive recorder recorded keeps the identities, whatever handlers add; all of it does when they are done.
+#[test]
+fn identities_hold_when_the_handlers_are_done() {
+    let (registry, engine, families) = rig();
+    let mut recorder = engine.recorder().unwrap();
+    let mut recording = families.recording(&mut recorder);
+    recorder.record(|step| recording.iteration(step, |iteration| _ = iteration.finished(&request(1))));
+    let handlers = families.shared(&engine.shared_recorder());
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| (0..100).for_each(|k| handlers.finished(&request(k))));
+        }
+    });
+    let samples = samples(&registry);
+    let sum = |name: &str| {
+        let of = samples.iter().filter(|((sample, _), _)| sample == name);
+        of.map(|(_, value)| value).sum::<f64>()
+    };
+    assert_eq!(sum("vllm:request_success_total"), 301.0);
+    assert_eq!(sum("vllm:e2e_request_latency_seconds_count"), 301.0);
+}

@@ -1,0 +1,143 @@
+//! What the vLLM set can't count, and how far its numbers go: where vLLM's Python counts on in floats, or raises.
+
+#[path = "../../tests/common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
+use tachometer::{Counter, Engine, EngineView, Recorder, Registry, Schema, Snapshot};
+use tachometer_vllm::{
+    CacheStats, Config, Families, IterationStats, LogStyle, PerfStats, PromptTokens, Recording, SchedulerStats,
+    StepStats,
+};
+
+struct Rig {
+    registry: Registry,
+    families: Families,
+    _engine: Engine,
+    recorder: Recorder,
+    recording: Recording,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let families = Families::declare(&mut schema, &Config::new().log_lines(true)).unwrap();
+        let registry = Registry::new(schema.build().unwrap());
+        let engine = registry.attach(["0"]).unwrap();
+        let mut recorder = engine.recorder().unwrap();
+        let recording = families.recording(&mut recorder);
+        Self { registry, families, _engine: engine, recorder, recording }
+    }
+
+    fn scheduler(&mut self, stats: &SchedulerStats<'_>) {
+        let Self { recorder, recording, .. } = self;
+        recorder.record(|step| recording.record(step, &StepStats { scheduler: Some(stats), ..Default::default() }));
+    }
+
+    fn iteration(&mut self, stats: &IterationStats<'_>) {
+        let Self { recorder, recording, .. } = self;
+        recorder.record(|step| recording.record(step, &StepStats { iteration: Some(stats), ..Default::default() }));
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        snapshot
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&EngineView<'_>) -> T) -> T {
+        read(&self.snapshot().engines().next().unwrap())
+    }
+
+    fn count(&self, counter: Counter<u64>) -> u64 {
+        self.read(|engine| engine.counter(counter))
+    }
+
+    fn page(&self) -> String {
+        let mut page = Vec::new();
+        self.registry.render(&mut page);
+        String::from_utf8(page).unwrap()
+    }
+
+    /// `tachometer_rejected_observations_total`.
+    fn rejected(&self) -> u64 {
+        let page = self.page();
+        let line = page.lines().find(|line| line.starts_with("tachometer_rejected_observations_total{")).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+}
+
+#[test]
+fn increments_that_are_negative_or_not_finite_are_rejected() {
+    let mut rig = Rig::new();
+    let flops = rig.families.estimated_flops;
+    for (flops, read_bytes) in [(2.0, -1.0), (-0.5, f64::NAN), (f64::INFINITY, f64::NEG_INFINITY), (1.0, 4.0)] {
+        let perf = Some(PerfStats { flops, read_bytes, write_bytes: 0.0 });
+        rig.scheduler(&SchedulerStats { perf, ..Default::default() });
+    }
+    assert_eq!(rig.read(|engine| engine.counter(flops)), 3.0);
+    let read_bytes = rig.families.estimated_read_bytes;
+    assert_eq!(rig.read(|engine| engine.counter(read_bytes)), 4.0);
+    assert_eq!(rig.rejected(), 5);
+}
+
+#[test]
+fn an_increment_that_would_overflow_its_counter_is_rejected() {
+    let mut rig = Rig::new();
+    let set = rig.families;
+    for (generation_tokens, prompt) in [(u64::MAX - 1, 3), (2, 1 << 63), (1, 1 << 63)] {
+        let prompt_tokens = PromptTokens { computed: prompt, ..Default::default() };
+        rig.iteration(&IterationStats { generation_tokens, prompt_tokens, ..Default::default() });
+    }
+    // The first and the third fit, the second doesn't; of prompts the first two do.
+    assert_eq!([rig.count(set.generation_tokens), rig.count(set.prompt_tokens)], [u64::MAX, (1 << 63) + 3]);
+    for flops in [1.7e308, 1.7e308] {
+        rig.scheduler(&SchedulerStats { perf: Some(PerfStats { flops, ..Default::default() }), ..Default::default() });
+    }
+    assert_eq!(rig.read(|engine| engine.counter(set.estimated_flops)), 1.7e308);
+    // Of prompt tokens by source, too; and what an iteration computed adds to a sum that is full.
+    let iterations = rig.read(|engine| engine.histogram(set.iteration_tokens).count());
+    assert_eq!((rig.rejected(), iterations), (1 + 2 + 1 + 2, 1));
+}
+
+#[test]
+fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
+    let mut rig = Rig::new();
+    let prefix_cache = CacheStats { reset: false, requests: 1, queries: u64::MAX, hits: 1 << 62 };
+    rig.scheduler(&SchedulerStats {
+        running: u64::MAX,
+        waiting: 1 << 63,
+        deferred: 5,
+        prefix_cache,
+        ..Default::default()
+    });
+    let page = rig.page();
+    for line in [
+        r#"vllm:num_requests_running{engine="0"} 9223372036854775807"#,
+        r#"vllm:num_requests_waiting{engine="0"} 9223372036854775807"#,
+        r#"vllm:num_requests_waiting_by_reason{engine="0",reason="deferred"} 5"#,
+        // Counters go twice as far.
+        r#"vllm:prefix_cache_queries_total{engine="0"} 18446744073709551615"#,
+    ] {
+        assert!(page.lines().any(|printed| printed == line), "{line} isn't in\n{page}");
+    }
+    let mut lines = rig.families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).unwrap();
+    let line = lines.next(&rig.snapshot(), 10.0)[0].text.clone();
+    assert!(line.contains("Running: 9223372036854775807 reqs, Waiting: 9223372036854775807 reqs"), "{line}");
+    assert!(line.ends_with("Prefix cache hit rate: 50.0%"), "2^62 of 2^63 - 1, {line}");
+}
+
+#[test]
+fn counts_beyond_2_to_the_53_are_exact() {
+    let mut rig = Rig::new();
+    let set = rig.families;
+    let large = (1 << 53) + 1;
+    for generation_tokens in [large, 1, 1] {
+        rig.iteration(&IterationStats { generation_tokens, n: &[large], ..Default::default() });
+    }
+    // In floats 2^53 would be the end: adding 1 changes nothing there.
+    assert_eq!(rig.count(set.generation_tokens), large + 2);
+    let sums = rig.read(|engine| [set.iteration_tokens, set.request_params_n].map(|of| engine.histogram(of).sum()));
+    assert_eq!(sums, [large + 2, 3 * large]);
+    assert!(rig.page().contains("vllm:generation_tokens_total{engine=\"0\"} 9007199254740995\n"));
+}

@@ -1,0 +1,310 @@
+//! The optional families of the vLLM set: what is recorded where, and what a configuration must not ask for.
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+#[path = "../../tests/common/example.rs"]
+mod example;
+
+#[path = "../../tests/common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
+use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
+use tachometer_vllm::{
+    AdmissionRejection, BucketFamily, Config, DeclareError, Eviction, Families, IterationStats, KvFetchStats,
+    LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, Recording, SchedulerStats, SpecDecodeStats,
+    StepStats, WatermarkStats,
+};
+
+/// Engines of one registry.
+struct Rig {
+    registry: Registry,
+    families: Families,
+    engines: Vec<(Engine, Recorder, Recording)>,
+}
+
+impl Rig {
+    fn new(config: &Config, engines: usize) -> Self {
+        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let families = Families::declare(&mut schema, config).unwrap();
+        let registry = Registry::new(schema.build().unwrap());
+        let attach = |number: usize| {
+            let engine = registry.attach([&number.to_string(), "m"]).unwrap();
+            let mut recorder = engine.recorder().unwrap();
+            let recording = families.recording(&mut recorder);
+            (engine, recorder, recording)
+        };
+        let engines = (0..engines).map(attach).collect();
+        Self { registry, families, engines }
+    }
+
+    fn record(&mut self, engine: usize, stats: &StepStats<'_>) {
+        let (_, recorder, recording) = &mut self.engines[engine];
+        recorder.record(|step| recording.record(step, stats));
+    }
+
+    fn scheduler(&mut self, engine: usize, stats: &SchedulerStats<'_>) {
+        self.record(engine, &StepStats { scheduler: Some(stats), ..Default::default() });
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        snapshot
+    }
+
+    /// The lines of a family.
+    fn lines(&self, family: &str) -> Vec<String> {
+        let mut page = Vec::new();
+        self.registry.render(&mut page);
+        let page = String::from_utf8(page).unwrap();
+        page.lines().filter(|line| line.starts_with(family)).map(str::to_owned).collect()
+    }
+}
+
+const DRAFTS: SpecDecodeStats<'static> =
+    SpecDecodeStats { drafts: 2, draft_tokens: 6, accepted_tokens: 3, accepted_per_position: &[2, 1, 0] };
+
+fn drafts(accepted_per_position: &[u64]) -> SchedulerStats<'_> {
+    SchedulerStats { spec_decode: Some(SpecDecodeStats { accepted_per_position, ..DRAFTS }), ..Default::default() }
+}
+
+#[test]
+fn positions_that_are_missing_add_nothing_and_those_beyond_are_ignored() {
+    let mut rig = Rig::new(&Config::new().spec_decode(3), 1);
+    rig.scheduler(0, &drafts(&[2, 1, 0]));
+    rig.scheduler(0, &drafts(&[1]));
+    rig.scheduler(0, &drafts(&[1, 1, 1, 9]));
+    let (snapshot, families) = (rig.snapshot(), rig.families.spec_decode.unwrap());
+    let engine = snapshot.engines().next().unwrap();
+    let counts =
+        [families.drafts, families.draft_tokens, families.accepted_tokens].map(|counter| engine.counter(counter));
+    assert_eq!(counts, [6, 18, 9]);
+    let positions = families.accepted_tokens_per_position;
+    let accepted: Vec<u64> = positions.as_slice().iter().map(|position| engine.counter(*position)).collect();
+    assert_eq!(accepted, [4, 2, 1]);
+}
+
+#[test]
+fn there_are_as_many_positions_as_speculative_tokens_and_no_more_than_32() {
+    for tokens in [0, 1, 2, 31, 32] {
+        let rig = Rig::new(&Config::new().spec_decode(tokens), 1);
+        let lines = rig.lines("vllm:spec_decode_num_accepted_tokens_per_pos_total{");
+        assert_eq!(lines.len(), tokens);
+        let has = |position: usize| lines.iter().any(|line| line.contains(&format!("position=\"{position}\"")));
+        assert!((0..tokens).all(has) && !has(tokens));
+    }
+    let refused = declare(&Config::new().spec_decode(33));
+    assert_eq!(refused, "33 speculative tokens: there can be 32 at most");
+}
+
+#[test]
+fn a_diffusion_model_counts_drafts_under_names_of_its_own() {
+    let mut rig = Rig::new(&Config::new().diffusion(true).spec_decode(3), 1);
+    rig.scheduler(0, &drafts(&[]));
+    let snapshot = rig.snapshot();
+    let engine = snapshot.engines().next().unwrap();
+    let families = rig.families.diffusion.unwrap();
+    let counters = [families.denoising_steps, families.canvas_positions, families.committed_tokens];
+    assert_eq!(counters.map(|counter| engine.counter(counter)), [2, 6, 3]);
+    assert!(rig.families.spec_decode.is_none());
+}
+
+#[test]
+fn what_is_not_configured_is_not_recorded() {
+    let mut rig = Rig::new(&Config::new(), 1);
+    let before = rig.lines("vllm:");
+    let scheduler = SchedulerStats {
+        spec_decode: Some(DRAFTS),
+        kv_fetch: KvFetchStats { in_progress: 3, ..Default::default() },
+        evictions: &[Eviction { lifetime: 1.0, idle: 1.0, reuse_gaps: &[1.0] }],
+        lora: Some(LoraStats { running: &["a"], ..Default::default() }),
+        ..Default::default()
+    };
+    let iteration = IterationStats {
+        corrupted: 1,
+        watermark: WatermarkStats { watermarked: 1, skipped: 1, not_watermarked: 1 },
+        ..Default::default()
+    };
+    let nixl = NixlStats { failed_transfers: 1, ..Default::default() };
+    let mooncake = MooncakeStats { failed_transfers: 1, ..Default::default() };
+    let stats = StepStats {
+        scheduler: Some(&scheduler),
+        iteration: Some(&iteration),
+        nixl: Some(&nixl),
+        mooncake: Some(&mooncake),
+        ..Default::default()
+    };
+    rig.record(0, &stats);
+    (rig.engines[0].1).record(|step| rig.families.admission_rejected(step, AdmissionRejection::QueuedTokens));
+    let changed: Vec<_> = rig.lines("vllm:").into_iter().filter(|line| !before.contains(line)).collect();
+    assert!(changed.iter().all(|line| line.starts_with("vllm:iteration_tokens_total")), "{changed:?}");
+}
+
+#[test]
+fn blocks_fetches_watermarks_and_corrupted_requests() {
+    let config = Config::new().kv_cache_metrics(true).kv_consumer(true).watermark(true).nan_check(true);
+    let mut rig = Rig::new(&config, 1);
+    let scheduler = SchedulerStats {
+        kv_fetch: KvFetchStats { waiting_to_start: 1, in_progress: 2, completed_waiting: 3 },
+        evictions: &[
+            Eviction { lifetime: 4.0, idle: 1.0, reuse_gaps: &[0.5, 2.5] },
+            Eviction { lifetime: 2.0, idle: f64::NAN, reuse_gaps: &[] },
+        ],
+        ..Default::default()
+    };
+    let iteration = IterationStats {
+        corrupted: 4,
+        watermark: WatermarkStats { watermarked: 5, skipped: 6, not_watermarked: 7 },
+        ..Default::default()
+    };
+    rig.record(0, &StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), ..Default::default() });
+    let (snapshot, families) = (rig.snapshot(), rig.families);
+    let engine = snapshot.engines().next().unwrap();
+    assert_eq!(families.requests_kv_fetch_by_stage.unwrap().map(|stage| engine.gauge(stage)), [1, 2, 3]);
+    let blocks = families.kv_blocks.unwrap();
+    let histograms = [blocks.lifetime, blocks.idle_before_evict, blocks.reuse_gap].map(|of| engine.histogram(of));
+    assert_eq!(histograms.map(|histogram| (histogram.count(), histogram.sum())), [(2, 6.0), (1, 1.0), (2, 3.0)]);
+    assert_eq!(engine.counter(families.corrupted_requests.unwrap()), 4);
+    assert_eq!(families.watermark_requests.unwrap().map(|status| engine.counter(status)), [5, 6, 7]);
+}
+
+#[test]
+fn transfers_of_both_connectors() {
+    let mut rig = Rig::new(&Config::new().nixl(true).mooncake(true), 1);
+    let transfers = [
+        NixlTransfer { seconds: 0.25, post_seconds: 0.001, bytes: 4096, descriptors: 30 },
+        NixlTransfer { seconds: 0.5, post_seconds: 0.002, bytes: 1 << 34, descriptors: 31 },
+    ];
+    let nixl = NixlStats {
+        transfers: &transfers,
+        failed_transfers: 1,
+        failed_handshakes: 10,
+        failed_notifications: 100,
+        kv_expired_requests: 5,
+        notifications_after_expiry: 6,
+    };
+    let mooncake = MooncakeStats {
+        transfers: &[MooncakeTransfer { seconds: 0.125, bytes: 2048, descriptors: 3 }],
+        failed_transfers: 1,
+        failed_receives: 2,
+        kv_expired_requests: 3,
+    };
+    rig.record(0, &StepStats { nixl: Some(&nixl), mooncake: Some(&mooncake), ..Default::default() });
+    let snapshot = rig.snapshot();
+    let engine = snapshot.engines().next().unwrap();
+
+    let families = rig.families.nixl.unwrap();
+    let durations = [families.transfer_time, families.post_time].map(|of| engine.histogram(of));
+    assert_eq!(durations.map(|histogram| (histogram.count(), histogram.sum())), [(2, 0.75), (2, 0.003)]);
+    let sizes = [families.bytes, families.descriptors].map(|of| engine.histogram(of));
+    assert_eq!(sizes.map(|histogram| (histogram.count(), histogram.sum())), [(2, 4096 + (1 << 34)), (2, 61)]);
+    assert_eq!(engine.counter(families.failed_transfers), 111, "handshakes and notifications are failed transfers too");
+    assert_eq!(engine.counter(families.failed_notifications), 100);
+    assert_eq!(engine.counter(families.kv_expired_requests), 5);
+    assert_eq!(engine.counter(families.notifications_after_expiry), 6);
+
+    let families = rig.families.mooncake.unwrap();
+    let bytes = engine.histogram(families.bytes);
+    assert_eq!((bytes.count(), bytes.sum(), bytes.cumulative_buckets().next()), (1, 2048, Some((2048.0, 1))));
+    assert_eq!(engine.histogram(families.transfer_time).sum(), 0.125);
+    assert_eq!(engine.histogram(families.descriptors).sum(), 3);
+    let counters = [families.failed_transfers, families.failed_receives, families.kv_expired_requests];
+    assert_eq!(counters.map(|counter| engine.counter(counter)), [1, 2, 3]);
+}
+
+#[test]
+fn only_the_newest_adapters_of_all_engines_show() {
+    let mut rig = Rig::new(&Config::new().lora(4), 2);
+    assert!(rig.lines("vllm:lora_requests_info").is_empty(), "nothing before the first step");
+    let mut step = |engine, running: &[&str], waiting: &[&str], wall_time| {
+        let lora = Some(LoraStats { running, waiting, wall_time });
+        rig.scheduler(engine, &SchedulerStats { lora, ..Default::default() });
+        rig.lines("vllm:lora_requests_info")
+    };
+    let line = |running, waiting, time| {
+        let labels = format!("max_lora=\"4\",running_lora_adapters=\"{running}\",waiting_lora_adapters=\"{waiting}\"");
+        [format!("vllm:lora_requests_info{{{labels}}} {time}")]
+    };
+    assert_eq!(step(0, &["a", "b"], &["c"], 1.0), line("a,b", "c", "1.0"));
+    assert_eq!(step(1, &[], &[], 2.0), line("", "", "2.0"));
+    assert_eq!(step(0, &["b", "a"], &[], 3.0), line("b,a", "", "3.0"), "the order of names is the scheduler's");
+    assert_eq!(step(0, &["b", "a"], &[], 4.0), line("b,a", "", "4.0"), "unchanged names, another time");
+}
+
+#[test]
+fn of_equally_new_adapters_those_of_the_engine_that_was_attached_last_show() {
+    for order in [[0, 1], [1, 0]] {
+        let mut rig = Rig::new(&Config::new().lora(4), 2);
+        for engine in order {
+            let lora = Some(LoraStats { running: &[["first", "last"][engine]], wall_time: 5.0, ..Default::default() });
+            rig.scheduler(engine, &SchedulerStats { lora, ..Default::default() });
+        }
+        let lines = rig.lines("vllm:lora_requests_info");
+        assert!(lines.len() == 1 && lines[0].contains("running_lora_adapters=\"last\""), "{order:?}: {lines:?}");
+    }
+}
+
+#[test]
+fn rejected_requests_belong_to_no_engine() {
+    let rig = Rig::new(&Config::new().model_name("m\"1"), 2);
+    let mut front = rig.registry.recorder().unwrap();
+    front.record(|step| rig.families.admission_rejected(step, AdmissionRejection::QueuedRequests));
+    (0..2).for_each(|_| front.record(|step| rig.families.admission_rejected(step, AdmissionRejection::QueuedTokens)));
+    let expected = [
+        r#"vllm:admission_rejections_total{model_name="m\"1",reason="max_num_queued_reqs"} 1"#,
+        r#"vllm:admission_rejections_total{model_name="m\"1",reason="max_num_queued_tokens"} 2"#,
+    ];
+    assert_eq!(rig.lines("vllm:admission_rejections_total"), expected);
+}
+
+#[test]
+fn a_connector_of_ones_own_shares_schema_and_step() {
+    let output = example::Example::new("own_connector").command().output().expect("the example runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let samples = common::parse(std::str::from_utf8(&output.stdout).expect("text"));
+    let sum =
+        |wanted: &str| samples.iter().filter(|((name, _), _)| name == wanted).map(|(_, value)| value).sum::<f64>();
+    assert_eq!([sum("vllm:prompt_tokens_total"), sum("disk_kv:fetch_bytes_count")], [3_000.0, 3.0]);
+    assert_eq!(sum("disk_kv:failures_total"), 3.0);
+}
+
+/// Why a configuration is refused.
+fn declare(config: &Config) -> String {
+    Families::declare(&mut Schema::builder().engine_labels(["engine"]), config).unwrap_err().to_string()
+}
+
+#[test]
+fn bad_bounds_are_refused_with_the_name_of_their_bucket_family() {
+    for family in BucketFamily::ALL {
+        let refused = |bounds: &[f64]| declare(&Config::new().kv_cache_metrics(true).bounds(family, bounds));
+        for (bounds, reason) in [
+            (&[][..], "has no upper bounds"),
+            (&[1.0, 1.0], "isn't greater"),
+            (&[2.0, 1.0], "isn't greater"),
+            (&[1.0, f64::INFINITY], "+Inf is added"),
+            (&[f64::NAN], "NaN"),
+            (&[-1.0, 1.0], "-1 is negative"),
+        ] {
+            let error = refused(bounds);
+            assert!(error.starts_with(&format!("bounds of {family}: ")) && error.contains(reason), "{error}");
+        }
+        declare_well(&Config::new().kv_cache_metrics(true).bounds(family, [0.0, 0.5]));
+    }
+}
+
+fn declare_well(config: &Config) {
+    Families::declare(&mut Schema::builder().engine_labels(["engine"]), config).unwrap();
+}
+
+#[test]
+fn other_refusals_are_the_schemas() {
+    let mut schema = Schema::builder().engine_labels(["engine"]);
+    schema.counter::<u64>("vllm:prompt_tokens", "Taken.").declare().unwrap();
+    let error = Families::declare(&mut schema, &Config::new()).unwrap_err();
+    assert!(matches!(&error, DeclareError::Schema(_)) && error.to_string().contains("vllm:prompt_tokens"), "{error}");
+    let mut schema = Schema::builder().engine_labels(["worker"]);
+    Families::declare(&mut schema, &Config::new()).unwrap();
+    let error = schema.build().unwrap_err().to_string();
+    assert!(error.contains("vllm:cache_config_info") && error.contains("\"engine\""), "{error}");
+}

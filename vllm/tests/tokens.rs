@@ -1,0 +1,196 @@
+//! What the vLLM set records: the meaning of `iteration_tokens_total`, and the identities.
+
+#[path = "../../tests/common/one_step.rs"]
+mod one_step;
+
+use one_step::OneStep as _;
+use proptest::prelude::*;
+use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
+use tachometer_vllm::{
+    Config, Families, FinishReason, FinishedRequest, IterationStats, IterationTokensDefinition, PromptTokens,
+    Recording, SchedulerStats, SleepState, StepStats, WatermarkStats,
+};
+
+/// One engine with the vLLM set.
+struct Rig {
+    registry: Registry,
+    _engine: Engine,
+    recorder: Recorder,
+    families: Families,
+    recording: Recording,
+}
+
+impl Rig {
+    fn new(definition: IterationTokensDefinition) -> Self {
+        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let families = Families::declare(&mut schema, &Config::new().iteration_tokens(definition)).unwrap();
+        let registry = Registry::new(schema.build().unwrap());
+        let engine = registry.attach(["0", "m"]).unwrap();
+        let mut recorder = engine.recorder().unwrap();
+        let recording = families.recording(&mut recorder);
+        Self { registry, _engine: engine, recorder, families, recording }
+    }
+
+    fn record(&mut self, scheduler: Option<&SchedulerStats>, iteration: Option<&IterationStats<'_>>) {
+        let mut step = self.recorder.step();
+        self.recording.record(&mut step, &StepStats { scheduler, iteration, ..Default::default() });
+        step.commit();
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        snapshot
+    }
+
+    /// Count and sum of `iteration_tokens_total`, and `prompt_tokens_total`.
+    fn tokens(&self) -> (u64, u64, u64) {
+        let snapshot = self.snapshot();
+        let engine = snapshot.engines().next().unwrap();
+        let iteration = engine.histogram(self.families.iteration_tokens);
+        (iteration.count(), iteration.sum(), engine.counter(self.families.prompt_tokens))
+    }
+}
+
+/// A decode engine's iteration: a prompt of 1,000 tokens came by KV transfer, one token is generated.
+const RECEIVED: IterationStats<'static> = IterationStats {
+    prompt_tokens: PromptTokens { computed: 0, local_cache_hit: 0, external_kv_transfer: 1_000 },
+    generation_tokens: 1,
+    preemptions: 0,
+    corrupted: 0,
+    watermark: WatermarkStats { watermarked: 0, skipped: 0, not_watermarked: 0 },
+    time_to_first_token: &[0.05],
+    inter_token_latency: &[],
+    finished: &[],
+    max_generation_tokens: &[],
+    n: &[],
+};
+
+#[test]
+fn pd_decode_engine_does_not_count_prompt_tokens_that_came_by_kv_transfer() {
+    let mut rig = Rig::new(IterationTokensDefinition::Computed);
+    rig.record(None, Some(&RECEIVED));
+    assert_eq!(rig.tokens(), (1, 1, 1_000), "one observation of 1, not of 1,001; prompt tokens grow all the same");
+    rig.record(None, Some(&RECEIVED));
+    assert_eq!(rig.tokens(), (2, 2, 2_000));
+}
+
+#[test]
+fn pd_decode_engine_counts_them_under_the_earlier_definition() {
+    let mut rig = Rig::new(IterationTokensDefinition::AllSources);
+    rig.record(None, Some(&RECEIVED));
+    assert_eq!(rig.tokens(), (1, 1_001, 1_000));
+}
+
+#[test]
+fn chunks_count_where_they_were_computed_under_the_scheduled_definition() {
+    let mut rig = Rig::new(IterationTokensDefinition::Scheduled);
+    let scheduled = |scheduled_tokens| SchedulerStats { scheduled_tokens, ..Default::default() };
+    rig.record(Some(&scheduled(512)), None);
+    assert_eq!(rig.tokens(), (1, 512, 0), "a chunk without output");
+    let last = IterationStats { prompt_tokens: PromptTokens { computed: 600, ..Default::default() }, ..RECEIVED };
+    rig.record(Some(&scheduled(89)), Some(&last));
+    assert_eq!(rig.tokens(), (2, 601, 600), "the last chunk and the first token");
+}
+
+#[test]
+fn piece_by_piece_gives_the_same_page_as_all_at_once() {
+    let finished = finished(FinishReason::Stop, 1_000, 1_000);
+    let iteration = IterationStats {
+        inter_token_latency: &[0.02, 0.03],
+        preemptions: 2,
+        finished: &[finished],
+        max_generation_tokens: &[7],
+        n: &[1],
+        ..RECEIVED
+    };
+    let (mut whole, mut pieces) =
+        (Rig::new(IterationTokensDefinition::Computed), Rig::new(IterationTokensDefinition::Computed));
+    whole.record(None, Some(&iteration));
+    pieces.recorder.record(|step| {
+        pieces.recording.iteration(step, |iteration| {
+            iteration.prefill(PromptTokens { external_kv_transfer: 400, ..Default::default() }).first_token(0.05);
+            iteration.prefill(PromptTokens { external_kv_transfer: 600, ..Default::default() });
+            iteration.generated(1).preempted(2).inter_token(&[0.02, 0.03]);
+            iteration.finished(&finished).parent_finished(7, 1);
+        });
+    });
+    let [whole, pieces] = [whole, pieces].map(|rig| {
+        let mut page = Vec::new();
+        rig.registry.render(&mut page);
+        String::from_utf8(page).unwrap()
+    });
+    assert_eq!(whole, pieces);
+}
+
+fn finished(reason: FinishReason, prompt_tokens: u64, cached_tokens: i64) -> FinishedRequest {
+    FinishedRequest {
+        reason,
+        prompt_tokens,
+        cached_tokens,
+        generation_tokens: 7,
+        max_tokens: None,
+        preemptions: 0,
+        e2e_latency: 1.5,
+        queue_time: 0.25,
+        prefill_time: 0.25,
+        inference_time: 1.25,
+        decode_time: 1.0,
+        time_per_output_token: 0.125,
+    }
+}
+
+#[test]
+fn cached_tokens_that_make_no_sense_are_rejected_or_count_as_none() {
+    let mut rig = Rig::new(IterationTokensDefinition::Computed);
+    let requests = [(10, -1), (10, 4), (10, 11)].map(|(prompt, cached)| finished(FinishReason::Error, prompt, cached));
+    rig.record(None, Some(&IterationStats { finished: &requests, ..RECEIVED }));
+    let snapshot = rig.snapshot();
+    let computed = snapshot.engines().next().unwrap().histogram(rig.families.request_prefill_kv_computed_tokens);
+    assert_eq!((computed.count(), computed.sum()), (2, 10 + 6));
+}
+
+#[test]
+fn an_engine_is_awake_until_it_is_put_to_sleep() {
+    let mut rig = Rig::new(IterationTokensDefinition::Computed);
+    let shown = |rig: &Rig| {
+        let snapshot = rig.snapshot();
+        rig.families.sleep_state.map(|gauge| snapshot.engines().next().unwrap().gauge(gauge))
+    };
+    assert_eq!(shown(&rig), [1, 0, 0], "before its first step");
+    let asleep = |level| SleepState::Asleep { level };
+    for (state, expected) in [
+        (asleep(1), [0, 1, 0]),
+        (asleep(2), [0, 0, 1]),
+        (asleep(0), [0, 0, 0]),
+        (asleep(3), [0, 0, 0]),
+        (SleepState::Awake, [1, 0, 0]),
+    ] {
+        rig.recorder.record(|step| rig.recording.sleep_state(step, state));
+        assert_eq!(shown(&rig), expected, "{state:?}");
+    }
+}
+
+proptest! {
+    /// The three identities that hold for what one recorder recorded under `Computed`.
+    #[test]
+    fn the_identities_hold_after_any_steps(steps in prop::collection::vec(
+        ([0..10_000_u64, 0..10_000, 0..10_000], 0..500_u64, 0..5_usize), 0..20,
+    )) {
+        let mut rig = Rig::new(IterationTokensDefinition::Computed);
+        let reasons = [FinishReason::Stop, FinishReason::Length, FinishReason::Abort, FinishReason::Error, FinishReason::Repetition];
+        let requests: Vec<_> = reasons.map(|reason| finished(reason, 5, 0)).into();
+        for ([computed, local_cache_hit, external_kv_transfer], generation_tokens, ended) in steps {
+            let prompt_tokens = PromptTokens { computed, local_cache_hit, external_kv_transfer };
+            rig.record(None, Some(&IterationStats { prompt_tokens, generation_tokens, finished: &requests[..ended], ..RECEIVED }));
+            let snapshot = rig.snapshot();
+            let (engine, set) = (snapshot.engines().next().unwrap(), rig.families);
+            let by_source = set.prompt_tokens_by_source.map(|source| engine.counter(source));
+            prop_assert_eq!(engine.counter(set.prompt_tokens), by_source.iter().sum::<u64>());
+            let iteration = engine.histogram(set.iteration_tokens);
+            prop_assert_eq!(iteration.sum(), by_source[0] + engine.counter(set.generation_tokens));
+            let ended: u64 = set.request_success.map(|reason| engine.counter(reason)).iter().sum();
+            prop_assert_eq!(ended, engine.histogram(set.e2e_request_latency).count());
+        }
+    }
+}
