@@ -153,10 +153,10 @@ impl ByHand {
             tokens: fleet.bounds(fleet.families.request_prompt_tokens),
             phase: fleet.bounds(fleet.families.e2e_request_latency),
         };
-        let mut schema = Schema::builder();
+        let mut schema = Schema::builder(&[]);
         let handles = Handles::declare(&mut schema, &bounds).expect("the families are valid");
         let registry = Registry::new(schema.build().expect("there are no engine labels"));
-        let engine = registry.attach::<&str>([]).expect("the first engine");
+        let engine = registry.attach(&[]).expect("the first engine");
         Self { recorder: engine.recorder().expect("nobody has it"), handles, bounds, _engine: engine }
     }
 }

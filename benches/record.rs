@@ -57,7 +57,7 @@ impl Fixture {
         let fleet = Fleet::new(1);
         let second_bounds = fleet.bounds(fleet.families.inter_token_latency);
         let token_bounds = fleet.bounds(fleet.families.iteration_tokens);
-        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let mut schema = Schema::builder(&["engine"]);
         // A slab of a usual size: of a small one, all words would be copied at less than the price of those touched.
         vllm::Families::declare(&mut schema, &vllm::Config::new()).expect("the families are valid");
         let labels = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -67,7 +67,7 @@ impl Fixture {
         let gauge = schema.gauge("gauge", "A gauge.").declare().expect(valid);
         let seconds = schema.histogram("seconds", "A histogram of floats.", &second_bounds).declare().expect(valid);
         let tokens = schema.histogram("tokens", "A histogram of integers.", &token_bounds).declare().expect(valid);
-        let engine = Registry::new(schema.build().expect(valid)).attach(["0"]).expect("the first engine");
+        let engine = Registry::new(schema.build().expect(valid)).attach(&["0"]).expect("the first engine");
         let recorder = engine.recorder().expect("nobody has it");
         Self { recorder, counters, amount, gauge, seconds, tokens, second_bounds, token_bounds, _engine: engine }
     }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use tachometer::{Counter, Engine, Histogram, OpenFamily, Registry, Schema, SharedRecorder, Snapshot};
+use tachometer::{Counter, DynamicFamily, Engine, Histogram, Registry, Schema, SharedRecorder, Snapshot};
 use tachometer_vllm as vllm;
 
 use crate::common::{Latencies, Rotation, vllm::Fleet};
@@ -26,7 +26,7 @@ fn main() {
     let mut criterion = common::criterion();
     additions(&mut criterion);
     observations(&mut criterion);
-    open_labels(&mut criterion);
+    dynamic_labels(&mut criterion);
     lifecycle(&mut criterion);
     snapshots(&mut criterion);
     criterion.final_summary();
@@ -70,12 +70,12 @@ impl Fixture {
     fn new() -> Self {
         let fleet = Fleet::new(1);
         let bounds = fleet.bounds(fleet.families.inter_token_latency);
-        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let mut schema = Schema::builder(&["engine"]);
         vllm::Families::declare(&mut schema, &vllm::Config::new()).expect("the families are valid");
         let counter = schema.counter("counter", "A counter.").declare().expect("a valid family");
         let amount = schema.counter("amount", "A counter of floats.").declare().expect("a valid family");
         let seconds = schema.histogram("seconds", "A histogram.", &bounds).declare().expect("a valid family");
-        let engine = Registry::new(schema.build().expect("a valid schema")).attach(["0"]).expect("the first engine");
+        let engine = Registry::new(schema.build().expect("a valid schema")).attach(&["0"]).expect("the first engine");
         Self { shared: engine.shared_recorder(), counter, amount, seconds, bounds, _engine: engine }
     }
 }
@@ -116,20 +116,22 @@ fn observations(criterion: &mut Criterion) {
 }
 
 /// A hundred tenants, who keep coming, and one in whose name all threads record.
-fn open_labels(criterion: &mut Criterion) {
-    let mut schema = Schema::builder();
-    let hits = schema.counter::<u64>("hits", "Hits.").open_labels(["tenant"], 100).declare();
-    let hits: OpenFamily<Counter<u64>, 1> = hits.expect("a valid family");
+fn dynamic_labels(criterion: &mut Criterion) {
+    let mut schema = Schema::builder(&[]);
+    let hits = schema.counter::<u64>("hits", "Hits.").dynamic_labels(["tenant"], 100).declare();
+    let hits: DynamicFamily<Counter<u64>, 1> = hits.expect("a valid family");
     let registry = Registry::new(schema.build().expect("a valid schema"));
-    let engine = registry.attach::<&str>([]).expect("the first engine");
+    let engine = registry.attach(&[]).expect("the first engine");
     let recorder = engine.shared_recorder();
     let names: Vec<String> = (0..100).map(|tenant| format!("tenant {tenant}")).collect();
-    let series: Vec<_> = names.iter().map(|name| recorder.series(hits, [name])).collect();
+    let series: Vec<_> = names.iter().map(|name| recorder.with_label_values(hits, [name])).collect();
     let mut random = common::random();
     let (integers, tenants) = (Rotation::new(|| random.u64(..1_000)), Rotation::new(|| random.usize(..100)));
     bench(criterion, "open/add_u64", "one_series", &integers, |n| series[0].add(n));
     bench(criterion, "open/add_u64", "any_series", &tenants, |tenant| series[tenant].add(1));
-    bench(criterion, "open/series", "looked_up", &tenants, |tenant| drop(recorder.series(hits, [&names[tenant]])));
+    bench(criterion, "open/series", "looked_up", &tenants, |tenant| {
+        drop(recorder.with_label_values(hits, [&names[tenant]]));
+    });
     let mut snapshot = Snapshot::new();
     criterion.bench_function("open/snapshot_of_100", |bencher| bencher.iter(|| registry.snapshot(&mut snapshot)));
 }
@@ -139,7 +141,7 @@ fn lifecycle(criterion: &mut Criterion) {
     for others in [0, 15, 255] {
         let fleet = Fleet::new(others);
         group.bench_function(BenchmarkId::new("attach_and_detach", others), |bencher| {
-            bencher.iter(|| drop(fleet.registry.attach(["comes", "m"]).expect("nobody has this label")));
+            bencher.iter(|| drop(fleet.registry.attach(&["comes", "m"]).expect("nobody has this label")));
         });
     }
     let fleet = Fleet::new(16);
@@ -150,7 +152,7 @@ fn lifecycle(criterion: &mut Criterion) {
     group.bench_function("shared_recorder", |bencher| bencher.iter(|| fleet.engines[0].shared_recorder()));
     group.bench_function("first_shared_recorder", |bencher| {
         let fleet = Fleet::new(0);
-        let attach = || fleet.registry.attach(["comes", "m"]).expect("nobody has this label");
+        let attach = || fleet.registry.attach(&["comes", "m"]).expect("nobody has this label");
         bencher.iter_batched(attach, |engine| engine.shared_recorder(), BatchSize::PerIteration);
     });
 }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 
-use tachometer::Snapshot;
+use tachometer::View;
 
 use crate::common::{Rotation, random, vllm::Fleet};
 
@@ -40,14 +40,13 @@ fn router_views(criterion: &mut Criterion) {
         fleet.run();
         let (waiting, running) = (fleet.families.requests_waiting, fleet.families.requests_running);
         let usage = fleet.families.kv_cache_usage;
-        let mut view = Snapshot::only([waiting.into(), running.into(), usage.into()]);
+        let mut view = View::new((waiting, running, usage));
         group.throughput(Throughput::Elements(engines as u64));
         group.bench_function(BenchmarkId::new("engines", engines), |bencher| {
             bencher.iter(|| {
-                fleet.registry.snapshot(black_box(&mut view));
-                let loads =
-                    view.engines().map(|engine| (engine.gauge(waiting) + engine.gauge(running), engine.gauge(usage)));
-                loads.fold((0, 0.0), |sum, load| (sum.0 + load.0, sum.1 + load.1))
+                fleet.registry.view(black_box(&mut view));
+                let loads = view.engines().map(|engine| engine.get());
+                loads.fold((0, 0.0), |sum, (waiting, running, usage)| (sum.0 + waiting + running, sum.1 + usage))
             });
         });
     }

@@ -52,11 +52,11 @@ impl DiskConnector {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+    let mut schema = Schema::builder(&["engine", "model_name"]);
     let families = Families::declare(&mut schema, &Config::new())?;
     let connector = DiskConnector::declare(&mut schema)?;
     let registry = Registry::new(schema.build()?);
-    let engine = registry.attach(["0", "llama"])?;
+    let engine = registry.attach(&["0", "llama"])?;
     let mut recorder = engine.recorder()?;
     let mut recording = families.recording(&mut recorder);
 

@@ -29,9 +29,9 @@ pub(crate) fn label_pair(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// `engine="0",model_name="m"`.
-pub(crate) fn label_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Box<[u8]> {
-    let mut text = Vec::new();
+/// `engine="0",model_name="m"`: the pairs behind those that `before` has already.
+pub(crate) fn label_pairs<'a>(before: &[u8], pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Box<[u8]> {
+    let mut text = before.to_owned();
     for (name, value) in pairs {
         if !text.is_empty() {
             text.push(b',');

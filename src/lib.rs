@@ -1,31 +1,32 @@
-//! A lock-free, high-throughput metrics core for the hot path of multi-engine LLM schedulers.
+//! A lock-free metrics core for the hot path of multi-engine LLM schedulers.
 //!
 //! # The tour, in the order of the flow
 //!
-//! 1. **Declare**: a [`SchemaBuilder`] takes families and returns handles ([`Counter`], [`Gauge`], [`Histogram`]; [`Info`] for
-//!    label values that change); what is wrong with a name, a bound or a label is refused here, with an error that says so.
-//! 2. **Record**: an engine [attaches](Registry::attach) to the [`Registry`]; its [`Recorder`] moves into the engine's
-//!    thread and opens a [`Step`] an iteration. Wait-free: no lock, no read-modify-write, no allocation (but for an info's new label values).
-//!    Request handlers and other threads without a loop of their own share a [`SharedRecorder`], which also looks up series by
-//!    [label values that aren't known beforehand](Declaration::open_labels).
-//! 3. **Publish**: [`Step::commit`]. Readers see whole steps only; a dropped step leaves no trace (but for infos, which show at once).
-//! 4. **Snapshot**: [`Registry::snapshot`] copies the newest step of each engine into plain numbers, for a router or a log
-//!    line, without ever waiting for a recorder. A router that reads a few numbers for each request asks for [`Snapshot::only`] these.
-//! 5. **Render**: [`Registry::render`] turns that into Prometheus text, for any HTTP layer. What pages tell of themselves and of
-//!    recorders is in [`exposition`].
+//! 1. **Declare.** A [`SchemaBuilder`] takes families and returns handles: [`Counter`], [`Gauge`], [`Histogram`], and [`Info`] for
+//!    label values that change. A wrong name, bound or label is refused here, with an error that says what is wrong.
+//! 2. **Record.** An engine [attaches](Registry::attach) to the [`Registry`]. Its [`Recorder`] moves into the engine's thread and
+//!    opens one [`Step`] per iteration. This is wait-free: no lock, no read-modify-write, no allocation (except for an info's new
+//!    label values). Request handlers and other threads share a [`SharedRecorder`], which also looks up series by
+//!    [label values that aren't known beforehand](Declaration::dynamic_labels). Code that serves both is written for [`Record`].
+//! 3. **Publish.** [`Step::commit`]. Readers see whole steps only. A dropped step leaves no trace (except in infos, which show at once).
+//! 4. **Snapshot.** [`Registry::snapshot`] copies the newest step of each engine into plain numbers, without ever waiting for a
+//!    recorder. A router that reads a few numbers for each request has a [`View`] of these.
+//! 5. **Render.** [`Registry::render`] turns a snapshot into Prometheus text, for any HTTP layer. What pages say about themselves and
+//!    about recorders is in [`exposition`].
 //!
-//! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set, compatible with vLLM's.
+//! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set, compatible with vLLM's. [`docs`] has the
+//! protocol and the reasons for the design.
 //!
 //! ```
 //! use tachometer::{Registry, Schema};
 //! use tachometer_vllm::{Config, Families};
 //!
-//! let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+//! let mut schema = Schema::builder(&["engine", "model_name"]);
 //! let families = Families::declare(&mut schema, &Config::new().max_model_len(8192))?;
 //! let swapped = schema.counter::<u64>("myserver:swapped_blocks", "Blocks swapped out.").declare()?;
 //! let registry = Registry::new(schema.build()?);            // cheap to clone
 //!
-//! let engine = registry.attach(["0", "llama"])?;            // dropping it removes the series
+//! let engine = registry.attach(&["0", "llama"])?;           // dropping it removes the series
 //! let mut recorder = engine.recorder()?;                    // moves into the engine's thread
 //! let mut recording = families.recording(&mut recorder);    // what is remembered from step to step
 //! std::thread::spawn(move || for _ in 0..3 {
@@ -42,6 +43,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # What a drop means
+//!
+//! | dropped | effect |
+//! |---|---|
+//! | a [`Step`] that wasn't committed, whether by an early return, a panic or a cancelled future | it is discarded, and counted in `tachometer_discarded_steps_total` |
+//! | a [`Recorder`] | it gives up: its counts stay, its gauges go to zero |
+//! | an [`Engine`] | it gives up: its series leave pages and snapshots. Recorders that outlive it write on, unseen |
+//! | a [`SharedRecorder`], a [`DynamicSeries`] | nothing: what they recorded stays |
+//!
 //! # Handles, snapshots and renderers of another schema
 //!
 //! A handle belongs to the schema that declared it, and there to engines or to the registry. Elsewhere it never reads or writes a
@@ -49,24 +59,25 @@
 //!
 //! | call | with something of another schema, or of the registry instead of an engine |
 //! |---|---|
-//! | recording: all methods of [`Recorder`], [`Step`] and [`SharedRecorder`] that take a handle | panics under debug assertions; otherwise does nothing, and counts in `tachometer_foreign_handles_total` (the registry's recorders in `tachometer_registry_…`). A serving process must not go down because of a metric |
-//! | [`SharedRecorder::series`], [`SharedRecorder::retire`] | panics: there is no series that it could return, and nothing has been recorded yet |
-//! | the getters of [`EngineView`] | panics: a number would pass for the value that was asked for |
-//! | [`Registry::snapshot`] into a [`Snapshot`] of another registry | fine: the snapshot forgets what it held. Only one of [`Snapshot::only`] panics, since the series that it was made for aren't there |
+//! | recording: all methods of [`Step`] and [`SharedRecorder`] that take a handle | panics under debug assertions; otherwise does nothing, and counts in `tachometer_foreign_handles_total` (the registry's recorders in `tachometer_registry_…`). A serving process must not go down because of a metric |
+//! | [`SharedRecorder::with_label_values`], [`SharedRecorder::remove`] | panics: there is no series that it could return, and nothing has been recorded yet |
+//! | the getters of [`EngineView`] | panics: a wrong number would pass for the right one |
+//! | [`Registry::snapshot`] into a [`Snapshot`] of another registry | fine: the snapshot forgets what it held |
+//! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there |
 //! | [`TextRenderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |
 //!
-//! All of these are mistakes in a program, which its first test run shows; so none is an error to handle.
+//! All of these are mistakes in a program, which its first test run shows. So none is an error to handle.
 //!
 //! # Threads
 //!
 //! | | `Send` | `Sync` | `Clone` | `Copy` | `UnwindSafe` |
 //! |---|---|---|---|---|---|
 //! | [`Recorder`], [`Step`] | yes | no | no | no | no |
-//! | [`Declaration`], [`OpenDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
-//! | [`SharedRecorder`], [`OpenSeries`] | yes | yes | yes | no | yes |
-//! | [`Engine`], [`Snapshot`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
-//! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`TooManyRecorders`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`OpenFamily`], [`Series`]; [`EngineView`], [`HistogramView`], [`InfoView`]; [`Aggregate`] | yes | yes | yes | yes | yes |
+//! | [`Declaration`], [`DynamicDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
+//! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
+//! | [`Engine`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
+//! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderError`] | yes | yes | yes | no | yes |
+//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` stands for `RefUnwindSafe` too. All are `Unpin`.
 #![forbid(unsafe_code)]
@@ -75,36 +86,36 @@
 #[macro_use]
 mod mutants;
 
+pub mod docs;
 mod escape;
 pub mod exposition;
-mod info;
+mod probe;
 mod rcu;
 mod record;
 mod registry;
 mod schema;
-mod shards;
-mod slab;
 mod snapshot;
+mod store;
 mod sync;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 extern crate self as tachometer; // for what unit tests share with those outside
-mod words;
 
 pub use crate::{
     exposition::text::TextRenderer,
-    record::{OpenSeries, Recorder, SharedRecorder, Step},
-    registry::{AttachError, Engine, Registry, TooManyRecorders},
+    record::{DynamicSeries, Record, Recorder, SharedRecorder, Step},
+    registry::{AttachError, Engine, RecorderError, Registry},
     schema::{
         Schema, SchemaBuilder, SchemaError,
-        aggregate::Aggregate,
-        declaration::{Declaration, Handle},
-        handle::{Counter, Gauge, Histogram, Info, Series},
-        info::InfoDeclaration,
-        open::{OpenDeclaration, OpenFamily},
+        declare::{
+            dynamic::{DynamicDeclaration, DynamicFamily},
+            family::Declaration,
+            info::InfoDeclaration,
+        },
+        handle::{Counter, Gauge, Handle, Histogram, Info},
         shape::{By, One, Shape},
         value::{CounterValue, GaugeValue, ObservationValue, Value},
     },
-    snapshot::{EngineView, HistogramView, InfoView, Snapshot},
+    snapshot::{Choice, EngineValues, EngineView, HistogramView, InfoView, Snapshot, View},
 };

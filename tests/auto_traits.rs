@@ -12,11 +12,15 @@ use traits::{Probe, Without as _, assert_documented};
 fn every_public_type_is_documented_as_the_compiler_has_it() {
     type Counted = Counter<u64>;
     let answers = answers! {
-        Aggregate AttachError By<1, One> Counter<u64> Declaration<'static, Counted> Engine EngineView<'static> Gauge<f64>
+        AttachError By<1, One> Counter<u64> Declaration<'static, Counted> Engine EngineView<'static> Gauge<f64>
         Histogram<f64> HistogramView<'static, f64> Info<1> InfoDeclaration<'static, 1> InfoView<'static, 1>
-        One OpenDeclaration<'static, Counted, 1> OpenFamily<Counted, 1> OpenSeries<Counted>
-        Recorder Registry Schema SchemaBuilder SchemaError Series SharedRecorder Snapshot Step<'static>
-        TextRenderer TooManyRecorders
+        One DynamicDeclaration<'static, Counted, 1> DynamicFamily<Counted, 1> DynamicSeries<Counted>
+        Recorder Registry Schema SchemaBuilder SchemaError SharedRecorder Snapshot Step<'static>
+        TextRenderer RecorderError View<Counted> EngineValues<'static, Counted>
     };
-    assert_documented(include_str!("../src/lib.rs"), &answers.into(), &["Bounds", "Kind", "Number", "Summary"]);
+    assert_documented(
+        include_str!("../src/lib.rs"),
+        &answers.into(),
+        &["Bounds", "Cursor", "Leaf", "MetricType", "Summary", "WordType"],
+    );
 }

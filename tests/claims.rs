@@ -10,7 +10,7 @@ mod one_step;
 mod sources;
 
 use one_step::OneStep as _;
-use tachometer::{AttachError, Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, exposition};
+use tachometer::{Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, exposition};
 use tachometer_vllm as vllm;
 
 const README: &str = include_str!("../README.md");
@@ -35,10 +35,10 @@ fn grouped(number: usize) -> String {
 
 /// An engine of a schema with one histogram.
 fn histogram<T: tachometer::ObservationValue>(bounds: &[f64]) -> (Registry, Engine, Recorder, Histogram<T>) {
-    let mut schema = Schema::builder();
+    let mut schema = Schema::builder(&[]);
     let histogram = schema.histogram("histogram", "A histogram.", bounds).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let recorder = engine.recorder().unwrap();
     (registry, engine, recorder, histogram)
 }
@@ -59,56 +59,51 @@ fn of_engine_0(registry: &Registry) -> usize {
 #[test]
 fn samples_of_an_engine() {
     let samples = |with_vllm: bool| {
-        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let mut schema = Schema::builder(&["engine"]);
         if with_vllm {
             vllm::Families::declare(&mut schema, &vllm::Config::new()).unwrap();
         }
         let registry = Registry::new(schema.build().unwrap());
-        let _engine = registry.attach(["0"]).unwrap();
+        let _engine = registry.attach(&["0"]).unwrap();
         of_engine_0(&registry)
     };
     assert_says(README, samples(true), "samples an engine");
     assert_eq!(samples(false), 3);
 
-    let mut schema = Schema::builder().engine_labels(["engine"]);
-    schema.counter::<u64>("open", "").hidden().open_labels(["label"], 1).declare().unwrap();
+    let mut schema = Schema::builder(&["engine"]);
+    schema.counter::<u64>("open", "").hidden().dynamic_labels(["label"], 1).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let _engine = registry.attach(["0"]).unwrap();
+    let _engine = registry.attach(&["0"]).unwrap();
     assert_eq!(of_engine_0(&registry), 4);
 }
 
 #[test]
 fn limits_unless_set() {
-    let registry = Registry::new(Schema::builder().engine_labels(["engine"]).build().unwrap());
-    let attach = |engine: usize| registry.attach([engine.to_string()]);
-    let engines: Vec<Engine> = (0..).map_while(|engine| attach(engine).ok()).collect();
-    assert_eq!(attach(engines.len()).unwrap_err(), AttachError::TooManyEngines { limit: engines.len() });
-    assert_says(LIMITS, grouped(engines.len()), "unless set");
-
-    let mut schema = Schema::builder();
+    let mut schema = Schema::builder(&[]);
     let bounds: Vec<f64> = (0..97).map(f64::from).collect(); // with +Inf, sum and count a hundred samples
     let mut declare = |n: usize| schema.histogram::<u64>(&format!("h{n}"), "", &bounds).declare();
     let samples = 100 * (0..).take_while(|n| declare(*n).is_ok()).count();
     let error = schema.counter::<u64>("one_more", "").declare().unwrap_err();
     assert_eq!(error, SchemaError::TooManySamples { family: "one_more".into(), limit: samples });
-    assert_says(LIMITS, grouped(samples), "unless set");
+    assert_says(LIMITS, format!("default is {}.", grouped(samples)), "The crate's");
 }
 
 #[test]
 fn recorders_unless_limited() {
-    let registry = Registry::new(Schema::builder().build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let registry = Registry::new(Schema::builder(&[]).build().unwrap());
+    let engine = registry.attach(&[]).unwrap();
     let recorders: Vec<Recorder> = (0..).map_while(|_| engine.recorder().ok()).collect();
-    assert_says(LIMITS, recorders.len(), "unless set");
+    assert_says(LIMITS, format!("default is {}.", recorders.len()), "Each takes a slab");
 }
 
 #[test]
 fn a_shared_recorder_takes_so_much() {
-    let mut schema = Schema::builder().shards(1);
+    let mut schema = Schema::builder(&[]);
+    schema.shards(1);
     let count = schema.counter::<u64>("count", "").declare().unwrap();
     let seconds = schema.histogram::<f64>("seconds", "", &[1.0]).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let shared = engine.shared_recorder();
     shared.add(count, 1 << 63);
     shared.inc(count);
@@ -149,10 +144,10 @@ fn a_batch_is_summed_in_eight_lanes_unless_it_spreads_over_more_than_32_buckets(
 
 #[test]
 fn bounds_and_context_of_the_vllm_set() {
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder(&["engine"]);
     let families = vllm::Families::declare(&mut schema, &vllm::Config::new()).unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let _engine = registry.attach(["0"]).unwrap();
+    let _engine = registry.attach(&["0"]).unwrap();
     let snapshot = snapshot(&registry);
     let latency = snapshot.engines().next().unwrap().histogram(families.inter_token_latency);
     assert_says(README, latency.cumulative_buckets().count() - 1, "bounds");

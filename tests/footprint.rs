@@ -6,8 +6,8 @@
 mod allocator;
 
 use tachometer::{
-    Counter, Engine, Gauge, Histogram, OpenSeries, Recorder, Registry, Schema, SchemaBuilder, SharedRecorder, Snapshot,
-    Step,
+    Counter, DynamicSeries, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, SharedRecorder,
+    Snapshot, Step, View,
 };
 use tachometer_vllm as vllm;
 
@@ -16,7 +16,7 @@ const VALUES: [&str; 2] = ["0", "meta-llama/Llama-3.1-8B"];
 
 /// A registry of what `declare` declares.
 fn registry(labels: &[&str], declare: impl FnOnce(&mut SchemaBuilder)) -> Registry {
-    let mut schema = Schema::builder().engine_labels(labels.iter().copied());
+    let mut schema = Schema::builder(labels);
     declare(&mut schema);
     Registry::new(schema.build().unwrap())
 }
@@ -24,7 +24,7 @@ fn registry(labels: &[&str], declare: impl FnOnce(&mut SchemaBuilder)) -> Regist
 /// Bytes that one more engine holds.
 fn engine(labels: &[&str], values: &[&str], declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
     let registry = registry(labels, declare);
-    let attach = || registry.attach(values.iter().copied()).unwrap();
+    let attach = || registry.attach(values).unwrap();
     drop(attach()); // the thread's first use of the list of engines allocates too
     let (engine, bytes): (Engine, _) = allocator::held(attach);
     let (_recorder, recorder_bytes) = allocator::held(|| engine.recorder().unwrap());
@@ -35,7 +35,7 @@ fn engine(labels: &[&str], values: &[&str], declare: impl FnOnce(&mut SchemaBuil
 /// Bytes that a second recorder holds beside a first one, with its slab.
 fn further_recorder(declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
     let registry = registry(&[], declare);
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let _first = engine.recorder().unwrap();
     let (_second, bytes) = allocator::held(|| engine.recorder().unwrap());
     bytes as usize
@@ -43,10 +43,13 @@ fn further_recorder(declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
 
 /// Bytes of an engine's shards.
 fn shards(shards: usize, declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder(&["engine"]);
     declare(&mut schema);
-    let registry = Registry::new(schema.shards(shards).build().unwrap());
-    let engine = registry.attach(["0"]).unwrap();
+    let registry = {
+        schema.shards(shards);
+        Registry::new(schema.build().unwrap())
+    };
+    let engine = registry.attach(&["0"]).unwrap();
     let (_shared, bytes) = allocator::held(|| engine.shared_recorder());
     bytes as usize
 }
@@ -62,11 +65,11 @@ fn shard(declare: impl Fn(&mut SchemaBuilder)) -> usize {
 fn open_series() -> usize {
     let mut family = None;
     let registry = registry(&LABELS, |schema| {
-        family = Some(schema.counter::<u64>("tokens", "").open_labels(["tenant"], 8).declare().unwrap());
+        family = Some(schema.counter::<u64>("tokens", "").dynamic_labels(["tenant"], 8).declare().unwrap());
     });
-    let engine = registry.attach(VALUES).unwrap();
+    let engine = registry.attach(&VALUES).unwrap();
     let recorder = engine.shared_recorder();
-    let look_up = |tenant| drop(recorder.series(family.unwrap(), [tenant]));
+    let look_up = |tenant| drop(recorder.with_label_values(family.unwrap(), [tenant]));
     look_up("first");
     let ((), bytes) = allocator::held(|| look_up("other0"));
     bytes as usize
@@ -74,7 +77,8 @@ fn open_series() -> usize {
 
 /// Bytes that a snapshot holds for each engine beyond the first 16.
 fn snapshot(declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
-    held_by(Snapshot::new(), &registry(&["engine"], declare))
+    let mut snapshot = Snapshot::new();
+    held_by(|registry| registry.snapshot(&mut snapshot), &registry(&["engine"], declare))
 }
 
 /// The same of a snapshot of three series.
@@ -84,17 +88,17 @@ fn router_view() -> usize {
         families = Some(vllm::Families::declare(schema, &vllm::Config::new()).unwrap());
     });
     let vllm::Families { requests_waiting, requests_running, kv_cache_usage, .. } = families.unwrap();
-    let view = Snapshot::only([requests_waiting.into(), requests_running.into(), kv_cache_usage.into()]);
-    held_by(view, &registry)
+    let mut view = View::new((requests_waiting, requests_running, kv_cache_usage));
+    held_by(|registry| registry.view(&mut view), &registry)
 }
 
-fn held_by(mut snapshot: Snapshot, registry: &Registry) -> usize {
+fn held_by(mut read: impl FnMut(&Registry), registry: &Registry) -> usize {
     const ENGINES: usize = 16;
-    let attach = |engine: usize| registry.attach([engine.to_string()]).unwrap();
+    let attach = |engine: usize| registry.attach(&[&engine.to_string()]).unwrap();
     let _engines: [Engine; ENGINES] = std::array::from_fn(attach);
-    let ((), half) = allocator::held(|| registry.snapshot(&mut snapshot));
+    let ((), half) = allocator::held(|| read(registry));
     let _others: [Engine; ENGINES] = std::array::from_fn(|engine| attach(ENGINES + engine));
-    let ((), more) = allocator::held(|| registry.snapshot(&mut snapshot));
+    let ((), more) = allocator::held(|| read(registry));
     assert!(half > 0);
     more as usize / ENGINES
 }
@@ -132,7 +136,7 @@ fn log_lines(schema: &mut SchemaBuilder) -> vllm::Families {
 fn recording(declare: impl FnOnce(&mut SchemaBuilder) -> vllm::Families) -> usize {
     let mut families = None;
     let registry = registry(&["engine"], |schema| families = Some(declare(schema)));
-    let engine = registry.attach(["0"]).unwrap();
+    let engine = registry.attach(&["0"]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     let (_recording, bytes) = allocator::held(|| families.unwrap().recording(&mut recorder));
     bytes as usize
@@ -168,7 +172,7 @@ fn measured() -> Vec<(&'static str, usize)> {
             "a counter's series with open labels, of an engine with labels as above and a label value of 6 bytes",
             open_series(),
         ),
-        ("its handle", size_of::<OpenSeries<Counter<u64>>>()),
+        ("its handle", size_of::<DynamicSeries<Counter<u64>>>()),
         ("the windows of its hit rates, for log lines", recording(log_lines)),
         ("a snapshot, for each engine without families", snapshot(nothing)),
         ("– each counter or gauge", snapshot(counter) - snapshot(nothing)),

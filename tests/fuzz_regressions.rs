@@ -1,4 +1,4 @@
-//! Replays the inputs under `fuzz/regressions` on the bodies of the fuzz targets, and random ones beside them.
+//! Replays the inputs under `fuzz/regressions` on the bodies of the fuzz targets, and random ones besides.
 
 mod common;
 mod model;

@@ -19,14 +19,14 @@ struct Rig {
 
 impl Rig {
     fn new(engine_labels: &[&str]) -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let mut schema = Schema::builder(&["engine", "model_name"]);
         let adapters = schema.info("adapters_info", "Adapters.", ["running", "waiting"]);
-        let adapters = adapters.engine_labels(engine_labels.iter().copied()).declare().unwrap();
+        let adapters = adapters.engine_labels(engine_labels).declare().unwrap();
         Self { registry: Registry::new(schema.build().unwrap()), adapters }
     }
 
     fn attach(&self, engine: &str) -> (Engine, Recorder) {
-        let engine = self.registry.attach([engine, "m"]).unwrap();
+        let engine = self.registry.attach(&[engine, "m"]).unwrap();
         let recorder = engine.recorder().unwrap();
         (engine, recorder)
     }
@@ -95,7 +95,7 @@ fn engines_of_the_same_model_are_alike_and_others_are_not() {
     let rig = Rig::new(&["model_name"]);
     let (_a, mut a) = rig.attach("a");
     let (_b, mut b) = rig.attach("b");
-    let other = rig.registry.attach(["a", "other"]).unwrap();
+    let other = rig.registry.attach(&["a", "other"]).unwrap();
     rig.set(&mut a, ["", ""], 2.0);
     rig.set(&mut b, ["", ""], 1.0);
     rig.set(&mut other.recorder().unwrap(), ["", ""], 1.0);
@@ -106,10 +106,10 @@ fn engines_of_the_same_model_are_alike_and_others_are_not() {
 
 #[test]
 fn an_info_without_any_label_is_a_gauge() {
-    let mut schema = Schema::builder();
+    let mut schema = Schema::builder(&[]);
     let info = schema.info("x", "", []).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     engine.recorder().unwrap().record(|step| step.set_info(info, [], f64::NAN));
     let mut page = Vec::new();
     registry.render(&mut page);
@@ -275,7 +275,7 @@ proptest! {
         for operation in operations {
             match operation {
                 Operation::Attach(engine) if attached.iter().all(|other| other.0 != engine) => {
-                    let handle = rig.registry.attach(labels[engine]).unwrap();
+                    let handle = rig.registry.attach(&labels[engine]).unwrap();
                     let recorder = handle.recorder().unwrap();
                     attached.push((engine, handle, recorder, None));
                 }

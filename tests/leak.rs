@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use tachometer::{Counter, Engine, Gauge, Histogram, Info, OpenFamily, Registry, Schema, Snapshot};
+use tachometer::{Counter, DynamicFamily, Engine, Gauge, Histogram, Info, Registry, Schema, Snapshot};
 
 #[derive(Clone, Copy)]
 struct Handles {
@@ -20,18 +20,19 @@ struct Handles {
     level: Gauge<i64>,
     seconds: Histogram<f64>,
     info: Info<1>,
-    tenants: OpenFamily<Histogram<f64>, 1>,
+    tenants: DynamicFamily<Histogram<f64>, 1>,
 }
 
 fn registry() -> (Registry, Handles) {
-    let mut schema = Schema::builder().engine_labels(["engine"]).shards(4);
+    let mut schema = Schema::builder(&["engine"]);
+    schema.shards(4);
     let bounds: Vec<f64> = (0..100).map(f64::from).collect();
     let handles = Handles {
         count: schema.counter("count", "").declare().unwrap(),
         level: schema.gauge("level", "").declare().unwrap(),
         seconds: schema.histogram("seconds", "", &bounds).declare().unwrap(),
         info: schema.info("info", "", ["value"]).declare().unwrap(),
-        tenants: schema.histogram("tenant_seconds", "", &bounds).open_labels(["tenant"], 2).declare().unwrap(),
+        tenants: schema.histogram("tenant_seconds", "", &bounds).dynamic_labels(["tenant"], 2).declare().unwrap(),
     };
     (Registry::new(schema.build().unwrap()), handles)
 }
@@ -50,14 +51,14 @@ fn record(engine: &Engine, Handles { count, level, seconds, info, tenants }: Han
     let other = shared.clone();
     shared.inc(count);
     other.observe(seconds, 3.5);
-    let [_, retired, _] = ["a", "b", "no room"].map(|tenant| shared.series(tenants, [tenant]));
-    shared.retire(tenants, ["b"]);
+    let [_, retired, _] = ["a", "b", "no room"].map(|tenant| shared.with_label_values(tenants, [tenant]));
+    shared.remove(tenants, ["b"]);
     retired.observe(3.5);
 }
 
 /// One incarnation of an engine.
 fn come_and_go(registry: &Registry, name: &str, handles: Handles) {
-    let engine = registry.attach([name]).unwrap();
+    let engine = registry.attach(&[name]).unwrap();
     record(&engine, handles);
 }
 
@@ -66,7 +67,7 @@ fn an_engine_that_left_holds_no_memory() {
     let (registry, handles) = registry();
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
     let mut cycle = || {
-        let engine = registry.attach(["0"]).unwrap();
+        let engine = registry.attach(&["0"]).unwrap();
         record(&engine, handles);
         registry.snapshot(&mut snapshot);
         assert_eq!(snapshot.engines().next().unwrap().counter(handles.count), 3);
@@ -83,7 +84,7 @@ fn an_engine_that_left_holds_no_memory() {
 #[test]
 fn recorders_that_come_and_go_hold_no_memory() {
     let (registry, handles) = registry();
-    let engine = registry.attach(["0"]).unwrap();
+    let engine = registry.attach(&["0"]).unwrap();
     (0..3).for_each(|_| record(&engine, handles));
     let ((), held) = allocator::held(|| (0..1_000).for_each(|_| record(&engine, handles)));
     assert_eq!(held, 0, "bytes are left after two thousand recorders");

@@ -14,7 +14,7 @@ use no_alloc::{allocator, assert_each_is_called, assert_none};
 use one_step::OneStep as _;
 
 use tachometer::{
-    Aggregate, Counter, Gauge, Histogram, Info, OpenFamily, Recorder, Registry, Schema, Snapshot, TextRenderer,
+    Counter, DynamicFamily, Gauge, Histogram, Info, Recorder, Registry, Schema, Snapshot, TextRenderer, View,
 };
 
 #[test]
@@ -41,26 +41,26 @@ struct Handles {
 /// Families with open labels, with room for one series each.
 #[derive(Clone, Copy)]
 struct Open {
-    count: OpenFamily<Counter<f64>, 2>,
-    level: OpenFamily<Gauge<i64>, 1>,
-    seconds: OpenFamily<Histogram<f64>, 1>,
+    count: DynamicFamily<Counter<f64>, 2>,
+    level: DynamicFamily<Gauge<i64>, 1>,
+    seconds: DynamicFamily<Histogram<f64>, 1>,
 }
 
 fn schema() -> (Schema, Handles) {
-    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+    let mut schema = Schema::builder(&["engine", "model_name"]);
     let handles = Handles {
         count: schema.counter("count", "").declare().unwrap(),
         amount: schema.counter("amount", "").declare().unwrap(),
-        level: schema.gauge("level", "").aggregate("level_sum", Aggregate::Sum).declare().unwrap(),
-        ratio: schema.gauge("ratio", "").aggregate("ratio_max", Aggregate::Max).declare().unwrap(),
+        level: schema.gauge("level", "").declare().unwrap(),
+        ratio: schema.gauge("ratio", "").declare().unwrap(),
         seconds: schema.histogram("seconds", "", &[0.1, 1.0]).declare().unwrap(),
         tokens: schema.histogram("tokens", "", &[1.0, 10.0]).declare().unwrap(),
-        adapters: schema.info("adapters", "", ["running", "waiting"]).engine_labels(["model_name"]).declare().unwrap(),
+        adapters: schema.info("adapters", "", ["running", "waiting"]).engine_labels(&["model_name"]).declare().unwrap(),
         wide: schema.counter("wide", "").registry_wide().declare().unwrap(),
         open: Open {
-            count: schema.counter("open_count", "").open_labels(["a", "b"], 1).declare().unwrap(),
-            level: schema.gauge("open_level", "").open_labels(["a"], 1).declare().unwrap(),
-            seconds: schema.histogram("open_seconds", "", &[0.1, 1.0]).open_labels(["a"], 1).declare().unwrap(),
+            count: schema.counter("open_count", "").dynamic_labels(["a", "b"], 1).declare().unwrap(),
+            level: schema.gauge("open_level", "").dynamic_labels(["a"], 1).declare().unwrap(),
+            seconds: schema.histogram("open_seconds", "", &[0.1, 1.0]).dynamic_labels(["a"], 1).declare().unwrap(),
         },
     };
     (schema.build().unwrap(), handles)
@@ -70,7 +70,7 @@ fn schema() -> (Schema, Handles) {
 fn recording_allocates_nothing() {
     let (schema, handles) = schema();
     let registry = Registry::new(schema);
-    let engine = registry.attach(["0", "m"]).unwrap();
+    let engine = registry.attach(&["0", "m"]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     steps(&mut recorder, handles);
     single_calls(&mut recorder, handles);
@@ -107,7 +107,7 @@ fn steps(recorder: &mut Recorder, Handles { count, amount, level, seconds, token
 fn recording_from_any_thread_allocates_nothing() {
     let (schema, Handles { count, amount, level, ratio, seconds, tokens, wide, .. }) = schema();
     let registry = Registry::new(schema);
-    let engine = registry.attach(["0", "m"]).unwrap();
+    let engine = registry.attach(&["0", "m"]).unwrap();
     let (shared, own) = (engine.shared_recorder(), registry.shared_recorder());
     let calls = || {
         shared.add(count, 1);
@@ -131,10 +131,10 @@ fn recording_from_any_thread_allocates_nothing() {
         scope.spawn(|| assert_none("a shared recorder in another thread", calls));
     });
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
-    let mut only = Snapshot::only([count.into(), ratio.into(), wide.into()]);
+    let mut only = View::new((count, ratio));
     let _recorders = [engine.recorder().unwrap(), engine.recorder().unwrap()];
     assert_none("a snapshot of shards and two slabs", || registry.snapshot(&mut snapshot));
-    assert_none("chosen series of shards and two slabs", || registry.snapshot(&mut only));
+    assert_none("chosen series of shards and two slabs", || registry.view(&mut only));
     assert_none("a page of shards and two slabs", || {
         page.clear();
         registry.render(&mut page);
@@ -166,15 +166,18 @@ fn infos(recorder: &mut Recorder, adapters: Info<2>) {
 fn recording_open_labels_allocates_nothing() {
     let (schema, Handles { open, .. }) = schema();
     let registry = Registry::new(schema);
-    let engine = registry.attach(["0", "m"]).unwrap();
+    let engine = registry.attach(&["0", "m"]).unwrap();
     let shared = engine.shared_recorder();
-    let (count, level, seconds) =
-        (shared.series(open.count, ["x", "y"]), shared.series(open.level, ["x"]), shared.series(open.seconds, ["x"]));
+    let (count, level, seconds) = (
+        shared.with_label_values(open.count, ["x", "y"]),
+        shared.with_label_values(open.level, ["x"]),
+        shared.with_label_values(open.seconds, ["x"]),
+    );
     let calls = || {
-        let series = shared.series(open.count, ["x", "y"]);
+        let series = shared.with_label_values(open.count, ["x", "y"]);
         series.add(0.5);
         series.add(f64::NAN);
-        shared.series(open.count, ["no", "room"]).inc();
+        shared.with_label_values(open.count, ["no", "room"]).inc();
         black_box(series.values().len());
         drop((count.clone(), level.clone(), seconds.clone()));
         let series = &level;
@@ -204,19 +207,21 @@ fn reading_allocates_nothing() {
     let (schema, Handles { count, level, seconds, adapters, wide, .. }) = schema();
     let renderer = TextRenderer::new(&schema);
     let registry = Registry::new(schema);
-    let engines = ["0", "1", "2"].map(|engine| registry.attach([engine, "m"]).unwrap());
+    let engines = ["0", "1", "2"].map(|engine| registry.attach(&[engine, "m"]).unwrap());
     engines[1].recorder().unwrap().record(|step| step.set_info(adapters, ["sql", ""], 1.0));
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
     assert_none("snapshot", || registry.snapshot(&mut snapshot));
-    let mut only = Snapshot::only([count.into(), level.into(), wide.into()]);
+    let (mut chosen, mut of_registry) = (View::new((count, [level], seconds)), View::new(wide));
     assert_none("a router's view", || {
-        registry.snapshot(&mut only);
-        let view = only.engine(&["1", "m"]).unwrap();
-        black_box((view.counter(count), view.gauge(level), only.registry().unwrap().counter(wide)));
+        registry.view(&mut chosen);
+        registry.view(&mut of_registry);
+        let view = chosen.engine(&["1", "m"]).unwrap();
+        black_box((view.get(), view.label("engine"), view.label_values(), view.step(), view.retries()));
+        black_box((chosen.engines().len(), of_registry.registry().unwrap().get()));
     });
     assert_none("getters", || {
         let view = snapshot.engines().next().unwrap();
-        black_box((view.label("engine"), view.label_values(), view.step(), view.failed_tries()));
+        black_box((view.label("engine"), view.label_values(), view.step(), view.retries()));
         black_box((view.counter(count), view.gauge(level)));
         let view = snapshot.engine(&["1", "m"]).unwrap();
         let histogram = view.histogram(seconds);
@@ -249,7 +254,7 @@ fn reading_allocates_nothing() {
 const CALLS: [(&str, &[&str]); 6] = [
     ("record/mod.rs", &["recorder."]),
     ("record/shared.rs", &["shared."]),
-    ("record/open.rs", &["series.", ")."]),
+    ("record/dynamic.rs", &["series.", ")."]),
     ("record/step.rs", &["step."]),
     ("snapshot/", &["snapshot.", "view.", "histogram.", "info."]),
     ("exposition/text.rs", &["renderer."]),

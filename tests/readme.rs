@@ -41,3 +41,15 @@ fn the_tree_of_dependencies_is_the_real_one() {
     let tree: Vec<_> = tree.lines().map(|line| line.split(" (/").next().unwrap()).collect();
     assert_eq!(block(README, "```text", "tachometer v"), tree.join("\n"));
 }
+
+/// `docs/protocol.md` is on docs.rs what the slab's header is to those who open the source. `TACHOMETER_UPDATE_GOLDEN=1` writes it anew.
+#[test]
+fn the_protocol_on_docs_rs_is_the_slabs_header() {
+    let header = include_str!("../src/store/slab.rs").lines().map_while(|line| line.strip_prefix("//!"));
+    let header: String = header.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md");
+    if std::env::var_os("TACHOMETER_UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &header).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), header);
+}

@@ -104,7 +104,7 @@ fn it_serves_requests_and_a_page_over_http() {
     assert_eq!(
         (
             after.keys().filter(|(name, _)| name == "router:requests_in_flight").count(),
-            sum(&after, "router:requests_in_flight_all")
+            sum(&after, "router:requests_in_flight")
         ),
         (2, 0.0)
     );

@@ -30,7 +30,8 @@ struct Handles {
 
 impl Rig {
     fn new(shards: usize) -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine"]).shards(shards);
+        let mut schema = Schema::builder(&["engine"]);
+        schema.shards(shards);
         let handles = Handles {
             count: schema.counter("count", "").declare().unwrap(),
             amount: schema.counter("amount", "").declare().unwrap(),
@@ -40,7 +41,7 @@ impl Rig {
             seconds: schema.histogram("seconds", "", &[0.1, 1.0]).declare().unwrap(),
         };
         let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(["0"]).unwrap();
+        let engine = registry.attach(&["0"]).unwrap();
         let shared = engine.shared_recorder();
         Self { registry, engine, shared, handles }
     }
@@ -213,7 +214,7 @@ fn it_outlives_its_engine_and_writes_on_unseen() {
     rig.shared.inc(rig.handles.count);
     drop(rig.engine);
     rig.shared.inc(rig.handles.count);
-    let engine = rig.registry.attach(["0"]).unwrap();
+    let engine = rig.registry.attach(&["0"]).unwrap();
     rig.shared.inc(rig.handles.count);
     let rig = Rig { engine, ..rig };
     assert_eq!(rig.seen(), Seen::default(), "a new engine begins at zero");
@@ -223,7 +224,7 @@ fn it_outlives_its_engine_and_writes_on_unseen() {
 
 #[test]
 fn the_registry_has_one_too() {
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder(&["engine"]);
     let rejected = schema.counter::<u64>("rejected", "").registry_wide().declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let shared = registry.shared_recorder();

@@ -39,7 +39,7 @@ struct Seen {
 
 impl Rig {
     fn new() -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let mut schema = Schema::builder(&["engine"]);
         let count = schema.counter("count", "").declare().unwrap();
         let amount = schema.counter("amount", "").declare().unwrap();
         let level = schema.gauge("level", "").declare().unwrap();
@@ -47,7 +47,7 @@ impl Rig {
         let tokens = schema.histogram("tokens", "", &[1.0, 10.0, 100.0]).declare().unwrap();
         let seconds = schema.histogram("seconds", "", &[0.1, 1.0, 10.0]).declare().unwrap();
         let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(["0"]).unwrap();
+        let engine = registry.attach(&["0"]).unwrap();
         let recorder = engine.recorder().unwrap();
         Self { registry, _engine: engine, recorder, count, amount, level, ratio, tokens, seconds }
     }
@@ -124,7 +124,7 @@ fn a_committed_step_shows_whole_and_not_before() {
     let mut snapshot = Snapshot::new();
     rig.registry.snapshot(&mut snapshot);
     let engine = snapshot.engines().next().unwrap();
-    assert_eq!((engine.step(), engine.counter(rig.count), engine.failed_tries()), (0, 0, 0), "the step is still open");
+    assert_eq!((engine.step(), engine.counter(rig.count), engine.retries()), (0, 0, 0), "the step is still open");
     step.commit();
     let expected = Seen {
         step: 1,
@@ -345,10 +345,10 @@ fn a_foreign_handle_panics_in_a_snapshot() {
 #[test]
 fn a_batch_that_spreads_over_many_buckets_is_counted_too() {
     let bounds: Vec<f64> = (0..1_000).map(f64::from).collect();
-    let mut schema = Schema::builder();
+    let mut schema = Schema::builder(&[]);
     let wide = schema.histogram::<f64>("wide", "", &bounds).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     engine.recorder().unwrap().observe_all(wide, &bounds);
     let mut snapshot = Snapshot::new();
     registry.snapshot(&mut snapshot);
@@ -390,12 +390,13 @@ proptest! {
 #[test]
 fn the_last_word_of_the_largest_slab_is_recorded() {
     let bounds: Vec<f64> = (1..=65_532).map(f64::from).collect();
-    let mut schema = Schema::builder().max_samples(usize::MAX);
+    let mut schema = Schema::builder(&[]);
+    schema.max_samples(usize::MAX);
     let first = schema.counter::<u64>("first", "").declare().unwrap();
     let last = schema.gauge::<i64>("last", "").declare().unwrap();
     let wide = schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     for n in 1..=3 {
         let mut step = recorder.step();
@@ -419,12 +420,13 @@ fn the_last_word_of_the_largest_slab_is_recorded() {
 fn the_last_word_of_a_slab_full_of_scalars_is_recorded() {
     let values: Vec<String> = (0..256).map(|value| value.to_string()).collect();
     let values: [&str; 256] = std::array::from_fn(|value| values[value].as_str());
-    let mut schema = Schema::builder().max_samples(usize::MAX);
+    let mut schema = Schema::builder(&[]);
+    schema.max_samples(usize::MAX);
     let families: Vec<_> = (0..256)
         .map(|family| schema.gauge::<i64>(&format!("g{family}"), "").label("v", values).declare().unwrap())
         .collect();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     let (first, last) = (families[0][0], families[255][255]);
     let mut step = recorder.step();

@@ -34,11 +34,11 @@ impl Fleet {
     }
 
     pub(crate) fn with(config: &Config, engines: usize) -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let mut schema = Schema::builder(&["engine", "model_name"]);
         let families = Families::declare(&mut schema, config).expect("vLLM's families are valid");
         let schema = schema.build().expect("the engine labels are valid");
         let registry = Registry::new(schema.clone());
-        let attach = |engine: usize| registry.attach([engine.to_string(), "meta-llama/Llama-3.1-8B".to_owned()]);
+        let attach = |engine: usize| registry.attach(&[&engine.to_string(), "meta-llama/Llama-3.1-8B"]);
         let engines: Vec<_> = (0..engines).map(|engine| attach(engine).expect("each label is new")).collect();
         let mut recorders: Vec<_> = engines.iter().map(|engine| engine.recorder().expect("nobody has it")).collect();
         let recordings = recorders.iter_mut().map(|recorder| families.recording(recorder)).collect();

@@ -41,7 +41,7 @@ impl Fleet {
         let mut fleet = Self { threads: Vec::new(), done, attached: Vec::new(), recorders: Vec::new() };
         for engine in compose(meters, layout, workload, pace) {
             let name = fleet.attached.len().to_string();
-            let handle = registry.attach([name.as_str(), MODEL])?;
+            let handle = registry.attach(&[name.as_str(), MODEL])?;
             let mut recorder = handle.recorder()?;
             fleet.attached.push(handle);
             let alive: Sender<Never> = alive.clone();

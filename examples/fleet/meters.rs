@@ -25,7 +25,7 @@ impl Meters {
         connector: Connector,
         layout: Layout,
     ) -> Result<(Self, Registry)> {
-        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let mut schema = Schema::builder(&["engine", "model_name"]);
         let disaggregated = matches!(layout, Layout::Disaggregated { .. });
         let config = vllm::Config::new().max_model_len(MAX_MODEL_LEN).iteration_tokens(definition);
         let config = config.kv_consumer(disaggregated);

@@ -37,13 +37,13 @@ struct EngineReplay {
 impl Replay {
     /// Engines that haven't done anything.
     pub(crate) fn start(header: &Header, config: &Config) -> Result<Self> {
-        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]).max_engines(header.engines.len());
+        let mut schema = Schema::builder(&["engine", "model_name"]);
         let families = Families::declare(&mut schema, config)?;
         let registry = Registry::new(schema.build()?);
         let cache_config = cache_config(header)?;
         let mut engines = HashMap::new();
         for number in &header.engines {
-            let attached = registry.attach([&number.to_string(), &header.model_name])?;
+            let attached = registry.attach(&[&number.to_string(), &header.model_name])?;
             let mut recorder = attached.recorder()?;
             let recording = families.recording(&mut recorder);
             in_one_step(&mut recorder, |step| recording.cache_config(step, &cache_config));

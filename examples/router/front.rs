@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use crossbeam_channel::Sender;
-use tachometer::{EngineView, Registry, SharedRecorder, Snapshot};
+use tachometer::{EngineView, Gauge, Registry, SharedRecorder, Snapshot, View};
 use tachometer_vllm::{AdmissionRejection, FinishReason, FinishedRequest, SharedRecording};
 use tokio::sync::{Mutex, mpsc};
 
@@ -28,10 +28,13 @@ pub(crate) struct Front {
     rejections: SharedRecording,
 }
 
+/// Requests in flight, KV cache usage, and when the engine committed.
+type Load = (Gauge<i64>, Gauge<f64>, Gauge<f64>);
+
 struct Routing {
     engines: HashMap<String, Attached>,
     /// Only what the choice of an engine looks at.
-    view: Snapshot,
+    view: View<Load>,
 }
 
 /// What handlers need of an engine.
@@ -57,8 +60,7 @@ pub(crate) struct Reply {
 
 impl Front {
     pub(crate) fn new(registry: Registry, meters: Meters, stale: f64) -> Self {
-        let view =
-            Snapshot::only([meters.in_flight.into(), meters.vllm.kv_cache_usage.into(), meters.stepped_at.into()]);
+        let view = View::new((meters.in_flight, meters.vllm.kv_cache_usage, meters.stepped_at));
         let own = registry.shared_recorder();
         let rejections = meters.vllm.shared(&own);
         let routing = Mutex::new(Routing { engines: HashMap::new(), view });
@@ -71,7 +73,7 @@ impl Front {
 
     /// Starts an engine, which gets requests from its first step on.
     pub(crate) async fn attach(&self, name: &str, slots: usize) -> Result<()> {
-        let engine = self.registry.attach([name, MODEL])?;
+        let engine = self.registry.attach(&[name, MODEL])?;
         let (inbox, requests) = crossbeam_channel::unbounded();
         let recorder = engine.shared_recorder();
         let route = Route { inbox, recording: self.meters.vllm.shared(&recorder), recorder };
@@ -128,23 +130,23 @@ impl Front {
             decode_time: e2e_latency - first_token,
             ..Default::default()
         });
-        self.own.series(self.meters.tenant_tokens, [tenant]).add(generated);
+        self.own.with_label_values(self.meters.tenant_tokens, [tenant]).add(generated);
         Some(Reply { engine, tokens: generated })
     }
 
     /// The engine with the fewest requests; of equal ones that with the most room in its KV cache. It has one more now.
     async fn route(&self) -> Option<(String, Route)> {
         let Routing { engines, view } = &mut *self.routing.lock().await;
-        self.registry.snapshot(view);
-        let (meters, now) = (self.meters, self.meters.now());
-        let usable = view.engines().filter(|engine| now - engine.gauge(meters.stepped_at) < self.stale);
-        let routes = usable.filter_map(|engine| Some((engine, engines.get_key_value(engine.label("engine")?)?)));
-        let load = |engine: EngineView<'_>| (engine.gauge(meters.in_flight), engine.gauge(meters.vllm.kv_cache_usage));
-        let (_, (name, Attached { route, .. })) = routes.min_by(|(one, _), (other, _)| {
-            let (one, other) = (load(*one), load(*other));
-            one.0.cmp(&other.0).then(one.1.total_cmp(&other.1))
-        })?;
-        route.recorder.inc_gauge(meters.in_flight); // before the next one looks
+        self.registry.view(view);
+        let now = self.meters.now();
+        let routes = view.engines().filter_map(|engine| {
+            let (in_flight, usage, stepped_at) = engine.get();
+            let route = engines.get_key_value(engine.label("engine")?)?;
+            (now - stepped_at < self.stale).then_some((in_flight, usage, route))
+        });
+        let (.., (name, Attached { route, .. })) =
+            routes.min_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))?;
+        route.recorder.inc_gauge(self.meters.in_flight); // before the next one looks
         Some((name.clone(), route.clone()))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use tachometer::{Aggregate, Counter, Gauge, OpenFamily, Registry, Schema};
+use tachometer::{Counter, DynamicFamily, Gauge, Registry, Schema};
 use tachometer_vllm as vllm;
 
 pub(crate) const MODEL: &str = "simulated";
@@ -19,19 +19,19 @@ pub(crate) struct Meters {
     /// When the engine committed, in seconds since [`started`](Self::started). Set in the same step as all else, so it says how old that is.
     pub(crate) stepped_at: Gauge<f64>,
     /// Of the whole front end.
-    pub(crate) tenant_tokens: OpenFamily<Counter<u64>, 1>,
+    pub(crate) tenant_tokens: DynamicFamily<Counter<u64>, 1>,
     started: Instant,
 }
 
 impl Meters {
     pub(crate) fn declare() -> Result<(Self, Registry)> {
-        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let mut schema = Schema::builder(&["engine", "model_name"]);
         let vllm = vllm::Families::declare(&mut schema, &vllm::Config::new().max_model_len(4096).model_name(MODEL))?;
         let in_flight = schema.gauge("router:requests_in_flight", "Requests at an engine, as the router counts them.");
-        let in_flight = in_flight.aggregate("router:requests_in_flight_all", Aggregate::Sum).declare()?;
+        let in_flight = in_flight.declare()?;
         let stepped_at = schema.gauge("router:stepped_at_seconds", "Time of the newest step.").hidden().declare()?;
         let tenant_tokens = schema.counter("router:tenant_tokens", "Tokens generated, by tenant.").registry_wide();
-        let tenant_tokens = tenant_tokens.open_labels(["tenant"], MAX_TENANTS).declare()?;
+        let tenant_tokens = tenant_tokens.dynamic_labels(["tenant"], MAX_TENANTS).declare()?;
         let started = Instant::now();
         Ok((Self { vllm, in_flight, stepped_at, tenant_tokens, started }, Registry::new(schema.build()?)))
     }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmetrics_parser::{MetricsExposition, PrometheusType, PrometheusValue, prometheus::parse_prometheus};
-use tachometer::{Aggregate, AttachError, Engine, Registry, Schema, SchemaError};
+use tachometer::{AttachError, Engine, Registry, Schema, SchemaError};
 
 use crate::model::{
     bytes::Bytes,
@@ -16,17 +16,18 @@ pub(crate) fn run(data: &[u8]) {
     let mut bytes = Bytes(data);
     let engine_labels: Vec<String> = (0..bytes.below(3)).map(|_| name(&mut bytes)).collect();
     let max_samples = *bytes.choose(&[20_000, 0, 3, 12, 30]);
-    let mut builder = Schema::builder().engine_labels(engine_labels.clone()).max_samples(max_samples);
+    let mut builder = Schema::builder(&strs(&engine_labels));
+    builder.max_samples(max_samples);
     let mut accepted: Vec<Family> = Vec::new();
     for _ in 0..1 + bytes.below(4) {
         let family = family(&mut bytes);
         let result = Handles::declare(&mut builder, &family).map(drop);
-        if check(&broken_by_family(&family, &accepted, max_samples), result) {
+        if check(&broken_by_family(&family, &engine_labels, &accepted, max_samples), result) {
             accepted.push(family);
         }
     }
     let schema = builder.build();
-    if check(&broken_by_engine_labels(&engine_labels, &accepted), schema.as_ref().map(drop).map_err(Clone::clone)) {
+    if check(&broken(label_rules(&engine_labels)), schema.as_ref().map(drop).map_err(Clone::clone)) {
         let registry = Registry::new(schema.expect("just checked"));
         let engines = engines(&mut bytes, &registry, &engine_labels);
         let engines: Vec<_> = engines.iter().map(|(_, labels)| labels.clone()).collect();
@@ -40,7 +41,7 @@ fn engines(bytes: &mut Bytes<'_>, registry: &Registry, labels: &[String]) -> Vec
     for _ in 0..bytes.below(3) {
         let values: Vec<String> = labels.iter().map(|_| text(bytes)).collect();
         let set: LabelSet = labels.iter().cloned().zip(values.clone()).collect();
-        match registry.attach(values.clone()) {
+        match registry.attach(&strs(&values)) {
             Ok(engine) if engines.iter().all(|(_, other)| *other != set) => engines.push((engine, set)),
             Err(AttachError::AlreadyAttached { .. }) if engines.iter().any(|(_, other)| *other == set) => {}
             result => panic!("{values:?}: {result:?}"),
@@ -61,12 +62,10 @@ fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
         return;
     }
     let parsed = parse_prometheus(&page).unwrap_or_else(|error| panic!("{error}, in\n{page}"));
-    // A family without a sample isn't there: without engines only sums over them are.
+    // A family without a sample isn't there, as without engines.
     let shown = |family: &&Family| !engines.is_empty() && !family.series().is_empty();
-    let sums = families.iter().flat_map(|family| &family.aggregates);
-    let sums = sums.filter(|(_, aggregate)| !engines.is_empty() || !matches!(aggregate, Aggregate::Max)).count();
     let of_engines = if engines.is_empty() { 0 } else { 3 };
-    let expected = families.iter().filter(shown).count() + sums + of_engines + 3;
+    let expected = families.iter().filter(shown).count() + of_engines + 3;
     assert_eq!(parsed.families.len(), expected, "families of\n{page}");
     for family in families {
         let suffix = if family.kind.is_counter() { "_total" } else { "" };
@@ -79,16 +78,6 @@ fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
         let with = |engine: &LabelSet, own: Vec<(String, String)>| engine.clone().into_iter().chain(own).collect();
         let series = engines.iter().flat_map(|engine| family.series().into_iter().map(|own| with(engine, own)));
         check_family(&parsed, &name, &family.help, kind, series.collect());
-        for (name, aggregate) in &family.aggregates {
-            let (of, without_engines) = match aggregate {
-                Aggregate::Max => ("Maximum", false),
-                _ => ("Sum", true),
-            };
-            let series = family.series().into_iter().map(LabelSet::from_iter);
-            let series = series.filter(|_| without_engines || !engines.is_empty()).collect();
-            let help = format!("{of} over engines: {}", family.help);
-            check_family(&parsed, name, &help, PrometheusType::Gauge, series);
-        }
     }
 }
 
@@ -126,31 +115,34 @@ fn check(broken: &BTreeSet<&'static str>, result: Result<(), SchemaError>) -> bo
 }
 
 /// The rules that a family breaks which is declared after `earlier`.
-fn broken_by_family(family: &Family, earlier: &[Family], max_samples: usize) -> BTreeSet<&'static str> {
+fn broken_by_family(
+    family: &Family,
+    engine_labels: &[String],
+    earlier: &[Family],
+    max_samples: usize,
+) -> BTreeSet<&'static str> {
     let name = &family.name;
     let exposed = exposed(family);
-    let (names, taken) = (names(family), earlier.iter().flat_map(self::names).collect::<Vec<_>>());
-    let total = |samples: fn(&Family) -> usize| earlier.iter().chain([family]).map(samples).sum::<usize>();
+    let total = earlier.iter().chain([family]).map(samples).sum::<usize>();
     let unit_is_suffix = |unit: &String| !unit.is_empty() && name.ends_with(&format!("_{unit}"));
+    let labels: Vec<String> =
+        engine_labels.iter().chain(family.labels.iter().map(|label| &label.name)).cloned().collect();
     let rules = [
-        ("InvalidFamilyName", names.iter().any(|name| !is_name(name, true))),
-        ("ReservedFamilyName", names.iter().any(|name| name.starts_with("__") || name.starts_with("tachometer_"))),
+        ("InvalidFamilyName", !is_name(name, true)),
+        ("ReservedFamilyName", name.starts_with("__") || name.starts_with("tachometer_")),
         ("CounterSuffix", family.kind.is_counter() && name.ends_with("_total")),
-        ("DuplicateFamily", any_twice(&names) || names.iter().any(|name| taken.contains(name))),
+        ("DuplicateFamily", earlier.iter().any(|other| other.name == *name)),
         ("ExposedNameClash", earlier.iter().flat_map(self::exposed).any(|other| exposed.contains(&other))),
         ("UnitNotSuffix", family.unit.as_ref().is_some_and(|unit| !unit_is_suffix(unit))),
         ("LabelWithoutValues", family.labels.iter().any(|label| label.values.is_empty())),
         ("DuplicateLabelValue", family.labels.iter().any(|label| any_twice(&label.values))),
-        ("TooManySamples", total(samples) > max_samples || total(samples_of_all_engines) > max_samples),
+        ("TooManySamples", total > max_samples),
     ];
-    let labels: Vec<String> = family.labels.iter().map(|label| label.name.clone()).collect();
-    rules.into_iter().chain(label_rules(&labels)).filter(|(_, broken)| *broken).map(|(rule, _)| rule).collect()
+    broken(rules.into_iter().chain(label_rules(&labels)))
 }
 
-fn broken_by_engine_labels(engine_labels: &[String], families: &[Family]) -> BTreeSet<&'static str> {
-    let own = families.iter().flat_map(|family| &family.labels).any(|label| engine_labels.contains(&label.name));
-    let rules = [("DuplicateLabel", own)].into_iter().chain(label_rules(engine_labels));
-    rules.filter(|(_, broken)| *broken).map(|(rule, _)| rule).collect()
+fn broken(rules: impl IntoIterator<Item = (&'static str, bool)>) -> BTreeSet<&'static str> {
+    rules.into_iter().filter(|(_, broken)| *broken).map(|(rule, _)| rule).collect()
 }
 
 fn label_rules(labels: &[String]) -> [(&'static str, bool); 3] {
@@ -180,27 +172,16 @@ fn exposed(family: &Family) -> Vec<String> {
         Kind::GaugeI64 | Kind::GaugeF64 => &[""],
         Kind::HistogramU64 | Kind::HistogramF64 => &["", "_bucket", "_sum", "_count", "_created"],
     };
-    let own = suffixes.iter().map(|suffix| format!("{}{suffix}", family.name));
-    own.chain(family.aggregates.iter().map(|(name, _)| name.clone())).collect()
+    suffixes.iter().map(|suffix| format!("{}{suffix}", family.name)).collect()
 }
 
-/// Its own, and its aggregates'.
-fn names(family: &Family) -> Vec<String> {
-    [&family.name].into_iter().chain(family.aggregates.iter().map(|(name, _)| name)).cloned().collect()
-}
-
-/// Lines of a page: of a histogram one a bound, then `+Inf`, sum and count.
+/// Lines of a page: of a histogram one per bound, then `+Inf`, sum and count.
 fn samples(family: &Family) -> usize {
     family.series().len() * if family.kind.is_histogram() { family.bounds.len() + 3 } else { 1 }
 }
 
-/// Lines of its aggregates.
-fn samples_of_all_engines(family: &Family) -> usize {
-    family.series().len() * family.aggregates.len()
-}
-
 fn family(bytes: &mut Bytes<'_>) -> Family {
-    let (kind, aggregates) = Kind::decode(bytes);
+    let kind = Kind::decode(bytes);
     let label = |bytes: &mut Bytes<'_>| {
         let name = name(bytes);
         Label { name, values: (0..*bytes.choose(&[1, 2, 3, 0])).map(|_| text(bytes)).collect() }
@@ -212,11 +193,6 @@ fn family(bytes: &mut Bytes<'_>) -> Family {
         help: text(bytes),
         labels: (0..bytes.below(3)).map(|_| label(bytes)).collect(),
         bounds: if kind.is_histogram() { vec![-1.0, 0.5, 1e9][bytes.below(3)..].to_vec() } else { Vec::new() },
-        aggregates: [Aggregate::Sum, Aggregate::Max]
-            .into_iter()
-            .take(aggregates)
-            .map(|how| (name(bytes), how))
-            .collect(),
     }
 }
 
@@ -240,4 +216,8 @@ fn text(bytes: &mut Bytes<'_>) -> String {
     let (text, rest) = bytes.0.split_at(len);
     bytes.0 = rest;
     String::from_utf8_lossy(text).replace('\r', "")
+}
+
+fn strs(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
 }

@@ -18,13 +18,13 @@ pub(crate) fn run(data: &[u8]) {
     let families = [Kind::HistogramU64, Kind::HistogramF64].map(|kind| family(kind, &bounds));
     let valid = !bounds.is_empty() && bounds.iter().all(|b| b.is_finite()) && bounds.windows(2).all(|b| b[0] < b[1]);
     for family in &families {
-        let result = Handles::declare(&mut Schema::builder(), family);
+        let result = Handles::declare(&mut Schema::builder(&[]), family);
         assert_eq!(result.is_ok(), valid, "{bounds:?}: {:?}", result.err());
     }
     if !valid {
         return;
     }
-    let plan = Plan { engine_labels: vec!["way".to_owned()], max_engines: 4, families: families.into() };
+    let plan = Plan { engine_labels: vec!["way".to_owned()], families: families.into() };
     let mut ops = Vec::new();
     // Engine 0 is there already.
     for engine in 1..4 {
@@ -41,7 +41,7 @@ pub(crate) fn run(data: &[u8]) {
 
 fn family(kind: Kind, bounds: &[f64]) -> Family {
     let (name, bounds) = (format!("{kind:?}"), bounds.to_vec());
-    Family { name, help: String::new(), unit: None, kind, labels: Vec::new(), bounds, aggregates: Vec::new() }
+    Family { name, help: String::new(), unit: None, kind, labels: Vec::new(), bounds }
 }
 
 /// Half of the time sorted, since few lists are by chance.

@@ -11,10 +11,10 @@ pub(crate) fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(text).replace('\r', "");
     let (help, label) = text.split_once('|').unwrap_or(("", &text));
 
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder(&["engine"]);
     let gauge = schema.gauge::<f64>("x", help).declare().expect("any help text will do");
     let registry = Registry::new(schema.build().expect("a valid schema"));
-    let engine = registry.attach([label]).expect("any label value will do");
+    let engine = registry.attach(&[label]).expect("any label value will do");
     let mut recorder = engine.recorder().expect("the first recorder");
     let mut step = recorder.step();
     step.set(gauge, value);

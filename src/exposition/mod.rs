@@ -2,6 +2,5 @@
 //!
 #![doc = include_str!("../../docs/self-metrics.md")]
 
-mod aggregate;
 pub(crate) mod number;
 pub mod text;

@@ -5,17 +5,17 @@
 
 use std::ops::Range;
 
-use super::{aggregate::aggregate, number};
+use super::number;
 use crate::{
     escape,
-    info::InfoReading,
     schema::{
         Schema,
-        aggregate::Aggregate,
-        family::{Family, Kind, Number, Place, Samples},
-        layout::{HistogramIndex, InfoIndex, Layout, OpenIndex, Scope},
+        family::{Family, Samples, SeriesSlot},
+        layout::{DynamicIndex, HistogramIndex, InfoIndex, Layout, Scope},
+        number::{MetricType, WordType},
     },
     snapshot::Snapshot,
+    store::info::InfoReading,
 };
 
 /// The value of the `Content-Type` header for a page in this format.
@@ -32,12 +32,12 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// ```
 /// use tachometer::{Registry, Schema, Snapshot, TextRenderer};
 ///
-/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let mut schema = Schema::builder(&["engine"]);
 /// let tokens = schema.counter::<u64>("generation_tokens", "Tokens generated.").declare()?;
 /// let schema = schema.build()?;
 /// let renderer = TextRenderer::new(&schema);
 /// let registry = Registry::new(schema);
-/// let engine = registry.attach(["0"])?;
+/// let engine = registry.attach(&["0"])?;
 /// engine.shared_recorder().add(tokens, 3);
 ///
 /// let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
@@ -66,7 +66,7 @@ type Span = Range<u32>;
 struct Block {
     /// `HELP` and `TYPE`.
     header: Span,
-    number: Number,
+    word_type: WordType,
     samples: SamplesText,
 }
 
@@ -75,11 +75,9 @@ struct Block {
 enum SamplesText {
     Series(Scope, Vec<SeriesText>),
     /// The lines of any series: a row has its labels as text.
-    Open(Scope, OpenIndex, SeriesText),
+    Dynamic(Scope, DynamicIndex, SeriesText),
     /// The name; a sample has its labels as text.
     Info(Span, InfoIndex),
-    /// Each line, and the word that it sums up of all engines.
-    Aggregate(Aggregate, Vec<(LineText, usize)>),
 }
 
 /// A series' lines.
@@ -121,9 +119,8 @@ impl TextRenderer {
     /// `page` is large enough.
     ///
     /// # Panics
-    /// If the snapshot was taken of a registry with another schema, or is one of [`Snapshot::only`] a few series.
+    /// If the snapshot was taken of a registry with another schema.
     pub fn render(&self, snapshot: &Snapshot, page: &mut Vec<u8>) {
-        assert!(snapshot.is_whole(), "a snapshot of Snapshot::only has no page: render one of Snapshot::new");
         let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout(Scope::Engine).schema);
         assert!(schema == self.schema, "the snapshot was taken of a registry with another schema");
         for family in &self.families {
@@ -134,17 +131,16 @@ impl TextRenderer {
                 SamplesText::Series(scope, series) => {
                     for series in series {
                         for view in snapshot.views(*scope) {
-                            self.series(series, family.number, view.label_text(), view.words(), page);
+                            self.series(series, family.word_type, view.label_text(), view.words(), page);
                         }
                     }
                 }
-                SamplesText::Open(scope, index, series) => {
-                    for (labels, words) in snapshot.views(*scope).flat_map(|view| view.open_rows(*index)) {
-                        self.series(series, family.number, labels, words, page);
+                SamplesText::Dynamic(scope, index, series) => {
+                    for (labels, words) in snapshot.views(*scope).flat_map(|view| view.dynamic_rows(*index)) {
+                        self.series(series, family.word_type, labels, words, page);
                     }
                 }
                 SamplesText::Info(name, info) => self.infos(name, snapshot.newest(*info), page),
-                SamplesText::Aggregate(how, lines) => self.aggregates(*how, family.number, lines, snapshot, page),
             }
             if page.len() == header_end {
                 page.truncate(start); // a family without a sample isn't there
@@ -155,60 +151,47 @@ impl TextRenderer {
     fn infos<'s>(&self, name: &Span, readings: impl Iterator<Item = &'s InfoReading>, page: &mut Vec<u8>) {
         for reading in readings {
             page.extend_from_slice(self.piece(name));
-            page.extend_from_slice(reading.sample.text());
+            match reading.sample.text() {
+                b"" => page.push(b' '),
+                labels => {
+                    page.push(b'{');
+                    page.extend_from_slice(labels);
+                    page.extend_from_slice(b"} ");
+                }
+            }
             number::write_f64(reading.value, page);
             page.push(b'\n');
         }
     }
 
-    fn aggregates(
-        &self,
-        how: Aggregate,
-        number: Number,
-        lines: &[(LineText, usize)],
-        snapshot: &Snapshot,
-        page: &mut Vec<u8>,
-    ) {
-        for (line, word) in lines {
-            let words = snapshot.engines().map(|engine| engine.words()[*word]);
-            let all = mutant!(
-                aggregate(how, number, words),
-                "aggregate: engines beyond the first left out" => aggregate(how, number, words.take(1)),
-            );
-            if let Some(word) = all {
-                self.line(line, b"", number, word, page);
-            }
-        }
-    }
-
     #[inline]
-    fn series(&self, series: &SeriesText, number: Number, labels: &[u8], words: &[u64], page: &mut Vec<u8>) {
+    fn series(&self, series: &SeriesText, word_type: WordType, labels: &[u8], words: &[u64], page: &mut Vec<u8>) {
         match series {
-            SeriesText::Scalar { line, word } => self.line(line, labels, number, words[*word], page),
+            SeriesText::Scalar { line, word } => self.line(line, labels, word_type, words[*word], page),
             SeriesText::Histogram { buckets, first, sum_and_count } => {
                 let mut cumulative = 0_u64;
                 for (line, bucket) in buckets.iter().zip(&words[*first..]) {
                     cumulative = cumulative.saturating_add(*bucket);
-                    self.line(line, labels, Number::U64, cumulative, page);
+                    self.line(line, labels, WordType::U64, cumulative, page);
                 }
                 if let Some([sum, count]) = sum_and_count {
-                    self.line(sum, labels, number, words[*first + buckets.len()], page);
+                    self.line(sum, labels, word_type, words[*first + buckets.len()], page);
                     let total = mutant!(cumulative, "text: the count isn't the last bucket's" => cumulative + 1);
-                    self.line(count, labels, Number::U64, total, page);
+                    self.line(count, labels, WordType::U64, total, page);
                 }
             }
         }
     }
 
     #[inline]
-    fn line(&self, line: &LineText, labels: &[u8], number: Number, word: u64, page: &mut Vec<u8>) {
+    fn line(&self, line: &LineText, labels: &[u8], word_type: WordType, word: u64, page: &mut Vec<u8>) {
         page.extend_from_slice(self.piece(&line.name));
         page.extend_from_slice(labels);
         page.extend_from_slice(self.piece(&line.labels));
-        match number {
-            Number::U64 => number::write_u64(word, page),
-            Number::I64 => number::write_i64(word as i64, page),
-            Number::F64 => number::write_f64(f64::from_bits(word), page),
+        match word_type {
+            WordType::U64 => number::write_u64(word, page),
+            WordType::I64 => number::write_i64(word as i64, page),
+            WordType::F64 => number::write_f64(f64::from_bits(word), page),
         }
         page.push(b'\n');
     }
@@ -220,10 +203,10 @@ impl TextRenderer {
 
     fn block(&mut self, family: &Family, schema: &Schema) -> Block {
         let name = family.exposed_name();
-        let kind = match family.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+        let kind = match family.metric_type {
+            MetricType::Counter => "counter",
+            MetricType::Gauge => "gauge",
+            MetricType::Histogram => "histogram",
         };
         let header = self.add(|text| {
             if !family.help.is_empty() {
@@ -233,7 +216,7 @@ impl TextRenderer {
             }
             text.extend_from_slice(format!("# TYPE {name} {kind}\n").as_bytes());
         });
-        Block { header, number: family.number, samples: self.samples(&name, family, schema) }
+        Block { header, word_type: family.word_type, samples: self.samples(&name, family, schema) }
     }
 
     fn samples(&mut self, name: &str, family: &Family, schema: &Schema) -> SamplesText {
@@ -242,26 +225,22 @@ impl TextRenderer {
             Samples::Series(places) => {
                 let before = family.has_all_engine_labels() && !schema.engine_labels().is_empty();
                 let series = places.iter().enumerate().map(|(index, place)| {
-                    let own = family.labels(index);
+                    let own = family.label_pairs(index);
                     Lines { renderer: self, before, own }.series(name, *place, layout)
                 });
                 SamplesText::Series(family.scope, series.collect())
             }
-            Samples::Open(index) => {
-                let layout = &layout.open[index.0 as usize].series;
-                let place =
-                    if layout.histograms.is_empty() { Place::Scalar(0) } else { Place::Histogram(HistogramIndex(0)) };
+            Samples::Dynamic(index) => {
+                let layout = &layout.dynamic[index.0 as usize].series;
+                let place = if layout.histograms.is_empty() {
+                    SeriesSlot::Scalar(0)
+                } else {
+                    SeriesSlot::Histogram(HistogramIndex(0))
+                };
                 let series = Lines { renderer: self, before: true, own: Vec::new() }.series(name, place, layout);
-                SamplesText::Open(family.scope, *index, series)
+                SamplesText::Dynamic(family.scope, *index, series)
             }
             Samples::Info(info) => SamplesText::Info(self.add(|text| text.extend_from_slice(name.as_bytes())), *info),
-            Samples::Aggregate(aggregate, words) => {
-                let line = |(index, word): (usize, &u16)| {
-                    let own = family.labels(index);
-                    (Lines { renderer: self, before: false, own }.line(name, None), usize::from(*word))
-                };
-                SamplesText::Aggregate(*aggregate, words.iter().enumerate().map(line).collect())
-            }
         }
     }
 
@@ -283,13 +262,13 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn series(&mut self, name: &str, place: Place, layout: &Layout) -> SeriesText {
+    fn series(&mut self, name: &str, place: SeriesSlot, layout: &Layout) -> SeriesText {
         match place {
-            Place::Scalar(word) => SeriesText::Scalar { line: self.line(name, None), word: usize::from(word) },
-            Place::Aside(aside) => {
-                SeriesText::Scalar { line: self.line(name, None), word: layout.words + aside as usize }
+            SeriesSlot::Scalar(word) => SeriesText::Scalar { line: self.line(name, None), word: usize::from(word) },
+            SeriesSlot::Diagnostic(diagnostic) => {
+                SeriesText::Scalar { line: self.line(name, None), word: layout.words + diagnostic as usize }
             }
-            Place::Histogram(histogram) => {
+            SeriesSlot::Histogram(histogram) => {
                 let place = &layout.histograms[usize::from(histogram.0)];
                 let upper_bounds = place.bounds.upper().iter().copied().chain([f64::INFINITY]);
                 let bucket = format!("{name}_bucket");

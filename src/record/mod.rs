@@ -1,17 +1,20 @@
 //! The writers: an engine's exclusive [`Recorder`] with its [`Step`]s, and the [`SharedRecorder`] for any thread.
 
-mod additions;
-mod batch;
-mod open;
+mod dynamic;
+mod observe;
 mod shared;
 mod step;
+mod verbs;
 
 use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc};
 
 use crossbeam_utils::CachePadded;
 
-pub use self::{open::OpenSeries, shared::SharedRecorder, step::Step};
-use crate::{info::InfoWriter, schema::layout::Layout, slab::Writer};
+pub use self::{dynamic::DynamicSeries, shared::SharedRecorder, step::Step, verbs::Record};
+use crate::{
+    schema::layout::Layout,
+    store::{info::InfoWriter, slab::Writer},
+};
 
 /// The exclusive recorder of an engine, or of the registry's own families: moves into the thread that runs the engine's loop.
 ///
@@ -54,11 +57,11 @@ use crate::{info::InfoWriter, schema::layout::Layout, slab::Writer};
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};
-/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let mut schema = Schema::builder(&["engine"]);
 /// let tokens = schema.counter::<u64>("generated_tokens", "Tokens generated.").declare()?;
 /// let running = schema.gauge::<i64>("requests_running", "Requests in the batch.").declare()?;
 /// let registry = Registry::new(schema.build()?);
-/// let engine = registry.attach(["0"])?;
+/// let engine = registry.attach(&["0"])?;
 ///
 /// let mut recorder = engine.recorder()?;
 /// let mut step = recorder.step();

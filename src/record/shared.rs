@@ -2,16 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{additions, open::OpenSeries};
+use super::{dynamic::DynamicSeries, observe};
 use crate::{
     schema::{
-        declaration::Handle,
-        handle::{Counter, Gauge, Histogram},
-        layout::{Aside, HistogramIndex, HistogramLayout},
-        open::OpenFamily,
+        declare::dynamic::DynamicFamily,
+        handle::{Counter, Gauge, Handle, Histogram},
+        layout::{Diagnostic, HistogramIndex, HistogramLayout},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    shards::{Shard, Shards},
+    store::{row::Row, shards::Shards},
 };
 
 /// A recorder for code that has no owner thread, such as request handlers on an async runtime. Of an engine
@@ -30,7 +29,7 @@ use crate::{
 /// What can't be counted honestly is rejected, and counted in `tachometer_rejected_observations_total`, by the same rules as in a
 /// step, with limits of its own on what would overflow: a counter or an integer sum takes at most 2^63 a shard. A change that would make a gauge
 /// infinite or NaN is rejected too, since nothing could repair it. Handles of another schema are treated as in a step, but
-/// that [`series`](Self::series) and [`retire`](Self::retire) always panic.
+/// that [`with_label_values`](Self::with_label_values) and [`remove`](Self::remove) always panic.
 ///
 /// # Progress
 /// Nothing waits, and nothing is allocated once a thread has recorded. Each thread adds to a shard that few others use
@@ -39,12 +38,12 @@ use crate::{
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};
-/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let mut schema = Schema::builder(&["engine"]);
 /// let requests = schema.counter::<u64>("requests", "Requests that came.").declare()?;
 /// let in_flight = schema.gauge::<i64>("requests_in_flight", "Requests that are being served.").declare()?;
 /// let ttft = schema.histogram::<f64>("ttft_seconds", "Time to first token.", &[0.1, 1.0]).declare()?;
 /// let registry = Registry::new(schema.build()?);
-/// let engine = registry.attach(["0"])?;
+/// let engine = registry.attach(&["0"])?;
 ///
 /// let recorder = engine.shared_recorder();
 /// let handlers = [0.05, 0.5].map(|seconds| {
@@ -77,7 +76,7 @@ impl SharedRecorder {
     #[inline]
     pub fn add<T: CounterValue>(&self, counter: Counter<T>, n: T) {
         let Some(shard) = self.shard(counter.schema) else { return };
-        if additions::grow(shard, counter.word, n).is_none() {
+        if observe::add(shard, counter.word, n).is_none() {
             reject(shard, 1);
         }
     }
@@ -92,7 +91,7 @@ impl SharedRecorder {
     #[inline]
     pub fn add_gauge<T: GaugeValue>(&self, gauge: Gauge<T>, n: T) {
         let Some(shard) = self.shard(gauge.schema) else { return };
-        if additions::change_gauge(shard, gauge.word, n).is_none() {
+        if observe::add_gauge(shard, gauge.word, n).is_none() {
             reject(shard, 1);
         }
     }
@@ -119,7 +118,7 @@ impl SharedRecorder {
     #[inline]
     pub fn observe_n<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
         let Some((shard, place)) = self.histogram(histogram.schema, histogram.index) else { return };
-        if additions::count(shard, place, value, n).is_none() {
+        if observe::observe(shard, place, value, n).is_none() {
             reject(shard, n);
         }
     }
@@ -128,30 +127,34 @@ impl SharedRecorder {
     #[inline]
     pub fn observe_all<T: ObservationValue>(&self, histogram: Histogram<T>, values: &[T]) {
         let Some((shard, place)) = self.histogram(histogram.schema, histogram.index) else { return };
-        let rejected = additions::count_all(shard, place, values);
+        let rejected = observe::observe_all(shard, place, values);
         if rejected > 0 {
             reject(shard, rejected);
         }
     }
 
-    /// Looks up the series of a [family with open labels](crate::Declaration::open_labels), by its label values in declared order; any UTF-8.
+    /// Looks up the series of a [family with open labels](crate::Declaration::dynamic_labels), by its label values in declared order; any UTF-8.
     /// Makes it, with nothing recorded, if there is none. Keep what this returns: a look-up compares strings.
     ///
     /// If the family holds as many series as it has room for, and in any case if all values are `other`, that is the overflow series; the former is counted in
-    /// `tachometer_overflowed_label_values_total`. Room comes back when others are [retired](Self::retire): look up again then.
+    /// `tachometer_overflowed_label_values_total`. Room comes back when others are [removed](Self::remove): look up again then.
     ///
     /// Lock-free. Allocates for a new series only, and then a list of as many pointers as the family has series.
     ///
     /// # Panics
     /// If the family is of another schema, or one of the registry and this is an engine's recorder, or the other way round.
     #[must_use]
-    pub fn series<H: Handle, const N: usize>(&self, family: OpenFamily<H, N>, values: [&str; N]) -> OpenSeries<H> {
+    pub fn with_label_values<H: Handle, const N: usize>(
+        &self,
+        family: DynamicFamily<H, N>,
+        values: [&str; N],
+    ) -> DynamicSeries<H> {
         self.assert_own(family.schema);
-        let found = self.0.open.family(family.index).look_up(&values);
-        if mutant!(found.overflowed, "open: overflows aren't counted" => false) {
-            self.0.current().count_aside(Aside::OverflowedLabelValues, 1);
+        let found = self.0.dynamic.family(family.index).look_up(&values);
+        if mutant!(found.overflowed, "dynamic: overflows aren't counted" => false) {
+            self.0.current().count_diagnostic(Diagnostic::OverflowedLabelValues, 1);
         }
-        OpenSeries::new(found.row, self.clone())
+        DynamicSeries::new(found.row, self.clone())
     }
 
     /// Takes a series off its family, and so off pages and snapshots, and makes room for another. Returns whether it was there; the overflow series
@@ -160,14 +163,14 @@ impl SharedRecorder {
     /// Lock-free. Allocates a list of as many pointers as the family has series.
     ///
     /// # Panics
-    /// As [`series`](Self::series).
-    pub fn retire<H: Handle, const N: usize>(&self, family: OpenFamily<H, N>, values: [&str; N]) -> bool {
+    /// As [`with_label_values`](Self::with_label_values).
+    pub fn remove<H: Handle, const N: usize>(&self, family: DynamicFamily<H, N>, values: [&str; N]) -> bool {
         self.assert_own(family.schema);
-        self.0.open.family(family.index).retire(&values)
+        self.0.dynamic.family(family.index).remove(&values)
     }
 
     fn assert_own(&self, schema: u32) {
-        let own = mutant!(schema == self.0.layout.schema, "open: a foreign family isn't refused" => true);
+        let own = mutant!(schema == self.0.layout.schema, "dynamic: a foreign family isn't refused" => true);
         assert!(
             own,
             "a family of another schema was used with this recorder (families of the registry are for Registry::shared_recorder, \
@@ -182,14 +185,14 @@ impl SharedRecorder {
     }
 
     #[inline(always)]
-    fn histogram(&self, schema: u32, HistogramIndex(index): HistogramIndex) -> Option<(Shard<'_>, &HistogramLayout)> {
+    fn histogram(&self, schema: u32, HistogramIndex(index): HistogramIndex) -> Option<(Row<'_>, &HistogramLayout)> {
         let shard = self.shard(schema)?;
         Some((shard, self.0.layout.histograms.get(usize::from(index))?))
     }
 
     /// The current thread's, if a handle of this schema and scope belongs here.
     #[inline(always)]
-    fn shard(&self, schema: u32) -> Option<Shard<'_>> {
+    fn shard(&self, schema: u32) -> Option<Row<'_>> {
         let shard = self.0.current();
         let own = mutant!(schema == self.0.layout.schema, "shared: a foreign handle isn't refused" => true);
         if !own {
@@ -199,15 +202,15 @@ impl SharedRecorder {
     }
 
     #[cold]
-    fn refuse_foreign(&self, schema: u32, shard: Shard<'_>) {
+    fn refuse_foreign(&self, schema: u32, shard: Row<'_>) {
         super::debug_assert_own(schema, self.0.layout.schema);
-        shard.count_aside(Aside::ForeignHandles, 1);
+        shard.count_diagnostic(Diagnostic::ForeignHandles, 1);
     }
 }
 
 #[cold]
-fn reject(shard: Shard<'_>, n: u64) {
-    shard.count_aside(Aside::RejectedObservations, n);
+fn reject(shard: Row<'_>, n: u64) {
+    shard.count_diagnostic(Diagnostic::RejectedObservations, n);
 }
 
 impl fmt::Debug for SharedRecorder {

@@ -2,15 +2,14 @@
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
-use super::batch::Batch;
+use super::observe::Batch;
 use crate::{
-    info::InfoWriter,
     schema::{
         handle::{Counter, Gauge, Histogram, Info},
-        layout::{Aside, HistogramIndex, HistogramLayout, Layout},
+        layout::{Diagnostic, HistogramIndex, HistogramLayout, Layout},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    slab::OpenStep,
+    store::{info::InfoWriter, slab::StepWriter},
 };
 
 /// One bucket takes no more than this from [`Step::observe_n`], so that adding a batch's length can't overflow it.
@@ -94,7 +93,7 @@ pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 /// ```
 #[must_use = "a step that isn't committed is discarded"]
 pub struct Step<'a> {
-    slab: OpenStep<'a>,
+    slab: StepWriter<'a>,
     layout: &'a Layout,
     infos: &'a mut InfoWriter,
     /// Two threads that called [`reject`](Self::reject) at once would lose counts: not `Sync`.
@@ -103,7 +102,7 @@ pub struct Step<'a> {
 
 impl<'a> Step<'a> {
     #[inline(always)]
-    pub(super) fn new(slab: OpenStep<'a>, layout: &'a Layout, infos: &'a mut InfoWriter) -> Self {
+    pub(super) fn new(slab: StepWriter<'a>, layout: &'a Layout, infos: &'a mut InfoWriter) -> Self {
         Self { slab, layout, infos, owned: PhantomData }
     }
 
@@ -205,7 +204,7 @@ impl<'a> Step<'a> {
     /// tokens) as rejected. Not part of the step: stays when the step is discarded.
     #[cold]
     pub fn reject(&self, n: u64) {
-        self.slab.count_aside(Aside::RejectedObservations, n);
+        self.slab.count_diagnostic(Diagnostic::RejectedObservations, n);
     }
 
     /// `None` if it can't be counted: then nothing has changed.
@@ -248,7 +247,7 @@ impl<'a> Step<'a> {
     #[cold]
     fn refuse_foreign(&self, schema: u32) {
         super::debug_assert_own(schema, self.layout.schema);
-        self.slab.count_aside(Aside::ForeignHandles, 1);
+        self.slab.count_diagnostic(Diagnostic::ForeignHandles, 1);
     }
 }
 

@@ -1,83 +1,87 @@
-//! What there is: an immutable list behind one pointer. Whoever changes it publishes another list, in a loop that only repeats
-//! when another change won; a snapshot takes the list that it finds. Nobody waits for anybody.
+//! The directory of engines: an immutable list behind one pointer. A change publishes another list, in a loop that repeats only when
+//! another change was first; a snapshot takes the list that it finds. Nothing waits.
 
 use std::sync::Arc as StdArc;
 
 use super::AttachError;
 use crate::{
     escape,
-    info::{Alike, Infos},
     schema::{
         Schema,
         layout::{Layout, Scope},
     },
-    shards::Shards,
-    slab::Slab,
-    snapshot::{EngineLabels, Source},
+    store::{
+        engine::{EngineLabels, EngineStore},
+        info::{Infos, LabelGroups},
+        shards::Shards,
+        slab::Slab,
+    },
 };
 
-/// The registry's own part, and the attached engines in the order in which they attached.
+/// The registry's own store, and the attached engines in the order in which they attached.
 #[derive(Clone)]
 pub(super) struct Directory {
-    pub(super) own: StdArc<Source>,
-    pub(super) engines: Vec<StdArc<Source>>,
-    pub(super) alike: StdArc<Alike>,
+    pub(super) own: StdArc<EngineStore>,
+    pub(super) engines: Vec<StdArc<EngineStore>>,
+    pub(super) label_groups: StdArc<LabelGroups>,
 }
 
-/// Whose part: an engine's, or `None` for the registry's own.
-pub(super) type Owner<'l> = Option<&'l StdArc<EngineLabels>>;
+/// Whose store: an engine's, or `None` for the registry's own.
+pub(super) type Target<'l> = Option<&'l StdArc<EngineLabels>>;
 
 impl Directory {
     /// Without engines.
-    pub(super) fn new(schema: &Schema) -> Self {
-        let own = source(schema, Scope::Registry, Vec::new());
-        Self { own: StdArc::new(own), engines: Vec::new(), alike: StdArc::default() }
+    pub(super) fn new(schema: &Schema, self_metrics: &StdArc<Shards>) -> Self {
+        let own = store(schema, Scope::Registry, &[]);
+        let own = EngineStore { self_metrics: Some(StdArc::clone(self_metrics)), ..own };
+        Self { own: StdArc::new(own), engines: Vec::new(), label_groups: StdArc::default() }
     }
 
-    /// What the owner has. Engines look themselves up, and they are there for as long as they live.
-    pub(super) fn of(&self, owner: Owner<'_>) -> &Source {
-        let Some(labels) = owner else { return &self.own };
+    /// The target's store. Engines look themselves up, and they are there for as long as they live.
+    pub(super) fn of(&self, target: Target<'_>) -> &EngineStore {
+        let Some(labels) = target else { return &self.own };
         let mut engines = self.engines.iter();
         engines
             .find(|engine| StdArc::ptr_eq(&engine.labels, labels))
             .expect("an engine is attached until it is dropped")
     }
 
-    /// With `grown` in the place of what its owner has now.
-    pub(super) fn with(&self, owner: Owner<'_>, grown: Source) -> Self {
+    /// With `grown` instead of the target's store.
+    pub(super) fn with(&self, target: Target<'_>, grown: EngineStore) -> Self {
         let (mut changed, grown) = (self.clone(), StdArc::new(grown));
-        match owner {
+        match target {
             None => changed.own = grown,
             Some(labels) => {
                 let mut engines = changed.engines.iter_mut();
-                let place = engines.find(|engine| StdArc::ptr_eq(&engine.labels, labels));
-                *place.expect("an engine is attached until it is dropped") = grown;
+                let store = engines.find(|engine| StdArc::ptr_eq(&engine.labels, labels));
+                *store.expect("an engine is attached until it is dropped") = grown;
             }
         }
         changed
     }
 
     /// With other engines.
-    pub(super) fn with_engines(&self, engines: Vec<StdArc<Source>>) -> Self {
-        let alike = Alike::new(engines.iter().map(|engine| &*engine.infos));
-        Self { own: StdArc::clone(&self.own), engines, alike: StdArc::new(alike) }
+    pub(super) fn with_engines(&self, engines: Vec<StdArc<EngineStore>>) -> Self {
+        let label_groups = LabelGroups::new(engines.iter().map(|engine| &*engine.infos));
+        Self { own: StdArc::clone(&self.own), engines, label_groups: StdArc::new(label_groups) }
     }
 }
 
-/// An engine, or the registry's own part, before anything was recorded.
-pub(super) fn source(schema: &Schema, scope: Scope, values: Vec<String>) -> Source {
+/// An engine's store, or the registry's own, before anything was recorded.
+pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str]) -> EngineStore {
     let layout = schema.layout(scope);
-    let infos = Infos::new(layout, &pairs(schema, &values).collect::<Vec<_>>());
-    Source {
+    let infos = Infos::new(layout, &pairs(schema, values).collect::<Vec<_>>());
+    EngineStore {
         labels: labels(schema, values),
         slabs: vec![Slab::new(layout.words)],
         infos: StdArc::new(infos),
         shards: None,
+        self_metrics: None,
     }
 }
 
 /// Whether the labels' text is within the limit, also if each byte needs an escape.
-pub(super) fn check_text(schema: &Schema, values: &[String]) -> Result<(), AttachError> {
+pub(super) fn check_text(schema: &Schema, values: &[&str]) -> Result<(), AttachError> {
     let limit = schema.limits().max_text;
     let mut text = 0_usize;
     for (name, value) in pairs(schema, values) {
@@ -90,17 +94,17 @@ pub(super) fn check_text(schema: &Schema, values: &[String]) -> Result<(), Attac
 }
 
 /// Values of an engine's labels, or none.
-pub(super) fn labels(schema: &Schema, values: Vec<String>) -> StdArc<EngineLabels> {
-    let text = escape::label_pairs(pairs(schema, &values));
-    StdArc::new(EngineLabels { values, text })
+fn labels(schema: &Schema, values: &[&str]) -> StdArc<EngineLabels> {
+    let text = escape::label_pairs(b"", pairs(schema, values));
+    StdArc::new(EngineLabels { values: values.iter().copied().map(str::to_owned).collect(), text })
 }
 
-/// What shared recorders of a source write.
+/// What the shared recorders of a store write.
 pub(super) fn shards(schema: &Schema, layout: &StdArc<Layout>, labels: &EngineLabels) -> Shards {
     Shards::new(StdArc::clone(layout), schema.limits().shards(), &labels.text)
 }
 
 /// Names and values of an engine's labels. The registry has none.
-fn pairs<'l>(schema: &'l Schema, values: &'l [String]) -> impl Iterator<Item = (&'l str, &'l str)> + Clone {
-    schema.engine_labels().iter().map(String::as_str).zip(values.iter().map(String::as_str))
+fn pairs<'l>(schema: &'l Schema, values: &'l [&str]) -> impl Iterator<Item = (&'l str, &'l str)> + Clone {
+    schema.engine_labels().iter().map(String::as_str).zip(values.iter().copied())
 }

@@ -25,11 +25,6 @@ pub enum AttachError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// As many engines are attached as the schema allows.
-    TooManyEngines {
-        /// The limit.
-        limit: usize,
-    },
 }
 
 impl fmt::Display for AttachError {
@@ -44,14 +39,11 @@ impl fmt::Display for AttachError {
             Self::AlreadyAttached { values } => {
                 write!(
                     f,
-                    "an engine with labels {values:?} is attached already: drop its Engine first, or name this one apart"
+                    "an engine with labels {values:?} is attached already: drop the existing Engine first, or choose different label values"
                 )
             }
             Self::LabelsTooLong { label, limit } => {
                 write!(f, "the value of engine label {label:?} takes the labels beyond {limit} bytes: shorten it")
-            }
-            Self::TooManyEngines { limit } => {
-                write!(f, "{limit} engines are attached, the limit: drop one, or raise SchemaBuilder::max_engines")
             }
         }
     }
@@ -59,23 +51,28 @@ impl fmt::Display for AttachError {
 
 impl error::Error for AttachError {}
 
-/// As many recorders of an engine, or of the registry, are in use as the schema allows.
+/// Why there is no further exclusive recorder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TooManyRecorders {
-    /// The engine's label values; `None` if it is the registry.
-    pub(super) engine: Option<Vec<String>>,
-    pub(super) limit: usize,
+#[non_exhaustive]
+pub enum RecorderError {
+    /// As many are in use as the schema allows ([`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders)).
+    TooMany {
+        /// The engine's label values; `None` for the registry.
+        engine: Option<Vec<String>>,
+        /// The limit.
+        limit: usize,
+    },
 }
 
-impl fmt::Display for TooManyRecorders {
+impl fmt::Display for RecorderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limit = self.limit;
-        match &self.engine {
-            Some(values) => write!(f, "{limit} recorders of engine {values:?} are in use, the limit")?,
-            None => write!(f, "{limit} of the registry's own recorders are in use, the limit")?,
+        let Self::TooMany { engine, limit } = self;
+        match engine {
+            Some(values) => write!(f, "{limit} recorders of engine {values:?} are in use, which is the limit")?,
+            None => write!(f, "{limit} recorders of the registry are in use, which is the limit")?,
         }
         write!(f, ": drop one, raise SchemaBuilder::max_recorders, or record from any thread with a shared recorder")
     }
 }
 
-impl error::Error for TooManyRecorders {}
+impl error::Error for RecorderError {}

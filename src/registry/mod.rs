@@ -2,25 +2,28 @@
 
 mod directory;
 mod error;
-mod pages;
+mod self_metrics;
 
 use std::{convert::Infallible, fmt, sync::Arc as StdArc, time::Instant};
 
 use crossbeam_utils::atomic::AtomicCell;
 
-pub use self::error::{AttachError, TooManyRecorders};
+pub use self::error::{AttachError, RecorderError};
 use self::{
-    directory::{Directory, Owner},
-    pages::Pages,
+    directory::{Directory, Target},
+    self_metrics::SelfMetrics,
 };
 use crate::{
     exposition::text::TextRenderer,
-    info::InfoWriter,
     rcu,
     record::{Recorder, SharedRecorder},
     schema::{Schema, layout::Scope},
-    slab::Slab,
-    snapshot::{EngineLabels, Snapshot, Source},
+    snapshot::{Choice, Snapshot, View},
+    store::{
+        engine::{EngineLabels, EngineStore},
+        info::InfoWriter,
+        slab::Slab,
+    },
     sync::ArcSwap,
 };
 
@@ -34,11 +37,11 @@ const _: () =
 /// ```
 /// use tachometer::{Registry, Schema};
 ///
-/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let mut schema = Schema::builder(&["engine"]);
 /// let tokens = schema.counter::<u64>("generation_tokens", "Tokens generated.").declare()?;
 /// let registry = Registry::new(schema.build()?);
 ///
-/// let engine = registry.attach(["0"])?;
+/// let engine = registry.attach(&["0"])?;
 /// let mut recorder = engine.recorder()?;
 /// let engine_loop = std::thread::spawn(move || {
 ///     let mut step = recorder.step();
@@ -59,7 +62,7 @@ struct Shared {
     schema: Schema,
     directory: ArcSwap<Directory>,
     renderer: TextRenderer,
-    pages: Pages,
+    self_metrics: SelfMetrics,
     /// Taken and put back by a swap each, so nobody waits for a thread that is descheduled in between.
     snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
 }
@@ -69,8 +72,9 @@ impl Registry {
     #[must_use]
     pub fn new(schema: Schema) -> Self {
         let renderer = TextRenderer::new(&schema);
-        let (directory, pages) = (ArcSwap::from_pointee(Directory::new(&schema)), Pages::new(&schema));
-        Self(StdArc::new(Shared { schema, directory, renderer, pages, snapshots: Default::default() }))
+        let self_metrics = SelfMetrics::new(&schema);
+        let directory = ArcSwap::from_pointee(Directory::new(&schema, &self_metrics.shards));
+        Self(StdArc::new(Shared { schema, directory, renderer, self_metrics, snapshots: Default::default() }))
     }
 
     /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of the schema's engine labels,
@@ -79,25 +83,21 @@ impl Registry {
     /// Allocates the engine's slab. Lock-free: never waits for a scrape or a recorder.
     ///
     /// # Errors
-    /// [`AttachError`]: not one value per label, more than 4 GiB of values, an engine with the same values is attached, or too many
-    /// engines.
-    pub fn attach<V: Into<String>>(&self, values: impl IntoIterator<Item = V>) -> Result<Engine, AttachError> {
-        let values: Vec<String> = values.into_iter().map(Into::into).collect();
+    /// [`AttachError`]: not one value per label, more than 4 GiB of values, or an engine with the same values is
+    /// attached.
+    pub fn attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
         let shared = &self.0;
-        let names = shared.schema.engine_labels();
+        let (names, owned) = (shared.schema.engine_labels(), || values.iter().copied().map(str::to_owned).collect());
         if values.len() != names.len() {
-            return Err(AttachError::LabelCount { labels: names.to_vec(), values });
+            return Err(AttachError::LabelCount { labels: names.to_vec(), values: owned() });
         }
-        directory::check_text(&shared.schema, &values)?;
-        let engine = StdArc::new(directory::source(&shared.schema, Scope::Engine, values));
-        rcu::change(&shared.directory, |current| {
-            let (engines, limit) = (&current.engines, shared.schema.limits().max_engines);
-            if engines.len() >= limit {
-                return Err(AttachError::TooManyEngines { limit });
-            }
+        directory::check_text(&shared.schema, values)?;
+        let engine = StdArc::new(directory::store(&shared.schema, Scope::Engine, values));
+        rcu::update(&shared.directory, |current| {
+            let engines = &current.engines;
             let twice = engines.iter().any(|other| other.labels.values == engine.labels.values);
             if mutant!(twice, "registry: same labels not noticed" => false) {
-                return Err(AttachError::AlreadyAttached { values: engine.labels.values.clone() });
+                return Err(AttachError::AlreadyAttached { values: owned() });
             }
             Ok((Some(current.with_engines(engines.iter().chain([&engine]).cloned().collect())), ()))
         })?;
@@ -108,8 +108,8 @@ impl Registry {
     /// [`Engine::recorder`].
     ///
     /// # Errors
-    /// [`TooManyRecorders`] while there are as many as the schema allows.
-    pub fn recorder(&self) -> Result<Recorder, TooManyRecorders> {
+    /// [`RecorderError`] while there are as many as the schema allows.
+    pub fn recorder(&self) -> Result<Recorder, RecorderError> {
         self.0.recorder(None)
     }
 
@@ -122,19 +122,29 @@ impl Registry {
 
     /// Overwrites `snapshot` with the newest finished step of each engine's recorders, and what shared ones added.
     ///
-    /// Lock-free: a try to read a recorder's steps fails only if one was committed meanwhile, so neither a stopped engine nor an open
-    /// step holds it up. Doesn't allocate unless there are more engines than `snapshot` ever held, for the first time one that has
-    /// several recorders, or more series with open labels in the place of an engine than before; engines that leave give up that room.
+    /// Lock-free: an attempt to read a recorder fails only if a step was committed meanwhile, so neither a stopped engine nor an open
+    /// step holds it up. Allocates only to grow its buffers: for more engines than before, for the first engine with several recorders,
+    /// or for more dynamic series.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
-        let own = (!self.0.schema.layout(Scope::Registry).is_empty()).then_some(&directory.own);
-        let (pages, engines) = (&self.0.pages, directory.engines.iter());
-        let (schema, source) = (&self.0.schema, &pages.source);
-        let failed_tries = mutant!(
-            snapshot.fill(schema, own, source, engines, &directory.alike),
-            "registry: alike in a later list" => snapshot.fill(schema, own, source, engines, &self.0.directory.load().alike),
+        let (schema, own, engines) = (&self.0.schema, &directory.own, &directory.engines);
+        let retries = mutant!(
+            snapshot.fill(schema, own, engines, &directory.label_groups),
+            "registry: label groups of a later list" => snapshot.fill(schema, own, engines, &self.0.directory.load().label_groups),
         );
-        pages.retried(failed_tries);
+        self.0.self_metrics.retried(retries);
+    }
+
+    /// Overwrites `view` with the chosen values of the newest finished step of each engine's recorders, and what shared ones added.
+    ///
+    /// Lock-free, as [`snapshot`](Self::snapshot). Allocates only for more engines than before.
+    ///
+    /// # Panics
+    /// If one of the view's handles belongs to another schema, or some to engines and some to the registry.
+    pub fn view<H: Choice>(&self, view: &mut View<H>) {
+        let directory = self.0.directory.load();
+        let retries = view.fill(&self.0.schema, &directory.own, &directory.engines);
+        self.0.self_metrics.retried(retries);
     }
 
     /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](crate::exposition::text::CONTENT_TYPE)) to `page`, which is never
@@ -153,7 +163,7 @@ impl Registry {
             page.len() - before,
             "render: what stood in the buffer is counted too" => page.len(),
         );
-        self.0.pages.rendered(begun.elapsed(), bytes);
+        self.0.self_metrics.rendered(begun.elapsed(), bytes);
     }
 }
 
@@ -170,43 +180,43 @@ impl Shared {
     }
 
     /// Leases a slab that is free, or one more.
-    fn recorder(&self, owner: Owner<'_>) -> Result<Recorder, TooManyRecorders> {
-        let (layout, limit) = (self.schema.layout(scope(owner)), self.schema.limits().max_recorders);
-        let (writer, infos) = rcu::change(&self.directory, |current| {
-            let source = current.of(owner);
-            let leased = |writer| (writer, StdArc::clone(&source.infos));
-            if let Some(writer) = source.slabs.iter().find_map(Slab::writer) {
+    fn recorder(&self, target: Target<'_>) -> Result<Recorder, RecorderError> {
+        let (layout, limit) = (self.schema.layout(scope(target)), self.schema.limits().max_recorders);
+        let (writer, infos) = rcu::update(&self.directory, |current| {
+            let store = current.of(target);
+            let leased = |writer| (writer, StdArc::clone(&store.infos));
+            if let Some(writer) = store.slabs.iter().find_map(Slab::writer) {
                 return Ok((None, leased(writer)));
             }
-            if source.slabs.len() >= mutant!(limit, "lease: one too many" => limit + 1) {
-                return Err(TooManyRecorders { engine: owner.map(|labels| labels.values.clone()), limit });
+            if store.slabs.len() >= mutant!(limit, "lease: one too many" => limit + 1) {
+                return Err(RecorderError::TooMany { engine: target.map(|labels| labels.values.clone()), limit });
             }
             let slab = Slab::new(layout.words);
             let writer = Slab::writer(&slab).expect("nobody else has seen it");
-            let slabs = source.slabs.iter().chain([&slab]).cloned().collect();
-            Ok((Some(current.with(owner, Source { slabs, ..source.clone() })), leased(writer)))
+            let slabs = store.slabs.iter().chain([&slab]).cloned().collect();
+            Ok((Some(current.with(target, EngineStore { slabs, ..store.clone() })), leased(writer)))
         })?;
         Ok(Recorder::new(writer, StdArc::clone(layout), InfoWriter::new(&infos)))
     }
 
     /// Adds shards, if there are none yet.
-    fn shared_recorder(&self, owner: Owner<'_>) -> SharedRecorder {
-        let Ok(shards) = rcu::change(&self.directory, |current| {
-            let source = current.of(owner);
-            if let Some(shards) = mutant!(&source.shards, "shards: made by each shared recorder" => &None) {
+    fn shared_recorder(&self, target: Target<'_>) -> SharedRecorder {
+        let Ok(shards) = rcu::update(&self.directory, |current| {
+            let store = current.of(target);
+            if let Some(shards) = mutant!(&store.shards, "shards: made by each shared recorder" => &None) {
                 return Ok::<_, Infallible>((None, StdArc::clone(shards)));
             }
-            let layout = self.schema.layout(scope(owner));
-            let shards = StdArc::new(directory::shards(&self.schema, layout, &source.labels));
-            let grown = Source { shards: Some(StdArc::clone(&shards)), ..source.clone() };
-            Ok((Some(current.with(owner, grown)), shards))
+            let layout = self.schema.layout(scope(target));
+            let shards = StdArc::new(directory::shards(&self.schema, layout, &store.labels));
+            let grown = EngineStore { shards: Some(StdArc::clone(&shards)), ..store.clone() };
+            Ok((Some(current.with(target, grown)), shards))
         });
         SharedRecorder::new(shards)
     }
 }
 
-fn scope(owner: Owner<'_>) -> Scope {
-    if owner.is_some() { Scope::Engine } else { Scope::Registry }
+fn scope(target: Target<'_>) -> Scope {
+    if target.is_some() { Scope::Engine } else { Scope::Registry }
 }
 
 impl fmt::Debug for Registry {
@@ -230,8 +240,8 @@ impl Engine {
     /// Lock-free: never waits for a scrape or a recorder. A recorder that was leaked (`mem::forget`) counts as in use forever.
     ///
     /// # Errors
-    /// [`TooManyRecorders`] while there are as many as [`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders) allows.
-    pub fn recorder(&self) -> Result<Recorder, TooManyRecorders> {
+    /// [`RecorderError`] while there are as many as [`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders) allows.
+    pub fn recorder(&self) -> Result<Recorder, RecorderError> {
         self.registry.0.recorder(Some(&self.labels))
     }
 
@@ -247,7 +257,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let Ok(()) = rcu::change(&self.registry.0.directory, |current| {
+        let Ok(()) = rcu::update(&self.registry.0.directory, |current| {
             let others = current.engines.iter().filter(|other| !StdArc::ptr_eq(&other.labels, &self.labels)).cloned();
             Ok::<_, Infallible>((Some(current.with_engines(others.collect())), ()))
         });
@@ -266,17 +276,18 @@ mod tests {
 
     #[test]
     fn labels_that_are_too_long_are_refused_by_name() {
-        let builder = Schema::builder().engine_labels(["engine", "model_name"]).max_text(10_000);
+        let mut builder = Schema::builder(&["engine", "model_name"]);
+        builder.max_text(10_000);
         let registry = Registry::new(builder.build().unwrap());
         let long = "\"".repeat(5_000);
-        let error = registry.attach(["0", long.as_str()]).unwrap_err();
+        let error = registry.attach(&["0", long.as_str()]).unwrap_err();
         assert_eq!(error, AttachError::LabelsTooLong { label: "model_name".into(), limit: 10_000 });
-        let _engine = registry.attach(["0", &long[..4_000]]).unwrap();
+        let _engine = registry.attach(&["0", &long[..4_000]]).unwrap();
     }
 
     #[test]
     fn eight_snapshots_are_kept_for_as_many_renderings_at_a_time() {
-        let registry = Registry::new(Schema::builder().build().unwrap());
+        let registry = Registry::new(Schema::builder(&[]).build().unwrap());
         (0..9).for_each(|_| registry.0.put_back(Box::default()));
         assert_eq!(registry.0.snapshots.iter().filter_map(AtomicCell::take).count(), 8);
     }

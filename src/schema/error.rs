@@ -45,21 +45,21 @@ pub enum SchemaError {
     /// A label name that Prometheus doesn't accept.
     InvalidLabelName {
         /// Whose label it is: a family, or `engine labels`.
-        owner: String,
+        subject: String,
         /// The name as given.
         label: String,
     },
     /// A label name with a meaning of its own: `le`, `quantile`, or one that begins with `__`.
     ReservedLabelName {
         /// Whose label it is: a family, or `engine labels`.
-        owner: String,
+        subject: String,
         /// The name as given.
         label: String,
     },
     /// A label that a family has twice, or has although each engine has it.
     DuplicateLabel {
         /// Whose label it is: a family, or `engine labels`.
-        owner: String,
+        subject: String,
         /// The name as given.
         label: String,
     },
@@ -85,16 +85,6 @@ pub enum SchemaError {
         label: String,
         /// The value.
         value: String,
-    },
-    /// An aggregate over engines of a family that is the registry's.
-    AggregateOfRegistry {
-        /// The gauge.
-        family: String,
-    },
-    /// Aggregates over engines of a gauge with open labels.
-    AggregateOfOpenLabels {
-        /// The gauge.
-        family: String,
     },
     /// A histogram without upper bounds.
     NoBounds {
@@ -140,8 +130,6 @@ pub enum SchemaError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Engine labels that were declared twice.
-    EngineLabelsTwice,
 }
 
 impl fmt::Display for SchemaError {
@@ -170,16 +158,16 @@ impl fmt::Display for SchemaError {
                     "family {family:?} has unit {unit:?} but its name doesn't end in \"_{unit}\": rename it, or drop the unit"
                 )
             }
-            InvalidLabelName { owner, label } => {
-                write!(f, "label name {label:?} of {owner} is invalid: it must match [a-zA-Z_][a-zA-Z0-9_]*")
+            InvalidLabelName { subject, label } => {
+                write!(f, "label name {label:?} of {subject} is invalid: it must match [a-zA-Z_][a-zA-Z0-9_]*")
             }
-            ReservedLabelName { owner, label } => {
-                write!(f, "label name {label:?} of {owner} is reserved: it can't be le, quantile or begin with __")
+            ReservedLabelName { subject, label } => {
+                write!(f, "label name {label:?} of {subject} is reserved: it can't be le, quantile or begin with __")
             }
-            DuplicateLabel { owner, label } => {
+            DuplicateLabel { subject, label } => {
                 write!(
                     f,
-                    "label {label:?} of {owner} is declared twice (engine labels count for each family): drop one"
+                    "label {label:?} of {subject} is declared twice (engine labels count for each family): drop one"
                 )
             }
             UnknownEngineLabel { family, label } => {
@@ -193,18 +181,6 @@ impl fmt::Display for SchemaError {
             }
             DuplicateLabelValue { family, label, value } => {
                 write!(f, "label {label:?} of family {family:?} lists value {value:?} twice: drop one")
-            }
-            AggregateOfRegistry { family } => {
-                write!(
-                    f,
-                    "gauge {family:?} is the registry's, so no engines have it: drop its aggregates, or registry_wide"
-                )
-            }
-            AggregateOfOpenLabels { family } => {
-                write!(
-                    f,
-                    "gauge {family:?} has open labels, which each engine has values of its own for: drop its aggregates"
-                )
             }
             NoBounds { family } => write!(f, "histogram {family:?} has no upper bounds: give at least one"),
             BoundNotFinite { family, index, bound } => write!(
@@ -234,7 +210,6 @@ impl fmt::Display for SchemaError {
                 "family {family:?} takes the text of names, help and labels beyond {limit} bytes: declare fewer series, or shorter \
                  label values"
             ),
-            EngineLabelsTwice => write!(f, "engine labels are declared twice: name them all in one call"),
         }
     }
 }

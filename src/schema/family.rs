@@ -1,65 +1,31 @@
-//! A family as declared: what exposition prints about it, and where its series live.
+//! A family as declared: what exposition prints about it, and where its series are.
 
 use super::{
-    aggregate::Aggregate,
-    layout::{Aside, HistogramIndex, InfoIndex, OpenIndex, Scope},
+    layout::{Diagnostic, DynamicIndex, HistogramIndex, InfoIndex, Scope},
+    number::{MetricType, WordType},
 };
 
-/// What a family is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Counter,
-    Gauge,
-    Histogram,
-}
-
-/// How the words of a family are read: a counter's or gauge's value, a histogram's sum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Number {
-    U64,
-    I64,
-    F64,
-}
-
-impl Number {
-    /// The sum of two words: counts stay at `u64::MAX` rather than fall, gauges of integers wrap around, since only the sum of all
-    /// parts need be in range.
-    #[inline(always)]
-    pub(crate) fn sum(self, one: u64, other: u64) -> u64 {
-        match self {
-            Self::U64 => mutant!(one.saturating_add(other), "sum: counts wrap around" => one.wrapping_add(other)),
-            Self::I64 => mutant!(
-                one.wrapping_add(other),
-                "sum: gauges stop at the end of their range" => (one as i64).saturating_add(other as i64) as u64,
-            ),
-            Self::F64 => (f64::from_bits(one) + f64::from_bits(other)).to_bits(),
-        }
-    }
-}
-
-/// Where a series lives.
+/// Where a series is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
+pub(crate) enum SeriesSlot {
     Scalar(u16),
     Histogram(HistogramIndex),
-    Aside(Aside),
+    Diagnostic(Diagnostic),
 }
 
 /// Where a family's samples come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Samples {
-    /// One a combination of label values; the last label varies fastest.
-    Series(Vec<Place>),
-    /// One a set of label values that was looked up.
-    Open(OpenIndex),
+    /// One series per combination of label values; the last label varies fastest.
+    Series(Vec<SeriesSlot>),
+    /// One series per set of label values that was looked up.
+    Dynamic(DynamicIndex),
     Info(InfoIndex),
-    /// Of engines' gauges, by their words: one a combination of label values.
-    Aggregate(Aggregate, Vec<u16>),
 }
 
 /// A label with its closed list of values.
 #[derive(Clone, Debug)]
-pub(crate) struct Dimension {
+pub(crate) struct ClosedLabel {
     pub(crate) name: String,
     pub(crate) values: Vec<String>,
 }
@@ -69,13 +35,13 @@ pub(crate) struct Dimension {
 pub(crate) struct Family {
     pub(crate) name: String,
     pub(crate) help: String,
-    pub(crate) kind: Kind,
-    pub(crate) number: Number,
+    pub(crate) metric_type: MetricType,
+    pub(crate) word_type: WordType,
     pub(crate) scope: Scope,
     /// Recorded and read, never printed.
     pub(crate) hidden: bool,
     /// Labels with a closed list of values; others are in the layout.
-    pub(crate) dimensions: Vec<Dimension>,
+    pub(crate) labels: Vec<ClosedLabel>,
     pub(crate) samples: Samples,
     /// Lines of a page that one engine (or the registry) has of it.
     pub(super) lines: usize,
@@ -84,37 +50,35 @@ pub(crate) struct Family {
 impl Family {
     /// The name that samples of counters and gauges have, and to which histograms add suffixes.
     pub(crate) fn exposed_name(&self) -> String {
-        let suffix = if self.kind == Kind::Counter { "_total" } else { "" };
+        let suffix = if self.metric_type == MetricType::Counter { "_total" } else { "" };
         format!("{}{suffix}", self.name)
     }
 
-    /// Whether its samples have all engine labels; those of an info say themselves which ones.
+    /// Whether its samples have all engine labels; an info chooses its own.
     pub(crate) fn has_all_engine_labels(&self) -> bool {
         self.scope == Scope::Engine && !matches!(self.samples, Samples::Info(_))
     }
 
-    /// How long its text may get that a renderer keeps: at most so many bytes, since each byte may need an escape.
+    /// An upper bound of the bytes of text that a renderer keeps for it, since each byte may need an escape.
     pub(super) fn text_bound(&self) -> usize {
         const NUMBERS_AND_FRAME: usize = 64;
         let name = self.name.len() + NUMBERS_AND_FRAME;
-        let series = self.dimensions.iter().map(|dimension| dimension.values.len()).fold(1, usize::saturating_mul);
-        let labels = self.dimensions.iter().map(|Dimension { name, values }| {
+        let labels = self.labels.iter().map(|ClosedLabel { name, values }| {
             let pairs = values.iter().map(|value| name.len() + 2 * value.len() + NUMBERS_AND_FRAME).sum::<usize>();
             pairs.saturating_mul(self.lines / values.len())
         });
-        debug_assert!(self.lines % series == 0, "each series has the same number of lines");
         let header = 2 * (name + self.help.len());
         labels.fold(header.saturating_add(name.saturating_mul(self.lines)), usize::saturating_add)
     }
 
-    /// The labels of series `index` with their values, in the order of the dimensions.
-    pub(crate) fn labels(&self, mut index: usize) -> Vec<(&str, &str)> {
-        let mut labels = Vec::with_capacity(self.dimensions.len());
-        for Dimension { name, values } in self.dimensions.iter().rev() {
-            labels.push((name.as_str(), values[index % values.len()].as_str()));
+    /// The label pairs of series `index`, in the order of the labels.
+    pub(crate) fn label_pairs(&self, mut index: usize) -> Vec<(&str, &str)> {
+        let mut pairs = Vec::with_capacity(self.labels.len());
+        for ClosedLabel { name, values } in self.labels.iter().rev() {
+            pairs.push((name.as_str(), values[index % values.len()].as_str()));
             index /= values.len();
         }
-        labels.reverse();
-        labels
+        pairs.reverse();
+        pairs
     }
 }

@@ -7,9 +7,9 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    family::Number,
     layout::{HistogramIndex, InfoIndex},
-    value::{CounterValue, GaugeValue},
+    number::{MetricType, WordType},
+    value::{CounterValue, GaugeValue, ObservationValue},
 };
 
 /// A counter: grows, never falls. `T` is `u64` or `f64`.
@@ -89,26 +89,6 @@ pub struct Info<const N: usize> {
     pub(crate) index: InfoIndex,
 }
 
-/// A counter or a gauge, whatever it holds: what [`Snapshot::only`](crate::Snapshot::only) is asked for. Made of a handle by `into()`.
-#[derive(Clone, Copy, Debug)]
-pub struct Series {
-    pub(crate) schema: u32,
-    pub(crate) word: u16,
-    pub(crate) number: Number,
-}
-
-impl<T: CounterValue> From<Counter<T>> for Series {
-    fn from(Counter { schema, word, .. }: Counter<T>) -> Self {
-        Self { schema, word, number: T::NUMBER }
-    }
-}
-
-impl<T: GaugeValue> From<Gauge<T>> for Series {
-    fn from(Gauge { schema, word, .. }: Gauge<T>) -> Self {
-        Self { schema, word, number: T::NUMBER }
-    }
-}
-
 impl<T> Counter<T> {
     pub(super) const fn new(schema: u32, word: u16) -> Self {
         Self { schema, word, value: PhantomData }
@@ -147,3 +127,50 @@ macro_rules! copy_and_debug {
 }
 
 copy_and_debug!(Counter { word }, Gauge { word }, Histogram { index });
+
+/// A handle of a family: [`Counter`], [`Gauge`] or [`Histogram`]. Sealed.
+pub trait Handle: sealed::Handle {}
+
+impl<T: CounterValue> Handle for Counter<T> {}
+impl<T: GaugeValue> Handle for Gauge<T> {}
+impl<T: ObservationValue> Handle for Histogram<T> {}
+
+pub(crate) mod sealed {
+    use super::{
+        Counter, CounterValue, Gauge, GaugeValue, Histogram, HistogramIndex, MetricType, ObservationValue, WordType,
+    };
+
+    pub trait Handle {
+        const METRIC_TYPE: MetricType;
+        const WORD_TYPE: WordType;
+        /// The handle of the scalar or histogram with this index.
+        fn at(schema: u32, index: u16) -> Self;
+    }
+
+    impl<T: CounterValue> Handle for Counter<T> {
+        const METRIC_TYPE: MetricType = MetricType::Counter;
+        const WORD_TYPE: WordType = T::WORD_TYPE;
+
+        fn at(schema: u32, index: u16) -> Self {
+            Self::new(schema, index)
+        }
+    }
+
+    impl<T: GaugeValue> Handle for Gauge<T> {
+        const METRIC_TYPE: MetricType = MetricType::Gauge;
+        const WORD_TYPE: WordType = T::WORD_TYPE;
+
+        fn at(schema: u32, index: u16) -> Self {
+            Self::new(schema, index)
+        }
+    }
+
+    impl<T: ObservationValue> Handle for Histogram<T> {
+        const METRIC_TYPE: MetricType = MetricType::Histogram;
+        const WORD_TYPE: WordType = T::WORD_TYPE;
+
+        fn at(schema: u32, index: u16) -> Self {
+            Self::new(schema, HistogramIndex(index))
+        }
+    }
+}

@@ -1,12 +1,12 @@
 //! The rules for names: which ones Prometheus accepts, which are reserved, and what a family exposes.
 
-use super::{error::SchemaError, family::Kind};
+use super::{error::SchemaError, number::MetricType};
 
 /// Prefix of this crate's own families.
 pub(super) const SELF_PREFIX: &str = "tachometer_";
 
 /// Checks a family's name.
-pub(super) fn check_family(name: &str, kind: Kind) -> Result<(), SchemaError> {
+pub(super) fn check_family(name: &str, metric_type: MetricType) -> Result<(), SchemaError> {
     let family = || name.to_owned();
     if !is_name(name, |c| c == '_' || c == ':') {
         return Err(SchemaError::InvalidFamilyName { family: family() });
@@ -14,20 +14,20 @@ pub(super) fn check_family(name: &str, kind: Kind) -> Result<(), SchemaError> {
     if name.starts_with("__") || name.starts_with(SELF_PREFIX) {
         return Err(SchemaError::ReservedFamilyName { family: family() });
     }
-    if kind == Kind::Counter && name.ends_with("_total") {
+    if metric_type == MetricType::Counter && name.ends_with("_total") {
         return Err(SchemaError::CounterSuffix { family: family() });
     }
     Ok(())
 }
 
-/// Checks a label's name. `owner` says whose label it is.
-pub(super) fn check_label(label: &str, owner: &str) -> Result<(), SchemaError> {
-    let (owner, label_name) = (owner.to_owned(), label.to_owned());
+/// Checks a label's name. `subject` says whose label it is.
+pub(super) fn check_label(label: &str, subject: &str) -> Result<(), SchemaError> {
+    let (subject, label_name) = (subject.to_owned(), label.to_owned());
     if !is_name(label, |c| c == '_') {
-        return Err(SchemaError::InvalidLabelName { owner, label: label_name });
+        return Err(SchemaError::InvalidLabelName { subject, label: label_name });
     }
     if label == "le" || label == "quantile" || label.starts_with("__") {
-        return Err(SchemaError::ReservedLabelName { owner, label: label_name });
+        return Err(SchemaError::ReservedLabelName { subject, label: label_name });
     }
     Ok(())
 }
@@ -39,11 +39,11 @@ fn is_name(name: &str, extra: impl Fn(char) -> bool) -> bool {
 }
 
 /// All names that a family exposes, in text or in OpenMetrics; the bare name is the family's in OpenMetrics.
-pub(super) fn exposed(family: &str, kind: Kind) -> impl Iterator<Item = String> + '_ {
-    let suffixes: &[&str] = match kind {
-        Kind::Counter => &["", "_total", "_created"],
-        Kind::Gauge => &[""],
-        Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+pub(super) fn exposed(family: &str, metric_type: MetricType) -> impl Iterator<Item = String> + '_ {
+    let suffixes: &[&str] = match metric_type {
+        MetricType::Counter => &["", "_total", "_created"],
+        MetricType::Gauge => &[""],
+        MetricType::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
     };
     suffixes.iter().map(move |suffix| format!("{family}{suffix}"))
 }

@@ -6,7 +6,7 @@ type Declare = fn(&mut SchemaBuilder) -> Result<(), SchemaError>;
 
 /// Declares in turn; the last one must be refused, all before must not.
 fn refused(declare: &[Declare]) -> String {
-    let mut builder = Schema::builder();
+    let mut builder = Schema::builder(&[]);
     let (last, before) = declare.split_last().unwrap();
     before.iter().for_each(|declare| declare(&mut builder).unwrap());
     last(&mut builder).unwrap_err().to_string()
@@ -28,7 +28,7 @@ fn assert_mentions(message: &str, parts: &[&str]) {
 #[test]
 fn invalid_and_reserved_names_are_refused() {
     for name in ["", "9x", "a-b", "a b", "é", "a\"b", "{"] {
-        let mut builder = Schema::builder();
+        let mut builder = Schema::builder(&[]);
         let error = builder.counter::<u64>(name, "").declare().unwrap_err();
         assert_eq!(error, SchemaError::InvalidFamilyName { family: name.to_owned() });
     }
@@ -42,13 +42,13 @@ fn invalid_and_reserved_names_are_refused() {
 
 #[test]
 fn a_histogram_may_end_in_total_as_vllm_has_one() {
-    Schema::builder().histogram::<u64>("vllm:iteration_tokens_total", "", &[1.0]).declare().unwrap();
+    Schema::builder(&[]).histogram::<u64>("vllm:iteration_tokens_total", "", &[1.0]).declare().unwrap();
 }
 
 #[test]
 fn labels_are_checked() {
     let label = |name: &'static str| {
-        Schema::builder().counter::<u64>("x", "").label(name, ["a"]).declare().unwrap_err().to_string()
+        Schema::builder(&[]).counter::<u64>("x", "").label(name, ["a"]).declare().unwrap_err().to_string()
     };
     assert_mentions(&label("a:b"), &["a:b", "family \"x\"", "invalid"]);
     assert_mentions(&label(""), &["invalid"]);
@@ -67,14 +67,15 @@ fn labels_are_checked() {
 
 #[test]
 fn infos_are_checked_like_other_families() {
-    let info = |name: &str, labels: [&str; 2]| Schema::builder().info(name, "", labels).declare().unwrap_err();
+    let info = |name: &str, labels: [&str; 2]| Schema::builder(&[]).info(name, "", labels).declare().unwrap_err();
     assert_mentions(&info("a-b", ["x", "y"]).to_string(), &["a-b", "invalid"]);
     assert_mentions(&info("tachometer_x", ["x", "y"]).to_string(), &["tachometer_x", "reserved"]);
     assert_mentions(&info("i", ["x", "a:b"]).to_string(), &["a:b", "family \"i\"", "invalid"]);
     assert_mentions(&info("i", ["x", "le"]).to_string(), &["le", "reserved"]);
     assert_mentions(&info("i", ["x", "__y"]).to_string(), &["__y", "reserved"]);
     assert_mentions(&info("i", ["x", "x"]).to_string(), &["\"x\"", "family \"i\"", "twice"]);
-    let mut builder = Schema::builder().max_samples(2);
+    let mut builder = Schema::builder(&[]);
+    builder.max_samples(2);
     builder.info("i", "", ["x"]).declare().unwrap();
     let twice = builder.info("i", "", ["y"]).declare().unwrap_err();
     assert_eq!(twice, SchemaError::DuplicateFamily { family: "i".into() });
@@ -87,52 +88,51 @@ fn infos_are_checked_like_other_families() {
 }
 
 #[test]
-fn an_infos_engine_labels_are_checked_when_the_schema_is_built() {
-    let build = |chosen: Option<&[&str]>, own: [&str; 1]| {
-        let mut builder = Schema::builder().engine_labels(["engine", "model_name"]);
+fn an_infos_engine_labels_are_checked() {
+    let declare = |chosen: Option<&[&str]>, own: [&str; 1]| {
+        let mut builder = Schema::builder(&["engine", "model_name"]);
         let info = builder.info("i", "", own);
         match chosen {
-            Some(chosen) => info.engine_labels(chosen.iter().copied()).declare().unwrap(),
-            None => info.declare().unwrap(),
-        };
-        builder.build().map(drop)
+            Some(chosen) => info.engine_labels(chosen).declare(),
+            None => info.declare(),
+        }
     };
-    let message = |chosen, own| build(chosen, own).unwrap_err().to_string();
+    let message = |chosen, own| declare(chosen, own).unwrap_err().to_string();
     assert_mentions(&message(None, ["engine"]), &["\"engine\"", "family \"i\"", "twice"]);
     assert_mentions(&message(Some(&["engine"]), ["engine"]), &["\"engine\"", "family \"i\"", "twice"]);
     assert_mentions(&message(Some(&["engine", "engine"]), ["x"]), &["\"engine\"", "twice"]);
     assert_mentions(&message(Some(&["model"]), ["x"]), &["info \"i\"", "\"model\"", "isn't an engine label"]);
     // A label that isn't printed beside it is free.
-    build(Some(&["engine"]), ["model_name"]).unwrap();
+    declare(Some(&["engine"]), ["model_name"]).unwrap();
 }
 
 #[test]
 fn families_of_the_registry_have_words_and_labels_of_their_own() {
-    let mut builder = Schema::builder().engine_labels(["engine"]).max_samples(1);
+    let mut builder = Schema::builder(&["engine"]);
+    builder.max_samples(1);
     builder.counter::<u64>("a", "").declare().unwrap();
     let wide = builder.counter::<u64>("b", "").registry_wide().label("engine", ["x"]).declare().unwrap();
     let full = builder.counter::<u64>("c", "").registry_wide().declare().unwrap_err();
     assert_eq!(full, SchemaError::TooManySamples { family: "c".into(), limit: 1 });
     builder.gauge::<f64>("d", "").hidden().declare().unwrap();
     let schema = builder.build().unwrap();
-    let [engine, registry, _] = Scope::ALL.map(|scope| schema.layout(scope));
-    assert_eq!((engine.words, registry.words), (2, 1));
+    let [engine, registry] = Scope::ALL.map(|scope| schema.layout(scope));
+    let of_pages = 2 + 6 + 2; // two counters, and a histogram of six bounds
+    assert_eq!((engine.words, registry.words), (2, 1 + of_pages));
     assert_eq!((wide[0].schema, wide[0].word), (registry.schema, 0));
     assert_ne!(engine.schema, registry.schema);
 }
 
 #[test]
-fn engine_labels_are_checked_when_the_schema_is_built() {
-    let build =
-        |labels: &[&str]| Schema::builder().engine_labels(labels.iter().copied()).build().unwrap_err().to_string();
+fn engine_labels_are_checked() {
+    let build = |labels: &[&str]| Schema::builder(labels).build().unwrap_err().to_string();
     assert_mentions(&build(&["a-b"]), &["a-b", "engine labels"]);
     assert_mentions(&build(&["le"]), &["le", "reserved"]);
     assert_mentions(&build(&["a", "a"]), &["\"a\"", "twice"]);
-    let mut builder = Schema::builder().engine_labels(["engine"]);
-    builder.counter::<u64>("x", "").label("engine", ["0"]).declare().unwrap();
-    assert_mentions(&builder.build().unwrap_err().to_string(), &["\"engine\"", "family \"x\""]);
-    let twice = Schema::builder().engine_labels(["a"]).engine_labels(["b"]).build();
-    assert_eq!(twice.unwrap_err(), SchemaError::EngineLabelsTwice);
+    let mut builder = Schema::builder(&["engine"]);
+    let clash = builder.counter::<u64>("x", "").label("engine", ["0"]).declare().unwrap_err();
+    assert_mentions(&clash.to_string(), &["\"engine\"", "family \"x\""]);
+    builder.counter::<u64>("x", "").registry_wide().label("engine", ["0"]).declare().unwrap();
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn names_that_would_be_exposed_twice_are_refused() {
 
 #[test]
 fn a_refused_family_leaves_the_builder_as_it_was() {
-    let mut builder = Schema::builder();
+    let mut builder = Schema::builder(&[]);
     builder.gauge::<i64>("x_sum", "").declare().unwrap();
     builder.histogram::<f64>("x", "", &[1.0]).declare().unwrap_err();
     builder.gauge::<i64>("x_count", "").declare().unwrap();
@@ -158,9 +158,9 @@ fn a_refused_family_leaves_the_builder_as_it_was() {
 
 #[test]
 fn a_unit_is_a_suffix_or_refused() {
-    declare!(counter::<f64>("x_seconds", "").unit("seconds"))(&mut Schema::builder()).unwrap();
+    declare!(counter::<f64>("x_seconds", "").unit("seconds"))(&mut Schema::builder(&[])).unwrap();
     for unit in ["seconds", ""] {
-        let error = Schema::builder().counter::<f64>("x", "").unit(unit).declare().unwrap_err();
+        let error = Schema::builder(&[]).counter::<f64>("x", "").unit(unit).declare().unwrap_err();
         assert_eq!(error, SchemaError::UnitNotSuffix { family: "x".into(), unit: unit.into() });
     }
     assert_mentions(&refused(&[declare!(gauge::<f64>("xseconds", "").unit("seconds"))]), &["_seconds"]);
@@ -168,14 +168,16 @@ fn a_unit_is_a_suffix_or_refused() {
 
 #[test]
 fn limits_are_declared_and_kept() {
-    let mut builder = Schema::builder().max_samples(6);
+    let mut builder = Schema::builder(&[]);
+    builder.max_samples(6);
     builder.counter::<u64>("a", "").label("s", ["1", "2"]).declare().unwrap();
     builder.histogram::<f64>("b", "", &[1.0]).declare().unwrap();
     let error = builder.counter::<u64>("c", "").declare().unwrap_err();
     assert_eq!(error, SchemaError::TooManySamples { family: "c".into(), limit: 6 });
 
     let bounds: Vec<f64> = (0..40_000).map(f64::from).collect();
-    let mut builder = Schema::builder().max_samples(usize::MAX);
+    let mut builder = Schema::builder(&[]);
+    builder.max_samples(usize::MAX);
     builder.histogram::<f64>("a", "", &bounds).declare().unwrap();
     let error = builder.histogram::<f64>("b", "", &bounds).declare().unwrap_err();
     assert_eq!(error, SchemaError::SlabTooLarge { words: 80_004, limit: 65_536 });
@@ -184,18 +186,19 @@ fn limits_are_declared_and_kept() {
 /// Families check the limit as they are declared, and `build` again, since it may have been set after them.
 #[test]
 fn a_limit_holds_whenever_it_is_set() {
-    let mut builder = Schema::builder().engine_labels(["engine"]);
+    let mut builder = Schema::builder(&["engine"]);
     builder.gauge::<i64>("a", "").declare().unwrap();
     builder.histogram::<f64>("b", "", &[1.0]).hidden().declare().unwrap();
     builder.info("c", "", ["x"]).declare().unwrap();
-    builder.counter::<u64>("d", "").open_labels(["x"], 3).declare().unwrap();
+    builder.counter::<u64>("d", "").dynamic_labels(["x"], 3).declare().unwrap();
     builder.counter::<u64>("e", "").registry_wide().label("s", ["1", "2", "3"]).declare().unwrap();
-    let error = builder.max_samples(5).build().unwrap_err();
+    builder.max_samples(5);
+    let error = builder.build().unwrap_err();
     assert_eq!(error, SchemaError::TooManySamples { family: "d".into(), limit: 5 }, "1 + 0 + 1 + 4");
 
-    let mut builder = Schema::builder();
+    let mut builder = Schema::builder(&[]);
     builder.counter::<u64>("e", "").registry_wide().label("s", ["1", "2", "3"]).declare().unwrap();
-    let builder = builder.max_samples(2);
+    builder.max_samples(2);
     assert_eq!(builder.build().unwrap_err(), SchemaError::TooManySamples { family: "e".into(), limit: 2 });
 }
 
@@ -204,14 +207,16 @@ fn a_limit_holds_whenever_it_is_set() {
 #[test]
 fn text_that_a_renderer_cannot_keep_is_refused_by_name() {
     let with_limit = |limit| {
-        let mut builder = Schema::builder().max_text(limit);
+        let mut builder = Schema::builder(&[]);
+        builder.max_text(limit);
         builder.counter::<u64>("short", "").declare().unwrap();
         builder.counter::<u64>("long", "").label("s", ["\\".repeat(3_000).as_str()]).declare().unwrap();
         builder.build()
     };
     assert_eq!(with_limit(6_000).unwrap_err(), SchemaError::TooMuchText { family: "long".into(), limit: 6_000 });
     with_limit(12_000).unwrap();
-    let mut builder = Schema::builder().max_text(600);
+    let mut builder = Schema::builder(&[]);
+    builder.max_text(600);
     builder.gauge::<i64>("x", &"\n".repeat(500)).declare().unwrap();
     assert_mentions(&builder.build().unwrap_err().to_string(), &["family \"x\"", "600 bytes"]);
 }
@@ -222,7 +227,8 @@ fn a_slab_may_be_filled_to_the_last_word_with_scalars() {
     let values: Vec<String> = (0..256).map(|value| value.to_string()).collect();
     let values: [&str; 256] = std::array::from_fn(|value| values[value].as_str());
     for families in [255, 256] {
-        let mut builder = Schema::builder().max_samples(usize::MAX);
+        let mut builder = Schema::builder(&[]);
+        builder.max_samples(usize::MAX);
         for family in 0..families {
             builder.gauge::<i64>(&format!("g{family}"), "").label("v", values).declare().unwrap();
         }
@@ -235,7 +241,8 @@ fn a_slab_may_be_filled_to_the_last_word_with_scalars() {
 #[test]
 fn a_slab_may_be_filled_to_the_last_word() {
     let bounds: Vec<f64> = (0..65_533).map(f64::from).collect();
-    let mut builder = Schema::builder().max_samples(usize::MAX);
+    let mut builder = Schema::builder(&[]);
+    builder.max_samples(usize::MAX);
     builder.counter::<u64>("a", "").declare().unwrap();
     builder.histogram::<f64>("b", "", &bounds).declare().unwrap();
     let layout = builder.build().unwrap().layout(Scope::Engine).clone();
@@ -244,19 +251,19 @@ fn a_slab_may_be_filled_to_the_last_word() {
 
 #[test]
 fn handles_come_in_the_order_of_labels_and_values() {
-    let mut builder = Schema::builder();
+    let mut builder = Schema::builder(&[]);
     let first = builder.counter::<u64>("a", "").declare().unwrap();
     let grid = builder.gauge::<i64>("b", "").label("x", ["1", "2"]).label("y", ["1", "2", "3"]).declare().unwrap();
     assert_eq!(first.word, 0);
     assert_eq!(grid.map(|row| row.map(|gauge| gauge.word)), [[1, 2, 3], [4, 5, 6]]);
     let schema = builder.build().unwrap();
-    assert_eq!(schema.families()[1].labels(5), [("x", "2"), ("y", "3")]);
-    assert_eq!(schema.families()[1].labels(1), [("x", "1"), ("y", "2")]);
+    assert_eq!(schema.families()[1].label_pairs(5), [("x", "2"), ("y", "3")]);
+    assert_eq!(schema.families()[1].label_pairs(1), [("x", "1"), ("y", "2")]);
 }
 
 #[test]
 fn scalars_stand_before_histograms() {
-    let mut builder = Schema::builder();
+    let mut builder = Schema::builder(&[]);
     builder.histogram::<f64>("h", "", &[1.0, 2.0]).label("s", ["1", "2"]).declare().unwrap();
     let late = builder.counter::<u64>("c", "").declare().unwrap();
     let layout = builder.build().unwrap().layout(Scope::Engine).clone();
@@ -269,8 +276,12 @@ fn scalars_stand_before_histograms() {
 #[test]
 fn shards_are_a_power_of_two() {
     let shards = |builder: SchemaBuilder| builder.build().unwrap().limits().shards();
-    let set = [0, 1, 3, 64, 65, 1_024, usize::MAX].map(|n| shards(Schema::builder().shards(n)));
+    let set = [0, 1, 3, 64, 65, 1_024, usize::MAX].map(|n| {
+        let mut builder = Schema::builder(&[]);
+        builder.shards(n);
+        shards(builder)
+    });
     assert_eq!(set, [1, 1, 4, 64, 128, 1_024, 1_024]);
-    let unless_set = shards(Schema::builder());
+    let unless_set = shards(Schema::builder(&[]));
     assert!(unless_set.is_power_of_two() && unless_set <= 64, "{unless_set}");
 }

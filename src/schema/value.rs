@@ -1,6 +1,6 @@
 //! The numbers that families hold, and what can be counted honestly.
 
-use super::{bounds::Bounds, family::Number};
+use super::{bounds::Bounds, number::WordType};
 
 /// A number that fits a word of a slab: `u64`, `i64` or `f64`. Sealed.
 pub trait Value: Copy + PartialOrd + sealed::Value {}
@@ -34,10 +34,10 @@ pub struct Summary<T> {
 
 /// The parts of the traits that nobody else calls.
 pub(crate) mod sealed {
-    use super::{Bounds, Number, Summary};
+    use super::{Bounds, Summary, WordType};
 
     pub trait Value: Sized {
-        const NUMBER: Number;
+        const WORD_TYPE: WordType;
         fn to_word(self) -> u64;
         fn from_word(word: u64) -> Self;
     }
@@ -68,7 +68,7 @@ pub(crate) mod sealed {
 }
 
 impl sealed::Value for u64 {
-    const NUMBER: Number = Number::U64;
+    const WORD_TYPE: WordType = WordType::U64;
 
     #[inline(always)]
     fn to_word(self) -> u64 {
@@ -82,7 +82,7 @@ impl sealed::Value for u64 {
 }
 
 impl sealed::Value for i64 {
-    const NUMBER: Number = Number::I64;
+    const WORD_TYPE: WordType = WordType::I64;
 
     #[inline(always)]
     fn to_word(self) -> u64 {
@@ -96,7 +96,7 @@ impl sealed::Value for i64 {
 }
 
 impl sealed::Value for f64 {
-    const NUMBER: Number = Number::F64;
+    const WORD_TYPE: WordType = WordType::F64;
 
     #[inline(always)]
     fn to_word(self) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use crate::schema::{layout::HistogramLayout, value::ObservationValue};
+use crate::schema::value::ObservationValue;
 
 /// A histogram in a snapshot. Count, sum and buckets come from the same steps and agree with each other; only of what shared recorders
 /// observe just now, the sum may be ahead of the buckets, or behind.
@@ -16,9 +16,10 @@ pub struct HistogramView<'s, T> {
 }
 
 impl<'s, T: ObservationValue> HistogramView<'s, T> {
-    pub(crate) fn new(layout: &'s HistogramLayout, words: &'s [u64]) -> Self {
-        let (first, sum) = (usize::from(layout.first), usize::from(layout.sum));
-        Self { upper_bounds: layout.bounds.upper(), buckets: &words[first..sum], sum: words[sum], value: PhantomData }
+    /// Of a histogram's words: its buckets, and then its sum.
+    pub(crate) fn new(upper_bounds: &'s [f64], words: &'s [u64]) -> Self {
+        let (buckets, sum) = words.split_at(upper_bounds.len() + 1);
+        Self { upper_bounds, buckets, sum: sum[0], value: PhantomData }
     }
 
     /// Observations in all: the sum of the buckets, not a number of its own. Saturates at `u64::MAX`.

@@ -2,7 +2,7 @@
 
 use std::{array, fmt};
 
-use crate::info::InfoReading;
+use crate::store::info::InfoReading;
 
 /// An info in a snapshot: its label values, and a value that was set with them.
 #[derive(Clone, Copy)]

@@ -8,9 +8,9 @@ use crate::{Info, Recorder, Registry, Schema, Snapshot};
 
 /// A registry of engines with one info, on which no engine label stands.
 fn registry(max_recorders: usize) -> (Registry, Info<1>) {
-    let mut schema = Schema::builder().engine_labels(["engine"]).max_recorders(max_recorders);
-    let none: [&str; 0] = [];
-    let info = schema.info("info", "", ["label"]).engine_labels(none).declare().expect("a valid info");
+    let mut schema = Schema::builder(&["engine"]);
+    schema.max_recorders(max_recorders);
+    let info = schema.info("info", "", ["label"]).engine_labels(&[]).declare().expect("a valid info");
     (Registry::new(schema.build().expect("a valid schema")), info)
 }
 
@@ -22,7 +22,7 @@ fn a_snapshot_that_is_used_again_shows_labels_with_their_values() {
     let pairs = seen().flat_map(|(n, one)| seen().skip(n).map(move |(_, other)| [one, other]));
     explore(3, pairs.map(|pair| pair.map(|(label, value)| (label.to_owned(), value))), || {
         let (registry, info) = registry(1);
-        let engine = registry.attach(["0"]).expect("the first engine");
+        let engine = registry.attach(&["0"]).expect("the first engine");
         let mut recorder = engine.recorder().expect("the first recorder");
         let mut set = move |label, value| recorder.record(|step| step.set_info(info, [label], value));
         set("a", 1.0);
@@ -47,7 +47,7 @@ fn an_info_is_its_engines_whichever_recorder_sets_it() {
     let allowed = [("a", 1), ("b", 2)].map(|(label, value)| (label.to_owned(), value));
     explore(3, allowed, || {
         let (registry, info) = registry(2);
-        let engine = registry.attach(["0"]).expect("the first engine");
+        let engine = registry.attach(&["0"]).expect("the first engine");
         let [mut one, mut other] = [(); 2].map(|()| engine.recorder().expect("two recorders"));
         let set =
             move |recorder: &mut Recorder, label, value| recorder.record(|step| step.set_info(info, [label], value));
@@ -72,7 +72,7 @@ fn an_info_is_its_engines_whichever_recorder_sets_it() {
     });
 }
 
-/// Of engines whose samples look alike a page shows the newest, also while one comes and goes. The outcome: engines, those whose sample is
+/// Of engines whose samples look label_groups a page shows the newest, also while one comes and goes. The outcome: engines, those whose sample is
 /// there, and the sample that is shown.
 #[test]
 fn the_newest_info_shows_while_an_engine_comes_and_goes() {
@@ -80,11 +80,11 @@ fn the_newest_info_shows_while_an_engine_comes_and_goes() {
     let shown = [(1, 1, a), (2, 1, a), (2, 2, b)];
     explore(3, shown.map(|(engines, set, sample)| (engines, set, vec![sample.to_owned()])), || {
         let (registry, info) = registry(1);
-        let engine = registry.attach(["0"]).expect("the first engine");
+        let engine = registry.attach(&["0"]).expect("the first engine");
         engine.recorder().expect("the first recorder").record(|step| step.set_info(info, ["a"], 1.0));
         let shared = registry.clone();
         let thread = thread::spawn(move || {
-            let engine = shared.attach(["1"]).expect("the second engine");
+            let engine = shared.attach(&["1"]).expect("the second engine");
             engine.recorder().expect("the first recorder").record(|step| step.set_info(info, ["b"], 2.0));
         });
         let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());

@@ -18,11 +18,12 @@ struct Rig {
 
 impl Rig {
     fn new(max_recorders: usize) -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine"]).max_recorders(max_recorders);
+        let mut schema = Schema::builder(&["engine"]);
+        schema.max_recorders(max_recorders);
         let count = schema.counter("count", "").declare().expect("a valid family");
         let level = schema.gauge("level", "").declare().expect("a valid family");
         let registry = Registry::new(schema.build().expect("a valid schema"));
-        let engine = StdArc::new(registry.attach(["a"]).expect("the first engine"));
+        let engine = StdArc::new(registry.attach(&["a"]).expect("the first engine"));
         Self { registry, engine, count, level }
     }
 
@@ -131,7 +132,7 @@ fn an_engine_grows_while_another_comes_and_goes() {
             engine.shared_recorder().inc(count);
             recorder
         });
-        let other = rig.registry.attach(["b"]).expect("another engine");
+        let other = rig.registry.attach(&["b"]).expect("another engine");
         let seen = rig.seen();
         drop(other);
         let recorder = thread.join().unwrap();

@@ -6,13 +6,13 @@ use super::{explore::explore, one_step::OneStep as _};
 use crate::{Counter, Engine, Registry, Schema, Snapshot};
 
 fn registry() -> (Registry, Counter<u64>) {
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder(&["engine"]);
     let count = schema.counter("count", "").declare().expect("a valid family");
     (Registry::new(schema.build().expect("a valid schema")), count)
 }
 
 fn attach(registry: &Registry, engine: &str) -> Engine {
-    registry.attach([engine]).expect("no engine has this label yet")
+    registry.attach(&[engine]).expect("no engine has this label yet")
 }
 
 /// Label, step and count of each engine in a snapshot.
@@ -71,8 +71,8 @@ fn the_same_labels_attach_once() {
     explore(3, [[true, false], [false, true]], || {
         let (registry, count) = registry();
         let shared = registry.clone();
-        let thread = thread::spawn(move || shared.attach(["a"]));
-        let one = registry.attach(["a"]);
+        let thread = thread::spawn(move || shared.attach(&["a"]));
+        let one = registry.attach(&["a"]);
         let other = thread.join().unwrap();
         assert_eq!(labels(&registry, count), ["a"], "one engine");
         [one.is_ok(), other.is_ok()]

@@ -11,8 +11,8 @@ use loom::thread;
 use super::explore::explore;
 use crate::{
     Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, Snapshot,
-    schema::layout::Aside,
-    shards::Indices,
+    schema::layout::Diagnostic,
+    store::Indices,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
 
@@ -65,13 +65,14 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let mut schema = Schema::builder().shards(2);
+        let mut schema = Schema::builder(&[]);
+        schema.shards(2);
         let count = schema.counter("count", "").declare().expect("a valid family");
         let amount = schema.counter("amount", "").declare().expect("a valid family");
         let level = schema.gauge("level", "").declare().expect("a valid family");
         let seconds = schema.histogram("seconds", "", &[1.0]).declare().expect("a valid family");
         let registry = Registry::new(schema.build().expect("a valid schema"));
-        let engine = StdArc::new(registry.attach::<&str>([]).expect("the first engine"));
+        let engine = StdArc::new(registry.attach(&[]).expect("the first engine"));
         Self { registry, engine, count, amount, level, seconds, done: Done::new() }
     }
 
@@ -172,7 +173,7 @@ fn additions_never_overflow() {
         rig.seen(|view| {
             (
                 view.counter(rig.count),
-                view.words()[view.words().len() - Aside::COUNT + Aside::RejectedObservations as usize],
+                view.words()[view.words().len() - Diagnostic::COUNT + Diagnostic::RejectedObservations as usize],
             )
         })
     });

@@ -10,8 +10,8 @@ use loom::thread;
 
 use super::explore::explore;
 use crate::{
-    schema::layout::Aside,
-    slab::{Slab, Writer},
+    schema::layout::Diagnostic,
+    store::slab::{Slab, Writer},
     sync::Arc,
 };
 
@@ -45,7 +45,7 @@ type Try<const N: usize> = Option<(u64, [u64; N])>;
 
 fn try_read<const N: usize>(slab: &Slab) -> Try<N> {
     let mut words = [0; N];
-    slab.try_newest(None, &mut words).ok().map(|step| (step, words))
+    slab.attempt_newest(None, &mut words).ok().map(|step| (step, words))
 }
 
 /// A failed try, and all whole steps up to `last` of an owner that changes both words.
@@ -60,10 +60,10 @@ fn newest_step(slab: &Slab) -> Option<u64> {
     Some(step)
 }
 
-/// The same of the resting copy.
+/// The same of the fallback copy.
 fn step_at_rest(slab: &Slab) -> Option<u64> {
     let mut words = [0; 2];
-    let step = slab.try_resting(0, None, &mut words)?;
+    let step = slab.attempt_fallback(0, None, &mut words)?;
     assert_eq!(words, [step; 2], "torn");
     Some(step)
 }
@@ -90,7 +90,7 @@ fn a_read_of_chosen_words_is_one_whole_step() {
         let thread = thread::spawn(move || (0..3).for_each(|_| step(&mut writer, &[0, 1, 2])));
         let try_chosen = || {
             let mut words = [0; 2];
-            slab.try_newest(Some(&[0, 2]), &mut words).ok().map(|step| (step, words))
+            slab.attempt_newest(Some(&[0, 2]), &mut words).ok().map(|step| (step, words))
         };
         let read = try_chosen();
         thread.join().unwrap();
@@ -209,7 +209,7 @@ fn a_reader_is_never_behind_one_that_it_heard_of() {
     });
 }
 
-/// Whole reads of one reader, the resting copy included, never go back.
+/// Whole reads of one reader, the fallback copy included, never go back.
 #[test]
 fn reads_never_go_back() {
     let whole = (0..=3).flat_map(|one| (one..=3).map(move |other| (Some(one), Some(other))));
@@ -226,7 +226,7 @@ fn reads_never_go_back() {
     });
 }
 
-/// A resting copy that is older than the newest step when the read began isn't taken. The slab is so large that the resting
+/// A fallback copy that is older than the newest step when the read began isn't taken. The slab is so large that the resting
 /// copy holds step 0 until step 3. The outcome: the floor, and what was taken at rest.
 #[test]
 fn a_read_at_rest_is_not_older_than_its_floor() {
@@ -235,15 +235,15 @@ fn a_read_at_rest_is_not_older_than_its_floor() {
         let (slab, mut writer) = slab(6);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
         let mut words = [0; 6];
-        let overwritten = slab.try_newest(None, &mut words).err();
-        let outcome = overwritten.map(|floor| (floor, slab.try_resting(floor, None, &mut words)));
+        let overwritten = slab.attempt_newest(None, &mut words).err();
+        let outcome = overwritten.map(|floor| (floor, slab.attempt_fallback(floor, None, &mut words)));
         thread.join().unwrap();
         outcome
     });
 }
 
 /// A read as readers call it. The outcome: the newest step known before, the step, and its failed tries: each stands for a commit,
-/// and none of them leads back before what was known. Odd but allowed: step 0 after a failed try, from the resting copy.
+/// and none of them leads back before what was known. Odd but allowed: step 0 after a failed try, from the fallback copy.
 #[test]
 fn a_read_ends_with_one_whole_step() {
     let at_once = (0..=3).flat_map(|known| (known..=3).map(move |step| (known, step, 0)));
@@ -252,23 +252,23 @@ fn a_read_ends_with_one_whole_step() {
     explore(2, at_once.chain(overtaken_once).chain(overtaken_twice), || {
         let (slab, mut writer) = slab(6);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
-        let known = slab.try_newest(None, &mut [0; 6]).unwrap_or_else(|overwritten| overwritten);
+        let known = slab.attempt_newest(None, &mut [0; 6]).unwrap_or_else(|overwritten| overwritten);
         let mut words = [0; 6];
         let reading = slab.read(None, &mut words);
         assert_eq!(words[..2], [reading.step; 2], "torn");
         thread.join().unwrap();
-        (known, reading.step, reading.failed_tries)
+        (known, reading.step, reading.retries)
     });
 }
 
-/// The resting copy by itself is whole, and never ahead of `sequence`. The outcome: its step, and the newest step after it.
+/// The fallback copy by itself is whole, and never ahead of `sequence`. The outcome: its step, and the newest step after it.
 #[test]
 fn the_resting_copy_is_one_whole_step() {
     let at_rest = (0..=3).flat_map(|rest| (rest..=3).map(move |newest| Some((rest, newest))));
     explore(3, at_rest.chain([None]), || {
         let (slab, mut writer) = slab(2);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
-        let newest = || slab.try_newest(None, &mut [0; 2]).unwrap_or_else(|overwritten| overwritten);
+        let newest = || slab.attempt_newest(None, &mut [0; 2]).unwrap_or_else(|overwritten| overwritten);
         let outcome = step_at_rest(&slab).map(|step| (step, newest()));
         thread.join().unwrap();
         outcome
@@ -300,9 +300,9 @@ fn what_is_counted_aside_is_never_lost() {
         let shared = Arc::clone(&slab);
         let discarded_steps = |slab: &Slab| {
             let _: Try<1> = try_read(slab); // where loom can switch threads
-            let mut aside = [0; Aside::COUNT];
-            slab.read_aside(&mut aside);
-            aside[Aside::DiscardedSteps as usize]
+            let mut aside = [0; Diagnostic::COUNT];
+            slab.read_diagnostics(&mut aside);
+            aside[Diagnostic::DiscardedSteps as usize]
         };
         let thread = thread::spawn(move || {
             drop(writer.open());
@@ -328,8 +328,8 @@ fn a_leaked_step_is_counted_by_its_owner() {
         });
         let second = Slab::writer(&slab).map(|mut writer| drop(writer.open())).is_some();
         thread.join().unwrap();
-        let mut aside = [0; Aside::COUNT];
-        slab.read_aside(&mut aside);
-        (second, aside[Aside::DiscardedSteps as usize])
+        let mut aside = [0; Diagnostic::COUNT];
+        slab.read_diagnostics(&mut aside);
+        (second, aside[Diagnostic::DiscardedSteps as usize])
     });
 }

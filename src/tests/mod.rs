@@ -4,11 +4,11 @@
 #[cfg(loom)]
 mod explore;
 #[cfg(loom)]
+mod loom_dynamic;
+#[cfg(loom)]
 mod loom_info;
 #[cfg(loom)]
 mod loom_lease;
-#[cfg(loom)]
-mod loom_open;
 #[cfg(loom)]
 mod loom_registry;
 #[cfg(loom)]
@@ -27,6 +27,6 @@ pub(crate) mod one_step;
 #[cfg(not(loom))]
 mod owner;
 #[cfg(not(loom))]
-pub(crate) mod places;
+pub(crate) mod probes;
 #[cfg(not(loom))]
 mod stopped_threads;

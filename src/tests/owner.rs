@@ -5,9 +5,9 @@ use std::{cell::Cell, rc::Rc};
 use super::{
     counted::{Counts, counts_of},
     one_step::OneStep,
-    places::at_each_place,
+    probes::at_each_probe,
 };
-use crate::{Counter, Engine, Gauge, Histogram, Info, Recorder, Registry, Schema, Step, sync::Place};
+use crate::{Counter, Engine, Gauge, Histogram, Info, Recorder, Registry, Schema, Step, probe::Probe};
 
 struct Handles {
     count: Counter<u64>,
@@ -20,7 +20,7 @@ struct Handles {
 }
 
 fn engine() -> (Registry, Engine, Handles) {
-    let mut schema = Schema::builder();
+    let mut schema = Schema::builder(&[]);
     let handles = Handles {
         count: schema.counter("count", "").declare().unwrap(),
         seconds: schema.counter("seconds", "").declare().unwrap(),
@@ -31,7 +31,7 @@ fn engine() -> (Registry, Engine, Handles) {
         adapters: schema.info("adapters", "", ["running"]).declare().unwrap(),
     };
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     (registry, engine, handles)
 }
 
@@ -71,16 +71,16 @@ fn step(recorder: &mut Recorder, handles: &Handles, round: u64) {
     end(step, round);
 }
 
-/// One release fence a step, at its opening (E2), and another one in a commit that refreshes the resting copy (E4).
+/// One release fence a step, at its opening (E2), and another one in a commit that refreshes the fallback copy (E4).
 #[test]
 fn a_step_makes_no_read_modify_write_and_one_fence() {
     let (_registry, engine, handles) = engine();
     let mut recorder = engine.recorder().unwrap();
     recorder.record(|step| step.set_info(handles.adapters, ["sql"], 0.0));
     let refreshes = Rc::new(Cell::new(0));
-    at_each_place({
+    at_each_probe({
         let refreshes = Rc::clone(&refreshes);
-        move |place| refreshes.set(refreshes.get() + u64::from(place == Place::Resting))
+        move |place| refreshes.set(refreshes.get() + u64::from(place == Probe::Refreshing))
     });
     let mut steps_that_refreshed = 0;
     for round in 0..1_000 {

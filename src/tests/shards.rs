@@ -7,8 +7,17 @@ use std::{
     thread,
 };
 
-use super::*;
-use crate::{Counter, Registry, Schema, SharedRecorder, Snapshot, schema::layout::Scope};
+use super::{
+    super::{
+        row::{MAX_AT_ONCE, MAX_TOTAL},
+        thread_index::{self, Indices},
+    },
+    *,
+};
+use crate::{
+    Counter, Registry, Schema, SharedRecorder, Snapshot,
+    schema::layout::{Diagnostic, Scope},
+};
 
 /// How many of `indices` choose each of `shards` shards.
 fn spread(indices: &[usize], shards: usize) -> Vec<usize> {
@@ -98,10 +107,11 @@ fn threads_of_this_process_have_indices_of_their_own() {
 /// What it records about its page goes into the only shard there is.
 #[test]
 fn a_thread_that_only_renders_takes_no_index() {
-    let mut schema = Schema::builder().shards(2);
+    let mut schema = Schema::builder(&[]);
+    schema.shards(2);
     let count = schema.counter::<u64>("count", "").declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let taken = move || {
         registry.render(&mut Vec::new());
         let rendered = thread_index::is_taken();
@@ -128,10 +138,11 @@ impl Drop for AtTheEnd {
 #[test]
 fn a_thread_that_ends_can_still_record() {
     thread_local!(static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
-    let mut schema = Schema::builder().shards(4);
+    let mut schema = Schema::builder(&[]);
+    schema.shards(4);
     let count = schema.counter::<u64>("count", "").declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let mut had_one: Vec<bool> = [true, false]
         .into_iter()
         .map(|index_first| {
@@ -155,7 +166,7 @@ fn a_thread_that_ends_can_still_record() {
 }
 
 fn shards(count: usize) -> Arc<Shards> {
-    let mut schema = Schema::builder();
+    let mut schema = Schema::builder(&[]);
     schema.counter::<u64>("count", "").declare().unwrap();
     let schema = schema.build().unwrap();
     Arc::new(Shards::new(StdArc::clone(schema.layout(Scope::Engine)), count, b""))
@@ -186,7 +197,7 @@ fn a_total_stops_at_2_to_the_63() {
         assert_eq!(shard.add(0, n), None, "{n} is too much");
     }
     assert_eq!((shard.load(0), shard.add(0, 0)), (MAX_TOTAL, Some(())));
-    shard.count_aside(Aside::RejectedObservations, 2);
-    shard.count_aside(Aside::RejectedObservations, u64::MAX);
+    shard.count_diagnostic(Diagnostic::RejectedObservations, 2);
+    shard.count_diagnostic(Diagnostic::RejectedObservations, u64::MAX);
     assert_eq!(shard.load(1), u64::MAX, "counts aside stop at the end of their range");
 }

@@ -1,10 +1,10 @@
-//! The slab by itself: how often the resting copy is refreshed, and what shares a cache line.
+//! The slab by itself: how often the fallback copy is refreshed, and what shares a cache line.
 
 use std::ops::Range;
 
 use super::*;
 
-/// After each step, which step the resting copy holds.
+/// After each step, which step the fallback copy holds.
 #[test]
 fn the_resting_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
     const WORDS: usize = 100;
@@ -19,9 +19,9 @@ fn the_resting_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
         open.commit();
         let mut words = [0; WORDS];
         let rests = step / steps_a_refresh * steps_a_refresh;
-        assert_eq!(slab.try_resting(0, None, &mut words), Some(rests), "after step {step}");
+        assert_eq!(slab.attempt_fallback(0, None, &mut words), Some(rests), "after step {step}");
         assert_eq!(words[7], rests);
-        assert_eq!(slab.try_resting(rests + 1, None, &mut words), None, "it isn't that new");
+        assert_eq!(slab.attempt_fallback(rests + 1, None, &mut words), None, "it isn't that new");
     }
 }
 
@@ -68,18 +68,18 @@ fn parts(slab: &Arc<Slab>) -> Vec<(&'static str, Range<usize>)> {
     vec![
         ("counts: attach, detach, recorders that come and go", counts..counts + 2 * size_of::<usize>()),
         ("sequence: the owner, each step", place(&*slab.sequence)),
-        ("rest_sequence: the owner, some steps", place(&*slab.rest_sequence)),
-        ("aside: the owner, at any time", place(&*slab.aside)),
+        ("fallback_sequence: the owner, some steps", place(&*slab.fallback_sequence)),
+        ("diagnostics: the writer, at any time", place(&*slab.diagnostics)),
         ("leased, and where the copies are: nobody while a recorder lives", cold(slab)),
         ("even copy: the owner, every other step", place(&**even)),
         ("odd copy: the owner, every other step", place(&**odd)),
-        ("resting copy: the owner, some steps", place(&*slab.resting)),
+        ("fallback copy: the writer, some steps", place(&*slab.fallback)),
     ]
 }
 
 /// What changes only when an owner comes or goes, together.
 fn cold(slab: &Slab) -> Range<usize> {
-    let parts = [place(&slab.leased), place(&slab.copies), place(&slab.resting)];
+    let parts = [place(&slab.leased), place(&slab.copies), place(&slab.fallback)];
     let [first, last] = [parts.iter().map(|part| part.start).min(), parts.iter().map(|part| part.end).max()];
     first.unwrap_or(0)..last.unwrap_or(0)
 }
@@ -102,5 +102,5 @@ fn what_nobody_writes_meanwhile_shares_a_line() {
     let slab = Slab::new(1);
     let cold = cold(&slab);
     assert_eq!(cold.start / LINE, (cold.end - 1) / LINE);
-    assert_eq!(size_of::<Slab>(), 4 * LINE, "sequence, rest_sequence, aside, and the rest");
+    assert_eq!(size_of::<Slab>(), 4 * LINE, "sequence, fallback_sequence, aside, and the rest");
 }

@@ -13,12 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::places::at_each_place;
+use super::probes::at_each_probe;
 use crate::tests::one_step::OneStep as _;
 use crate::{
     Counter, Recorder, Registry, Schema, Snapshot,
-    slab::{Reading, Slab, Writer},
-    sync::{Arc, Place},
+    probe::Probe,
+    store::slab::{Reading, Slab, Writer},
+    sync::Arc,
 };
 
 /// How often the writer stops at least, and how many snapshots are taken meanwhile.
@@ -56,10 +57,10 @@ impl Shared {
 }
 
 /// Commits steps, and stops at `place` inside every 50th commit, or the next that comes to it.
-fn write(mut recorder: Recorder, counters: [Counter<u64>; 2], place: Place, shared: Arc<Shared>) {
+fn write(mut recorder: Recorder, counters: [Counter<u64>; 2], place: Probe, shared: Arc<Shared>) {
     let (mut commits, stopping) = (0, Arc::clone(&shared));
-    at_each_place(move |reached| {
-        commits += u32::from(reached == Place::BeforePublish);
+    at_each_probe(move |reached| {
+        commits += u32::from(reached == Probe::BeforePublish);
         if reached == place && commits >= 50 {
             commits = 0;
             stopping.stop();
@@ -79,7 +80,7 @@ struct Reads {
     stops: u64,
     /// Begun and ended within one stop of the writer.
     while_stopped: u64,
-    failed_tries: u32,
+    retries: u32,
     greatest_age: u64,
 }
 
@@ -103,7 +104,7 @@ fn read(registry: &Registry, counters: [Counter<u64>; 2], shared: &Shared, end: 
         shared.snapshots.store(reads.snapshots, Ordering::SeqCst);
         reads.stops = stop_after / 2;
         reads.while_stopped += u64::from(stopped);
-        reads.failed_tries = reads.failed_tries.max(view.failed_tries());
+        reads.retries = reads.retries.max(view.retries());
         reads.greatest_age = reads.greatest_age.max(after.saturating_sub(step));
         newest = step;
     }
@@ -114,13 +115,13 @@ fn read(registry: &Registry, counters: [Counter<u64>; 2], shared: &Shared, end: 
 #[test]
 fn a_writer_that_stops_inside_a_commit_holds_up_nobody() {
     let seconds: f64 = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(0.0, |seconds| seconds.parse().unwrap());
-    for place in [Place::BeforePublish, Place::Published, Place::Resting] {
-        let mut schema = Schema::builder();
+    for place in [Probe::BeforePublish, Probe::Published, Probe::Refreshing] {
+        let mut schema = Schema::builder(&[]);
         let counters = schema.counter::<u64>("moves", "").label("which", ["first", "second"]).declare().unwrap();
-        // So large that the writer is slow to come to the resting copy again, and small enough that it does.
+        // So large that the writer is slow to come to the fallback copy again, and small enough that it does.
         schema.histogram::<u64>("wide", "", &(0..100).map(f64::from).collect::<Vec<_>>()).declare().unwrap();
         let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach::<&str>([]).unwrap();
+        let engine = registry.attach(&[]).unwrap();
         let (recorder, shared) = (engine.recorder().unwrap(), Arc::new(Shared::default()));
         let writer = thread::spawn({
             let shared = Arc::clone(&shared);
@@ -136,7 +137,7 @@ fn a_writer_that_stops_inside_a_commit_holds_up_nobody() {
             reads.stops,
             reads.snapshots,
             reads.while_stopped,
-            reads.failed_tries,
+            reads.retries,
             reads.greatest_age
         );
         assert!(!shared.stuck.load(Ordering::Relaxed), "{place:?}: readers wait for the writer");
@@ -153,7 +154,7 @@ fn step(writer: &mut Writer) {
 }
 
 const WORDS: usize = 100;
-/// A step stores three words, and the resting copy is refreshed after four slabs' worth.
+/// A step stores three words, and the fallback copy is refreshed after four slabs' worth.
 const STEPS_A_REFRESH: u64 = 4 * WORDS as u64 / 3 + 1;
 
 /// Reads a slab of `WORDS` words, of which `committed` steps were committed before.
@@ -166,7 +167,7 @@ fn read_after_all(slab: &Slab, committed: u64) -> Reading {
 }
 
 /// Deterministic, on one thread: at each try of the newest copy two steps are committed before the reader's check, so that no such
-/// try can succeed. The resting copy ends the read, also where each step has an owner of its own.
+/// try can succeed. The fallback copy ends the read, also where each step has an owner of its own.
 #[test]
 fn a_reader_that_is_overtaken_at_each_try_is_served_at_rest() {
     for owners in [1, 1_000] {
@@ -181,41 +182,41 @@ fn a_reader_that_is_overtaken_at_each_try_is_served_at_rest() {
         };
         step();
         let mut overtakings = 0;
-        at_each_place(move |place| {
-            if place == Place::Copied {
+        at_each_probe(move |place| {
+            if place == Probe::Copied {
                 overtakings += 1;
                 assert!(overtakings < 1_000, "a read that never ends");
                 (0..2).for_each(|_| step());
             }
         });
         let reading = read_after_all(&slab, 1);
-        assert_eq!(u64::from(reading.failed_tries), STEPS_A_REFRESH.div_ceil(2), "tries until the first refresh");
+        assert_eq!(u64::from(reading.retries), STEPS_A_REFRESH.div_ceil(2), "tries until the first refresh");
     }
 }
 
 /// The next page tells how many tries failed, whoever took the snapshot.
 #[test]
 fn failed_tries_are_counted() {
-    let mut schema = Schema::builder();
+    let mut schema = Schema::builder(&[]);
     let count = schema.counter::<u64>("count", "").declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let (mut recorder, mut overtakings) = (engine.recorder().unwrap(), 0);
-    at_each_place(move |place| {
-        if place == Place::Copied && overtakings < 8 {
+    at_each_probe(move |place| {
+        if place == Probe::Copied && overtakings < 8 {
             overtakings += 1;
             (0..2).for_each(|_| recorder.inc(count));
         }
     });
-    let (mut snapshot, mut failed_tries) = (Snapshot::new(), 0);
+    let (mut snapshot, mut retries) = (Snapshot::new(), 0);
     for _ in 0..10 {
         registry.snapshot(&mut snapshot);
-        failed_tries += snapshot.engines().next().unwrap().failed_tries();
+        retries += snapshot.engines().next().unwrap().retries();
     }
     let mut page = Vec::new();
     registry.render(&mut page);
-    let line = format!("\ntachometer_snapshot_retries_total {failed_tries}\n");
-    assert!(failed_tries > 0 && String::from_utf8(page).unwrap().contains(&line), "{failed_tries}");
+    let line = format!("\ntachometer_snapshot_retries_total {retries}\n");
+    assert!(retries > 0 && String::from_utf8(page).unwrap().contains(&line), "{retries}");
 }
 
 /// What is refreshed between two tries will do, even if it is older than what the last try saw.
@@ -225,13 +226,13 @@ fn a_read_takes_from_rest_what_is_not_older_than_its_beginning() {
     let mut writer = Slab::writer(&slab).unwrap();
     step(&mut writer);
     let (mut tries, mut committed) = (0, 1);
-    at_each_place(move |place| {
+    at_each_probe(move |place| {
         let steps = match place {
-            Place::Trying => {
+            Probe::Attempting => {
                 tries += 1;
                 if tries == 2 { STEPS_A_REFRESH + 2 - committed } else { 0 }
             }
-            Place::Copied => 2,
+            Probe::Copied => 2,
             _ => 0,
         };
         assert!(tries < 1_000, "a read that never ends");
@@ -239,7 +240,7 @@ fn a_read_takes_from_rest_what_is_not_older_than_its_beginning() {
         committed += steps;
     });
     let reading = read_after_all(&slab, 1);
-    assert_eq!((reading.step, reading.failed_tries), (STEPS_A_REFRESH, 2));
+    assert_eq!((reading.step, reading.retries), (STEPS_A_REFRESH, 2));
 }
 
 /// A reader that stops in the middle of a read costs the owner nothing.
@@ -252,8 +253,8 @@ fn a_reader_that_stops_holds_up_nobody() {
     let reader = thread::spawn({
         let slab = Arc::clone(&slab);
         move || {
-            at_each_place(move |place| {
-                if place == Place::Copied && stopped.send(()).is_ok() {
+            at_each_probe(move |place| {
+                if place == Probe::Copied && stopped.send(()).is_ok() {
                     told.recv().ok();
                 }
             });
@@ -270,9 +271,9 @@ fn a_reader_that_stops_holds_up_nobody() {
 #[test]
 fn a_step_copies_the_slab_twice_at_most() {
     let copies = Rc::new(Cell::new(0));
-    at_each_place({
+    at_each_probe({
         let copies = Rc::clone(&copies);
-        move |place| copies.set(copies.get() + u32::from(place == Place::WholeCopy))
+        move |place| copies.set(copies.get() + u32::from(place == Probe::WholeCopy))
     });
     let slab = Slab::new(20);
     let mut writer = Slab::writer(&slab).unwrap();

@@ -7,10 +7,10 @@ use tachometer_vllm::{CacheConfig, Config, Families, LoraStats, SchedulerStats};
 
 /// A page of one engine, with a sample of each family.
 pub(crate) fn page(config: &Config) -> String {
-    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+    let mut schema = Schema::builder(&["engine", "model_name"]);
     let families = Families::declare(&mut schema, config).unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(["0", "m"]).unwrap();
+    let engine = registry.attach(&["0", "m"]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     let mut recording = families.recording(&mut recorder);
     let mut step = recorder.step();

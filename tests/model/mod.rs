@@ -4,8 +4,9 @@
 //! [`plan::Plan`] (the schema) and [`op::Op`]s; [`run`] applies them.
 
 pub(crate) mod bytes;
+mod chosen;
+pub(crate) mod dynamic;
 pub(crate) mod op;
-pub(crate) mod open;
 mod page;
 pub(crate) mod plan;
 mod twin;

@@ -2,7 +2,7 @@
 
 use super::{
     bytes::Bytes,
-    open::OpenOp,
+    dynamic::DynamicOp,
     plan::{Kind, Plan},
 };
 
@@ -21,7 +21,7 @@ pub(crate) enum Op {
     /// Through a shared recorder of the engine, whatever step is open. Gauges change by what others set.
     Share(usize, Place, Call),
     /// Through a shared recorder too.
-    OpenLabels(usize, OpenOp),
+    Dynamic(usize, DynamicOp),
     Commit,
     Discard,
     Leak,
@@ -69,7 +69,7 @@ impl Op {
         let (engine, owner) =
             (usize::from(owner % 8), Owner { engine: usize::from(owner % 8), slab: usize::from(owner / 8) });
         match choice % 32 {
-            0..=13 if choice >= 224 => Self::OpenLabels(engine, OpenOp::decode(bytes)),
+            0..=13 if choice >= 224 => Self::Dynamic(engine, DynamicOp::decode(bytes)),
             0..=13 => {
                 let (place, call) = Call::decode(bytes, plan);
                 if choice < 192 { Self::Record(owner, place, call) } else { Self::Share(engine, place, call) }

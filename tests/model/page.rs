@@ -1,10 +1,8 @@
 //! The page that a twin would print, as samples, compared with what a parser that isn't ours reads.
 
-use tachometer::Aggregate;
-
 use super::{
-    open,
-    plan::{Family, Kind, Plan},
+    dynamic,
+    plan::{Family, Plan},
     twin::{Cell, TwinEngine},
 };
 use crate::common;
@@ -29,7 +27,6 @@ pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine], pages: usi
     let page = without_seconds(page, pages);
     let page = page.as_str();
     let mut expected: Vec<Sample> = engines.iter().flat_map(|engine| samples(plan, engine)).collect();
-    expected.extend(aggregates(plan, engines));
     expected.extend([("rendered_bytes", bytes), ("snapshot_retries", 0)].map(|(name, count)| Sample {
         name: format!("tachometer_{name}_total"),
         labels: Vec::new(),
@@ -83,7 +80,7 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
         ("tachometer_rejected_observations_total", engine.rejected),
         ("tachometer_discarded_steps_total", engine.discarded),
         ("tachometer_foreign_handles_total", 0),
-        ("tachometer_overflowed_label_values_total", engine.open.as_ref().map_or(0, |open| open.overflowed)),
+        ("tachometer_overflowed_label_values_total", engine.dynamic.as_ref().map_or(0, |twin| twin.overflowed)),
     ];
     let mut samples: Vec<Sample> = Vec::new();
     let mut add = |name: String, labels: &[&[(String, String)]], number, slack| {
@@ -94,9 +91,10 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     for (name, count) in own {
         add(name.to_owned(), &[&engine_labels], Number::Integer(count.into()), 0.0);
     }
-    for (open, (tenant, place)) in engine.open.iter().flat_map(|open| open.tenants.iter().map(move |of| (open, of))) {
-        let tenant = [(open::LABEL.to_owned(), (*tenant).to_owned())];
-        add(open::NAME.to_owned(), &[&engine_labels, &tenant], Number::Integer(open.totals[*place].into()), 0.0);
+    for (twin, (tenant, place)) in engine.dynamic.iter().flat_map(|twin| twin.tenants.iter().map(move |of| (twin, of)))
+    {
+        let tenant = [(dynamic::LABEL.to_owned(), (*tenant).to_owned())];
+        add(dynamic::NAME.to_owned(), &[&engine_labels, &tenant], Number::Integer(twin.totals[*place].into()), 0.0);
     }
     for ((family, set), cell) in &engine.total() {
         let family = &plan.families[*family];
@@ -106,42 +104,6 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
         }
     }
     samples
-}
-
-/// What gauges are in all engines together.
-fn aggregates(plan: &Plan, engines: &[&TwinEngine]) -> Vec<Sample> {
-    let totals: Vec<_> = engines.iter().map(|engine| engine.total()).collect();
-    let mut samples = Vec::new();
-    for (index, family) in plan.families.iter().enumerate() {
-        for (name, aggregate) in &family.aggregates {
-            for labels in family.series() {
-                let key = (index, labels.clone());
-                let values: Vec<&Cell> = totals.iter().map(|total| &total[&key]).collect();
-                let number = number_of_all(*aggregate, family.kind == Kind::GaugeI64, &values);
-                let sample = |number| Sample { name: name.clone(), labels, number, slack: 0.0 };
-                samples.extend(number.map(sample));
-            }
-        }
-    }
-    samples
-}
-
-fn number_of_all(aggregate: Aggregate, is_integer: bool, values: &[&Cell]) -> Option<Number> {
-    let integers = values.iter().map(|cell| if let Cell::I64(value) = cell { i128::from(*value) } else { 0 });
-    let floats = values.iter().map(|cell| if let Cell::F64(value) = cell { *value } else { 0.0 });
-    Some(match (aggregate, is_integer) {
-        (Aggregate::Sum, true) => {
-            let sum: i128 = integers.sum();
-            Number::Integer(sum.clamp(i64::MIN.into(), i64::MAX.into()))
-        }
-        (Aggregate::Sum, false) => Number::Float(floats.sum()),
-        (_, true) => Number::Integer(integers.max()?),
-        (_, false) if values.is_empty() => return None,
-        (_, false) => {
-            let numbers = floats.filter(|value| !value.is_nan());
-            Number::Float(numbers.max_by(f64::total_cmp).unwrap_or(f64::NAN))
-        }
-    })
 }
 
 impl Family {

@@ -1,8 +1,6 @@
 //! What gets declared.
 
-use tachometer::{
-    Aggregate, Counter, Declaration, Gauge, GaugeValue, Handle, Histogram, SchemaBuilder, SchemaError, Series,
-};
+use tachometer::{Counter, Declaration, Gauge, Handle, Histogram, SchemaBuilder, SchemaError};
 
 use super::bytes::Bytes;
 
@@ -10,7 +8,6 @@ use super::bytes::Bytes;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) engine_labels: Vec<String>,
-    pub(crate) max_engines: usize,
     pub(crate) families: Vec<Family>,
 }
 
@@ -23,8 +20,6 @@ pub(crate) struct Family {
     pub(crate) labels: Vec<Label>,
     /// Upper bounds; only histograms have them.
     pub(crate) bounds: Vec<f64>,
-    /// Their names; only gauges have them.
-    pub(crate) aggregates: Vec<(String, Aggregate)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,11 +45,8 @@ impl Kind {
     pub(crate) const ALL: [Self; 6] =
         [Self::CounterU64, Self::CounterF64, Self::GaugeI64, Self::GaugeF64, Self::HistogramU64, Self::HistogramF64];
 
-    /// A kind, and how many aggregates it has, of one byte.
-    pub(crate) fn decode(bytes: &mut Bytes<'_>) -> (Self, usize) {
-        let (choice, kinds) = (usize::from(bytes.u8()), Self::ALL.len());
-        let kind = Self::ALL[choice % kinds];
-        (kind, if kind.is_gauge() { choice / kinds % 3 } else { 0 })
+    pub(crate) fn decode(bytes: &mut Bytes<'_>) -> Self {
+        *bytes.choose(&Self::ALL)
     }
 
     pub(crate) fn is_counter(self) -> bool {
@@ -99,17 +91,14 @@ fn bounds(choice: u8, family: usize) -> Vec<f64> {
 impl Plan {
     pub(crate) fn decode(bytes: &mut Bytes<'_>) -> Self {
         let engine_labels = ["e0", "e1"][..bytes.below(3)].iter().map(|label| (*label).to_owned()).collect();
-        let max_engines = 1 + bytes.below(4);
         let families = (0..1 + bytes.below(5)).map(|index| Family::decode(index, bytes)).collect();
-        Self { engine_labels, max_engines, families }
+        Self { engine_labels, families }
     }
 }
 
 impl Family {
     fn decode(index: usize, bytes: &mut Bytes<'_>) -> Self {
-        let (kind, choice) = Kind::decode(bytes);
-        let aggregates = [("sum", Aggregate::Sum), ("max", Aggregate::Max)].into_iter().take(choice);
-        let aggregates = aggregates.map(|(suffix, aggregate)| (format!("f{index}_{suffix}"), aggregate)).collect();
+        let kind = Kind::decode(bytes);
         let bounds = if kind.is_histogram() { bounds(bytes.u8(), index) } else { Vec::new() };
         let shape = if bounds.len() > 50 { &[] } else { *bytes.choose(&SHAPES) };
         let labels = shape.iter().enumerate().map(|(k, len)| Label {
@@ -117,7 +106,7 @@ impl Family {
             values: LABEL_VALUES[k..k + len].iter().map(|value| (*value).to_owned()).collect(),
         });
         let (name, labels) = (format!("f{index}"), labels.collect());
-        Self { name, help: String::new(), unit: None, kind, labels, bounds, aggregates }
+        Self { name, help: String::new(), unit: None, kind, labels, bounds }
     }
 
     /// All series: the last label varies fastest.
@@ -148,28 +137,11 @@ impl Handles {
         Ok(match family.kind {
             Kind::CounterU64 => Self::CounterU64(declare(builder.counter(name, help), family)?),
             Kind::CounterF64 => Self::CounterF64(declare(builder.counter(name, help), family)?),
-            Kind::GaugeI64 => Self::GaugeI64(declare(aggregated(builder.gauge(name, help), family), family)?),
-            Kind::GaugeF64 => Self::GaugeF64(declare(aggregated(builder.gauge(name, help), family), family)?),
+            Kind::GaugeI64 => Self::GaugeI64(declare(builder.gauge(name, help), family)?),
+            Kind::GaugeF64 => Self::GaugeF64(declare(builder.gauge(name, help), family)?),
             Kind::HistogramU64 => Self::HistogramU64(declare(builder.histogram(name, help, bounds), family)?),
             Kind::HistogramF64 => Self::HistogramF64(declare(builder.histogram(name, help, bounds), family)?),
         })
-    }
-}
-
-fn aggregated<'b, T: GaugeValue>(gauge: Declaration<'b, Gauge<T>>, family: &Family) -> Declaration<'b, Gauge<T>> {
-    family.aggregates.iter().fold(gauge, |gauge, (name, aggregate)| gauge.aggregate(name, *aggregate))
-}
-
-impl Handles {
-    /// What a snapshot can be asked for alone: nothing of histograms.
-    pub(crate) fn scalars(&self) -> Vec<Series> {
-        match self {
-            Self::CounterU64(counters) => counters.iter().map(|counter| (*counter).into()).collect(),
-            Self::CounterF64(counters) => counters.iter().map(|counter| (*counter).into()).collect(),
-            Self::GaugeI64(gauges) => gauges.iter().map(|gauge| (*gauge).into()).collect(),
-            Self::GaugeF64(gauges) => gauges.iter().map(|gauge| (*gauge).into()).collect(),
-            Self::HistogramU64(_) | Self::HistogramF64(_) => Vec::new(),
-        }
     }
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    dynamic::DynamicTwin,
     op::{Call, Place, Way},
-    open::OpenTwin,
     plan::{Kind, LabelSet, Plan},
 };
 
@@ -59,7 +59,7 @@ pub(crate) struct TwinEngine {
     /// What shared recorders recorded, once there is one: all in one shard, as there is one thread.
     shared: Option<Numbers>,
     /// From the first shared recorder on.
-    pub(crate) open: Option<OpenTwin>,
+    pub(crate) dynamic: Option<DynamicTwin>,
     pub(crate) rejected: u64,
     pub(crate) discarded: u64,
     /// Nothing recorded.
@@ -95,7 +95,16 @@ impl TwinEngine {
             zeros.extend(cells);
         }
         let slab = TwinSlab { committed: zeros.clone(), ..TwinSlab::default() };
-        Self { values, attached: true, slabs: vec![slab], shared: None, open: None, rejected: 0, discarded: 0, zeros }
+        Self {
+            values,
+            attached: true,
+            slabs: vec![slab],
+            shared: None,
+            dynamic: None,
+            rejected: 0,
+            discarded: 0,
+            zeros,
+        }
     }
 
     /// Takes a slab that nobody has, or one more. `None` if there are as many as there may be.
@@ -111,7 +120,7 @@ impl TwinEngine {
 
     /// Now there is a shared recorder.
     pub(crate) fn share(&mut self) {
-        (self.shared, self.open) = (Some(self.zeros.clone()), Some(OpenTwin::new()));
+        (self.shared, self.dynamic) = (Some(self.zeros.clone()), Some(DynamicTwin::new()));
     }
 
     pub(crate) fn steps(&self) -> u64 {

@@ -7,14 +7,15 @@ use one_step::OneStep as _;
 use std::slice;
 
 use tachometer::{
-    AttachError, Counter, Engine, EngineView, Histogram, ObservationValue, OpenSeries, Recorder, Registry, Schema,
-    Series, SharedRecorder, Snapshot, Step,
+    AttachError, Counter, DynamicSeries, Engine, EngineView, Gauge, Histogram, ObservationValue, Recorder, Registry,
+    Schema, SharedRecorder, Snapshot, Step,
 };
 
 use super::{
+    chosen::{self, Chosen, Comparable},
+    dynamic::{self, DynamicOp},
     op::{Call, Op, Owner, Place, Way},
-    open::{self, OpenOp},
-    page::{self, cumulative},
+    page,
     plan::{Handles, Plan},
     twin::{Cell, TwinEngine},
 };
@@ -44,11 +45,10 @@ struct World<'p> {
     plan: &'p Plan,
     registry: Registry,
     handles: Vec<Handles>,
-    open: open::Family,
+    dynamic: dynamic::Family,
     /// Reused, as users do.
     snapshot: Snapshot,
-    /// The scalars in turn: of those that are chosen, one isn't at its place in the slab.
-    halves: [Snapshot; 2],
+    views: Vec<Box<dyn Chosen>>,
     /// All engines that ever attached.
     slots: Vec<Slot>,
     /// Lines, bytes and number of the pages compared so far.
@@ -64,7 +64,7 @@ struct Slot {
     recorders: Vec<Option<Recorder>>,
     shared: Option<SharedRecorder>,
     /// All that were looked up.
-    series: Vec<OpenSeries<Counter<u64>>>,
+    series: Vec<DynamicSeries<Counter<u64>>>,
 }
 
 impl Slot {
@@ -80,6 +80,10 @@ impl Slot {
     }
 }
 
+fn attached(slots: &[Slot]) -> Vec<&TwinEngine> {
+    slots.iter().map(|slot| &slot.twin).filter(|twin| twin.attached).collect()
+}
+
 // So that a long input doesn't get slow: engines that ever attach; and lines of pages (but for the last ones), whose parsing
 // takes longer than all else.
 const MAX_SLOTS: usize = 8;
@@ -89,15 +93,15 @@ const MAX_RECORDERS: usize = 3;
 
 impl<'p> World<'p> {
     fn new(plan: &'p Plan) -> Self {
-        let mut builder = Schema::builder().engine_labels(plan.engine_labels.clone()).max_engines(plan.max_engines);
-        builder = builder.max_recorders(MAX_RECORDERS).shards(2);
+        let mut builder = Schema::builder(&strs(&plan.engine_labels));
+        builder.max_recorders(MAX_RECORDERS).shards(2);
         let handles = plan.families.iter().map(|family| Handles::declare(&mut builder, family));
         let handles = handles.collect::<Result<Vec<_>, _>>().expect("a valid plan");
-        let open = open::declare(&mut builder);
+        let dynamic = dynamic::declare(&mut builder);
         let registry = Registry::new(builder.build().expect("a valid plan"));
-        let halves = [0, 1].map(|half| Snapshot::only(half_of(&handles, half).map(|(.., series)| series)));
+        let views = chosen::views(plan, &handles);
         let (snapshot, slots) = (Snapshot::new(), Vec::new());
-        Self { plan, registry, handles, open, snapshot, halves, slots, lines: 0, bytes: 0, pages: 0 }
+        Self { plan, registry, handles, dynamic, snapshot, views, slots, lines: 0, bytes: 0, pages: 0 }
     }
 
     /// Everything but what is recorded.
@@ -117,7 +121,7 @@ impl<'p> World<'p> {
                 }
             }
             Op::Share(engine, place, call) => self.share(*engine, *place, call),
-            Op::OpenLabels(engine, op) => self.open_labels(*engine, op),
+            Op::Dynamic(engine, op) => self.dynamic(*engine, op),
             Op::Snapshot => self.check_snapshot(),
             Op::Render if self.lines < MAX_LINES => self.check_page(),
             // No step is open, or it is one thing too many.
@@ -137,19 +141,13 @@ impl<'p> World<'p> {
         (slot, slab)
     }
 
-    fn attached(&self) -> Vec<&TwinEngine> {
-        self.slots.iter().map(|slot| &slot.twin).filter(|twin| twin.attached).collect()
-    }
-
     fn attach(&mut self, values: &[String]) {
-        let attached = self.attached();
-        let result = self.registry.attach(values);
-        let (limit, values) = (self.plan.max_engines, values.to_vec());
+        let attached = attached(&self.slots);
+        let result = self.registry.attach(&strs(values));
+        let values = values.to_vec();
         if values.len() != self.plan.engine_labels.len() {
             let labels = self.plan.engine_labels.clone();
             assert_eq!(result.unwrap_err(), AttachError::LabelCount { labels, values });
-        } else if attached.len() == limit {
-            assert_eq!(result.unwrap_err(), AttachError::TooManyEngines { limit });
         } else if attached.iter().any(|twin| twin.values == values) {
             assert_eq!(result.unwrap_err(), AttachError::AlreadyAttached { values });
         } else {
@@ -170,7 +168,7 @@ impl<'p> World<'p> {
         }
     }
 
-    /// Opens a step and takes operations from `rest` until it ends.
+    /// Opens a step and takes operations from `fallback` until it ends.
     fn step(&mut self, owner: Owner, rest: &mut slice::Iter<'_, Op>) {
         let index = owner.engine % self.slots.len();
         let (slot, slab) = self.slab(owner);
@@ -230,27 +228,26 @@ impl<'p> World<'p> {
         calls.iter().for_each(|call| share(&recorder, &self.handles[place.family], place.series, call));
     }
 
-    fn open_labels(&mut self, engine: usize, op: &OpenOp) {
-        let (family, slot) = (self.open, self.slot(engine));
+    fn dynamic(&mut self, engine: usize, op: &DynamicOp) {
+        let (family, slot) = (self.dynamic, self.slot(engine));
         let Some(recorder) = slot.shared_recorder() else { return };
-        let twin = slot.twin.open.as_mut().expect("there is a shared recorder");
-        let rejected = open::apply(op, (&recorder, family), &mut slot.series, twin);
+        let twin = slot.twin.dynamic.as_mut().expect("there is a shared recorder");
+        let rejected = dynamic::apply(op, (&recorder, family), &mut slot.series, twin);
         slot.twin.rejected = slot.twin.rejected.saturating_add(rejected);
     }
 
     fn check_snapshot(&mut self) {
         self.registry.snapshot(&mut self.snapshot);
-        let attached = self.attached();
+        let attached: Vec<_> = attached(&self.slots).into_iter().map(|twin| (twin, twin.total())).collect();
         assert_eq!(self.snapshot.engines().len(), attached.len(), "engines");
-        for (seen, twin) in self.snapshot.engines().zip(attached) {
-            assert_eq!((seen.step(), seen.failed_tries()), (twin.steps(), 0));
+        for (seen, (twin, total)) in self.snapshot.engines().zip(&attached) {
+            assert_eq!((seen.step(), seen.retries()), (twin.steps(), 0));
             for (label, value) in self.plan.engine_labels.iter().zip(&twin.values) {
                 assert_eq!(seen.label(label), Some(value.as_str()));
             }
-            let by_values = self.snapshot.engine(&twin.values).expect("the engine is there");
+            let by_values = self.snapshot.engine(&strs(&twin.values)).expect("the engine is there");
             assert_eq!(by_values.step(), twin.steps());
-            open::check(seen, self.open, twin.open.as_ref());
-            let total = twin.total();
+            dynamic::check(seen, self.dynamic, twin.dynamic.as_ref());
             for (family, handles) in self.handles.iter().enumerate() {
                 for (series, set) in self.plan.families[family].series().into_iter().enumerate() {
                     let key = (family, set);
@@ -258,40 +255,18 @@ impl<'p> World<'p> {
                 }
             }
         }
-        (0..2).for_each(|half| self.check_half(half));
-    }
-
-    fn check_half(&mut self, half: usize) {
-        self.registry.snapshot(&mut self.halves[half]);
-        let (seen, attached) = (&self.halves[half], self.attached());
-        assert_eq!(seen.engines().len(), attached.len(), "engines");
-        for (seen, twin) in seen.engines().zip(attached) {
-            assert_eq!((seen.step(), seen.label_values()), (twin.steps(), &twin.values[..]));
-            let total = twin.total();
-            for (family, series, _) in half_of(&self.handles, half) {
-                let key = (family, self.plan.families[family].series().swap_remove(series));
-                check_cell(seen, &self.handles[family], series, &[], &total[&key]);
-            }
-        }
+        self.views.iter_mut().for_each(|view| view.check(&self.registry, &attached));
     }
 
     fn check_page(&mut self) {
         let mut page = Vec::new();
         self.registry.render(&mut page);
         let page = String::from_utf8(page).expect("UTF-8");
-        page::check(&page, self.plan, &self.attached(), self.pages, self.bytes);
+        page::check(&page, self.plan, &attached(&self.slots), self.pages, self.bytes);
         self.lines += page.lines().count();
         self.bytes += page.len();
         self.pages += 1;
     }
-}
-
-/// Every other scalar: its family, and which of the family's series it is.
-fn half_of(handles: &[Handles], half: usize) -> impl Iterator<Item = (usize, usize, Series)> + '_ {
-    let scalars = handles.iter().enumerate().flat_map(|(family, handles)| {
-        handles.scalars().into_iter().enumerate().map(move |(index, series)| (family, index, series))
-    });
-    scalars.skip(half).step_by(2)
 }
 
 fn record(step: &mut Step<'_>, handles: &Handles, series: usize, call: &Call) {
@@ -342,45 +317,18 @@ fn observe_shared<T: ObservationValue>(recorder: &SharedRecorder, histogram: His
     }
 }
 
-/// Compares one series of a snapshot, floats to the bit, unless they are no numbers.
+/// Compares one series of a snapshot.
 fn check_cell(seen: EngineView<'_>, handles: &Handles, series: usize, bounds: &[f64], expected: &Cell) {
-    match (handles, expected) {
-        (Handles::CounterU64(counters), Cell::U64(total)) => assert_eq!(seen.counter(counters[series]), *total),
-        (Handles::CounterF64(counters), Cell::F64(total)) => same_bits(seen.counter(counters[series]), *total),
-        (Handles::GaugeI64(gauges), Cell::I64(level)) => assert_eq!(seen.gauge(gauges[series]), *level),
-        (Handles::GaugeF64(gauges), Cell::F64(level)) => same_bits(seen.gauge(gauges[series]), *level),
-        (Handles::HistogramU64(histograms), Cell::HistogramU64 { buckets, sum }) => {
-            assert_eq!(check_buckets(seen, histograms[series], bounds, buckets), *sum);
-        }
-        (Handles::HistogramF64(histograms), Cell::HistogramF64 { buckets, sum }) => {
-            let seen = check_buckets(seen, histograms[series], bounds, buckets);
-            if sum.slack == 0.0 {
-                same_bits(seen, sum.value);
-            } else {
-                assert!(
-                    seen == sum.value || (seen - sum.value).abs() <= sum.slack,
-                    "{seen:e} is too far from {:e}, by {:e}",
-                    sum.value,
-                    sum.slack
-                );
-            }
-        }
-        (_, cell) => panic!("{cell:?} doesn't fit the family"),
+    match handles {
+        Handles::CounterU64(of) => Counter::<u64>::compare(seen.counter(of[series]), bounds, expected),
+        Handles::CounterF64(of) => Counter::<f64>::compare(seen.counter(of[series]), bounds, expected),
+        Handles::GaugeI64(of) => Gauge::<i64>::compare(seen.gauge(of[series]), bounds, expected),
+        Handles::GaugeF64(of) => Gauge::<f64>::compare(seen.gauge(of[series]), bounds, expected),
+        Handles::HistogramU64(of) => Histogram::<u64>::compare(seen.histogram(of[series]), bounds, expected),
+        Handles::HistogramF64(of) => Histogram::<f64>::compare(seen.histogram(of[series]), bounds, expected),
     }
 }
 
-#[track_caller]
-fn same_bits(seen: f64, expected: f64) {
-    let both_nan = seen.is_nan() && expected.is_nan();
-    assert!(seen.to_bits() == expected.to_bits() || both_nan, "{seen:e} isn't {expected:e}");
-}
-
-/// Returns the sum.
-fn check_buckets<T: ObservationValue>(seen: EngineView<'_>, of: Histogram<T>, bounds: &[f64], buckets: &[u64]) -> T {
-    let view = seen.histogram(of);
-    let counts = cumulative(buckets);
-    assert_eq!(view.count(), *counts.last().expect("the overflow bucket"));
-    let expected: Vec<_> = bounds.iter().copied().chain([f64::INFINITY]).zip(counts).collect();
-    assert_eq!(view.cumulative_buckets().collect::<Vec<_>>(), expected);
-    view.sum()
+fn strs(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
 }

@@ -12,14 +12,17 @@ use std::{
 };
 
 use super::{Budget, Stop};
-use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Recorder, Registry, Schema, Snapshot};
+use tachometer::{
+    Counter, Engine, EngineValues, EngineView, Gauge, Histogram, HistogramView, Recorder, Registry, Schema, Snapshot,
+    View,
+};
 
 /// How often a snapshot's numbers agreed, and how the reads went.
 #[derive(Default)]
 struct Reads {
     snapshots: u64,
     different_steps: u64,
-    failed_tries: u64,
+    retries: u64,
     most_failed_tries: u32,
     ages: Ages,
     newest: [u64; WRITERS],
@@ -53,6 +56,9 @@ impl Ages {
 
 const WRITERS: usize = 2;
 
+/// What a router chooses, and a histogram.
+type Chosen = (Gauge<i64>, Histogram<f64>, [Counter<u64>; 2]);
+
 /// The families, the engines, and what is known of them besides.
 struct Rig {
     registry: Registry,
@@ -70,14 +76,14 @@ struct Rig {
 
 impl Rig {
     fn new(large: bool) -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let mut schema = Schema::builder(&["engine"]);
         let moves = schema.counter::<u64>("moves", "").label("which", ["first", "second"]).declare().unwrap();
         let level = schema.gauge::<i64>("level", "").declare().unwrap();
         let seconds = schema.histogram::<f64>("seconds", "", &[1.0, 2.0, 3.0]).declare().unwrap();
         let bounds: Vec<f64> = (0..400).map(f64::from).collect();
         let wide = schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
         let registry = Registry::new(schema.build().unwrap());
-        let engines = (0..WRITERS).map(|engine| registry.attach([engine.to_string()]).unwrap()).collect();
+        let engines = (0..WRITERS).map(|engine| registry.attach(&[&engine.to_string()]).unwrap()).collect();
         let (committed, done) = (Default::default(), AtomicBool::new(false));
         Self { registry, engines, moves, level, seconds, wide, large, committed, done }
     }
@@ -107,56 +113,76 @@ impl Rig {
 
     /// One step's numbers, whole.
     fn check(&self, view: EngineView<'_>) {
-        let (step, histogram) = (view.step(), view.histogram(self.seconds));
-        let [first, second] = self.moves.map(|counter| view.counter(counter));
-        assert_eq!([first, second, view.gauge(self.level) as u64, histogram.count()], [step; 4], "torn: step {step}");
-        // Values 0, 1, 2, 3 in turn: the sum follows from the number of steps, exactly.
-        assert_eq!(histogram.sum(), (6 * (step / 4) + [0, 0, 1, 3][(step % 4) as usize]) as f64);
-        assert_eq!(view.histogram(self.wide).count(), if self.large { 40 * step } else { 0 });
+        let level = view.gauge(self.level);
+        Self::check_step(view.step(), level, view.histogram(self.seconds), self.moves.map(|moves| view.counter(moves)));
+        let wide = view.histogram(self.wide).count();
+        assert_eq!(wide, if self.large { 40 * view.step() } else { 0 });
     }
 
     /// The same of a router's view.
-    fn check_chosen(&self, view: EngineView<'_>) {
-        let [first, second] = self.moves.map(|counter| view.counter(counter));
-        assert_eq!([first, second, view.gauge(self.level) as u64], [view.step(); 3], "torn: step {}", view.step());
+    fn check_chosen(&self, engine: &EngineValues<'_, Chosen>) {
+        let (level, seconds, moves) = engine.get();
+        Self::check_step(engine.step(), level, seconds, moves);
+    }
+
+    fn check_step(step: u64, level: i64, seconds: HistogramView<'_, f64>, [first, second]: [u64; 2]) {
+        assert_eq!([first, second, level as u64, seconds.count()], [step; 4], "torn: step {step}");
+        // Values 0, 1, 2, 3 in turn: the sum follows from the number of steps, exactly.
+        assert_eq!(seconds.sum(), (6 * (step / 4) + [0, 0, 1, 3][(step % 4) as usize]) as f64);
     }
 
     fn committed(&self) -> [u64; WRITERS] {
         self.committed.each_ref().map(|steps| steps.load(Ordering::Acquire))
     }
 
-    /// Takes snapshots of everything, or of what a router chooses.
-    fn read(&self, chosen: bool) -> Reads {
-        let mut reads = Reads::default();
-        let router = || Snapshot::only([self.level.into(), self.moves[0].into(), self.moves[1].into()]);
-        let mut snapshot = if chosen { router() } else { Snapshot::new() };
+    /// Takes snapshots of everything.
+    fn read(&self) -> Reads {
+        let mut snapshot = Snapshot::new();
+        self.read_over_and_over(|seen| {
+            self.registry.snapshot(&mut snapshot);
+            let engines = snapshot.engines();
+            seen.extend(engines.map(|view| {
+                self.check(view);
+                (view.step(), view.retries())
+            }));
+        })
+    }
+
+    /// Takes what a router chooses, and a histogram.
+    fn read_chosen(&self) -> Reads {
+        let mut view = View::new((self.level, self.seconds, self.moves));
+        self.read_over_and_over(|seen| {
+            self.registry.view(&mut view);
+            seen.extend(view.engines().map(|engine| {
+                self.check_chosen(&engine);
+                (engine.step(), engine.retries())
+            }));
+        })
+    }
+
+    /// `read_once` checks each engine, and says of which step it was and how many attempts failed.
+    fn read_over_and_over(&self, mut read_once: impl FnMut(&mut Vec<(u64, u32)>)) -> Reads {
+        let (mut reads, mut seen) = (Reads::default(), Vec::new());
         let budget = Budget::begin();
         while budget.goes_on(reads.snapshots > 100 && reads.different_steps > 10) {
             let before = self.committed();
-            self.registry.snapshot(&mut snapshot);
+            seen.clear();
+            read_once(&mut seen);
             let after = self.committed();
-            for (engine, view) in snapshot.engines().enumerate() {
-                if chosen {
-                    self.check_chosen(view);
-                } else {
-                    self.check(view);
-                }
-                let (step, newest) = (view.step(), &mut reads.newest[engine]);
+            assert_eq!(seen.len(), WRITERS);
+            for (engine, (step, retries)) in seen.drain(..).enumerate() {
+                let newest = &mut reads.newest[engine];
                 assert!(step >= *newest, "backwards: step {step} after step {newest}");
                 let (before, after) = (before[engine], after[engine]);
                 assert!(step >= before, "old: step {step}, but {before} were committed before");
                 // The last one is counted a moment after it was committed.
                 assert!(step <= after + 1, "step {step}, but {after} were committed");
                 let commits = after + 1 - before;
-                assert!(
-                    u64::from(view.failed_tries()) <= commits,
-                    "{} tries failed, of {commits} commits",
-                    view.failed_tries()
-                );
+                assert!(u64::from(retries) <= commits, "{retries} attempts failed, of {commits} commits");
                 reads.snapshots += 1;
                 reads.different_steps += u64::from(step > *newest);
-                reads.failed_tries += u64::from(view.failed_tries());
-                reads.most_failed_tries = reads.most_failed_tries.max(view.failed_tries());
+                reads.retries += u64::from(retries);
+                reads.most_failed_tries = reads.most_failed_tries.max(retries);
                 reads.ages.add(after.saturating_sub(step));
                 *newest = step;
             }
@@ -174,8 +200,7 @@ fn stress(name: &str, large: bool) {
             let recorder = engine.recorder().unwrap();
             scope.spawn(move || rig.write(index, recorder));
         }
-        let readers = [("everything", false), ("chosen", true)];
-        let readers = readers.map(|(what, chosen)| (what, scope.spawn(move || rig.read(chosen))));
+        let readers = [("everything", scope.spawn(|| rig.read())), ("chosen", scope.spawn(|| rig.read_chosen()))];
         for (what, reader) in readers {
             let reads = reader.join().expect("a reader's assertion failed");
             println!(
@@ -183,7 +208,7 @@ fn stress(name: &str, large: bool) {
                  age in steps: half of them {} at most, 99 % {}, all {}",
                 reads.snapshots,
                 reads.different_steps,
-                reads.failed_tries,
+                reads.retries,
                 reads.most_failed_tries,
                 reads.ages.quantile(0.5),
                 reads.ages.quantile(0.99),
@@ -204,10 +229,10 @@ pub(crate) fn a_snapshot_is_whole_and_recent_whatever_the_writer_does() {
 
 /// A step that stays open is no reason to wait: the reader gets the step before, at the first try.
 fn an_open_step_holds_up_nobody() {
-    let mut schema = Schema::builder();
+    let mut schema = Schema::builder(&[]);
     let count = schema.counter::<u64>("count", "").declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     recorder.inc(count);
     let mut step = recorder.step();
@@ -216,7 +241,7 @@ fn an_open_step_holds_up_nobody() {
     for _ in 0..1_000 {
         registry.snapshot(&mut snapshot);
         let view = snapshot.engines().next().unwrap();
-        assert_eq!((view.step(), view.counter(count), view.failed_tries()), (1, 1, 0));
+        assert_eq!((view.step(), view.counter(count), view.retries()), (1, 1, 0));
     }
     step.commit();
     registry.snapshot(&mut snapshot);
@@ -224,14 +249,15 @@ fn an_open_step_holds_up_nobody() {
 }
 
 /// Reading 65,536 words takes as long as hundreds of one-word steps, so while steps are committed the newest copy is never had
-/// whole: the resting copy serves this reader, or the pause in which the owner refreshes it.
+/// whole: the fallback copy serves this reader, or the pause in which the owner refreshes it.
 fn a_reader_that_cannot_keep_up_gets_its_snapshots() {
     let bounds: Vec<f64> = (0..65_533).map(f64::from).collect();
-    let mut schema = Schema::builder().max_samples(100_000);
+    let mut schema = Schema::builder(&[]);
+    schema.max_samples(100_000);
     let count = schema.counter::<u64>("count", "").declare().unwrap();
     schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach::<&str>([]).unwrap();
+    let engine = registry.attach(&[]).unwrap();
     let mut recorder = engine.recorder().unwrap();
     let done = AtomicBool::new(false);
     let budget = Budget::begin();
@@ -244,25 +270,25 @@ fn a_reader_that_cannot_keep_up_gets_its_snapshots() {
         });
         let reader = scope.spawn(|| {
             let mut snapshot = Snapshot::new();
-            let (mut snapshots, mut newest, mut failed_tries, mut most) = (0, 0, 0, 0);
-            while budget.goes_on(snapshots > 10 && failed_tries > 0) {
+            let (mut snapshots, mut newest, mut retries, mut most) = (0, 0, 0, 0);
+            while budget.goes_on(snapshots > 10 && retries > 0) {
                 registry.snapshot(&mut snapshot);
                 let view = snapshot.engines().next().unwrap();
                 assert_eq!(view.counter(count), view.step());
                 assert!(view.step() >= newest);
                 newest = view.step();
                 snapshots += 1;
-                failed_tries += view.failed_tries();
-                most = most.max(view.failed_tries());
+                retries += view.retries();
+                most = most.max(view.retries());
             }
-            (snapshots, newest, failed_tries, most)
+            (snapshots, newest, retries, most)
         });
         while !reader.is_finished() && budget.goes_on(false) {
             thread::sleep(Duration::from_millis(10));
         }
-        let (snapshots, newest, failed_tries, most) = reader.join().unwrap();
+        let (snapshots, newest, retries, most) = reader.join().unwrap();
         println!(
-            "huge slab: {newest} steps, {snapshots} snapshots, {failed_tries} failed tries, {most} at most for one snapshot"
+            "huge slab: {newest} steps, {snapshots} snapshots, {retries} failed tries, {most} at most for one snapshot"
         );
     });
 }

@@ -1,4 +1,4 @@
-//! Tenants that are looked up, recorded and retired by several threads, while others take snapshots and pages without a pause.
+//! Tenants that are looked up, recorded and removed by several threads, while others take snapshots and pages without a pause.
 
 use std::{
     collections::BTreeMap,
@@ -6,20 +6,20 @@ use std::{
     thread,
 };
 
-use tachometer::{Counter, Engine, OpenFamily, Registry, Schema, Snapshot};
+use tachometer::{Counter, DynamicFamily, Engine, Registry, Schema, Snapshot};
 
 use super::{Budget, Stop, common};
 
 const THREADS: u64 = 3;
-/// Looked up once; beside them there is room for one guest, and each thread has one.
+/// Looked up once; besides them there is room for one guest, and each thread has one.
 const STAYING: [&str; 2] = ["stays", "stays too"];
-/// What a guest gets at most before it is retired.
+/// What a guest gets at most before it is removed.
 const VISIT: u64 = 5;
 
 struct Rig {
     registry: Registry,
     engine: Engine,
-    hits: OpenFamily<Counter<u64>, 1>,
+    hits: DynamicFamily<Counter<u64>, 1>,
     done: AtomicBool,
     /// Of guests.
     visits: AtomicU64,
@@ -36,12 +36,12 @@ struct Did {
 
 impl Rig {
     fn new() -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine"]);
-        let hits = schema.counter("hits", "").open_labels(["tenant"], STAYING.len() + 1).declare().unwrap();
+        let mut schema = Schema::builder(&["engine"]);
+        let hits = schema.counter("hits", "").dynamic_labels(["tenant"], STAYING.len() + 1).declare().unwrap();
         let registry = Registry::new(schema.build().unwrap());
         let [visits, snapshots, pages] = [(); 3].map(|()| AtomicU64::new(0));
         Self {
-            engine: registry.attach(["0"]).unwrap(),
+            engine: registry.attach(&["0"]).unwrap(),
             registry,
             hits,
             done: AtomicBool::new(false),
@@ -58,15 +58,15 @@ impl Rig {
     /// Counts for the tenants that stay, and for a guest who comes and goes, or finds no room.
     fn record(&self, guest: &str) -> Did {
         let recorder = self.engine.shared_recorder();
-        let staying = STAYING.map(|tenant| recorder.series(self.hits, [tenant]));
+        let staying = STAYING.map(|tenant| recorder.with_label_values(self.hits, [tenant]));
         let mut did = Did::default();
         while self.goes_on() {
             staying.iter().for_each(|series| series.inc());
             did.staying += 1;
-            let series = recorder.series(self.hits, [guest]);
+            let series = recorder.with_label_values(self.hits, [guest]);
             (0..VISIT).for_each(|_| series.inc());
             let no_room = series.values().eq(["other"]);
-            assert_eq!(recorder.retire(self.hits, [guest]), !no_room, "nobody else retires {guest}");
+            assert_eq!(recorder.remove(self.hits, [guest]), !no_room, "nobody else removes {guest}");
             series.inc(); // unseen, unless it went to the overflow series
             did.overflows += u64::from(no_room);
             self.visits.fetch_add(u64::from(!no_room), Relaxed);

@@ -13,11 +13,11 @@
 //! use tachometer::{Registry, Schema};
 //! use tachometer_vllm::{AdmissionRejection, CacheConfig, Config, Families, SleepState};
 //!
-//! let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+//! let mut schema = Schema::builder(&["engine", "model_name"]);
 //! let config = Config::new().model_name("llama").spec_decode(3).kv_consumer(true).nixl(true);
 //! let families = Families::declare(&mut schema, &config)?;
 //! let registry = Registry::new(schema.build()?);
-//! let engine = registry.attach(["0", "llama"])?;
+//! let engine = registry.attach(&["0", "llama"])?;
 //! let mut recorder = engine.recorder()?;
 //! let mut recording = families.recording(&mut recorder);
 //!

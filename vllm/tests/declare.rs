@@ -5,7 +5,7 @@ use tachometer_vllm::{BucketFamily, Config, DeclareError, Families};
 
 /// A builder with a family of the user's.
 fn builder() -> SchemaBuilder {
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder(&["engine"]);
     schema.counter::<u64>("steps", "Steps of the engine.").declare().unwrap();
     schema
 }
@@ -20,7 +20,7 @@ fn full() -> Config {
 /// The page of an engine that did nothing.
 fn page(schema: SchemaBuilder) -> String {
     let registry = Registry::new(schema.build().unwrap());
-    let _engine = registry.attach(["0"]).unwrap();
+    let _engine = registry.attach(&["0"]).unwrap();
     let mut page = Vec::new();
     registry.render(&mut page);
     String::from_utf8(page).unwrap()
@@ -70,7 +70,8 @@ fn bad_bounds_of_any_family_leave_nothing_behind() {
 #[test]
 fn bounds_that_outgrow_the_slab_leave_nothing_behind() {
     let bounds: Vec<f64> = (0..40_000).map(f64::from).collect();
-    let schema = builder().max_samples(1_000_000);
+    let mut schema = builder();
+    schema.max_samples(1_000_000);
     let error = refuse_then_declare(schema, &full().bounds(BucketFamily::RequestLatency, bounds));
     assert!(matches!(error, DeclareError::Schema(SchemaError::SlabTooLarge { .. })), "{error}");
 }
@@ -79,10 +80,12 @@ fn bounds_that_outgrow_the_slab_leave_nothing_behind() {
 #[test]
 fn a_schema_that_gets_full_is_left_as_it_was() {
     for limit in (1..500).step_by(20) {
-        let mut schema = builder().max_samples(limit);
+        let mut schema = builder();
+        schema.max_samples(limit);
         let error = Families::declare(&mut schema, &full()).expect_err("the set has more samples");
         assert!(matches!(error, DeclareError::Schema(SchemaError::TooManySamples { .. })), "{error}");
-        assert_eq!(declared(schema.max_samples(20_000)), declared(builder()), "limit {limit}");
+        schema.max_samples(20_000);
+        assert_eq!(declared(schema), declared(builder()), "limit {limit}");
     }
 }
 

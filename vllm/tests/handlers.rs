@@ -36,10 +36,11 @@ fn request(k: u64) -> FinishedRequest {
 const LATENCIES: [f64; 4] = [0.015625, 0.03125, 0.0625, 8.0];
 
 fn rig() -> (Registry, Engine, Families) {
-    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]).shards(4);
+    let mut schema = Schema::builder(&["engine", "model_name"]);
+    schema.shards(4);
     let families = Families::declare(&mut schema, &vllm::Config::new().model_name("m")).unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(["0", "m"]).unwrap();
+    let engine = registry.attach(&["0", "m"]).unwrap();
     (registry, engine, families)
 }
 

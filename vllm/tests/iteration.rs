@@ -20,10 +20,10 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let mut schema = Schema::builder(&["engine"]);
         let families = Families::declare(&mut schema, &Config::new()).unwrap();
         let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(["0"]).unwrap();
+        let engine = registry.attach(&["0"]).unwrap();
         let mut recorder = engine.recorder().unwrap();
         let recording = families.recording(&mut recorder);
         Self { registry, _engine: engine, recorder, recording }

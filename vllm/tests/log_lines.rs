@@ -24,7 +24,7 @@ struct Rig {
 
 impl Rig {
     fn new(config: Config, style: LogStyle, engines: usize) -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let mut schema = Schema::builder(&["engine", "model_name"]);
         let families = Families::declare(&mut schema, &config.log_lines(true)).unwrap();
         let registry = Registry::new(schema.build().unwrap());
         let lines = families.log_lines(style, &Snapshot::new(), 0.0).unwrap();
@@ -35,7 +35,7 @@ impl Rig {
     }
 
     fn attach(&mut self, name: &str) {
-        let engine = self.registry.attach([name, "m"]).unwrap();
+        let engine = self.registry.attach(&[name, "m"]).unwrap();
         let mut recorder = engine.recorder().unwrap();
         let recording = self.families.recording(&mut recorder);
         self.engines.push((engine, recorder, recording));
@@ -332,7 +332,7 @@ fn what_happened_before_the_first_snapshot_is_not_told() {
 
 #[test]
 fn without_the_option_there_are_no_lines_and_no_hidden_families() {
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder(&["engine"]);
     let families = Families::declare(&mut schema, &Config::new().shared_hit_rates(true)).unwrap();
     assert!(families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).is_none());
     assert!(families.shared_hit_rates().is_none());
@@ -343,11 +343,11 @@ fn without_the_option_there_are_no_lines_and_no_hidden_families() {
 #[test]
 fn log_lines_change_no_page() {
     let page = |log_lines| {
-        let mut schema = Schema::builder().engine_labels(["engine"]);
+        let mut schema = Schema::builder(&["engine"]);
         let config = Config::new().model_name("m").log_lines(log_lines).shared_hit_rates(true);
         Families::declare(&mut schema, &config).unwrap();
         let registry = Registry::new(schema.build().unwrap());
-        let _engine = registry.attach(["0"]).unwrap();
+        let _engine = registry.attach(&["0"]).unwrap();
         let mut page = Vec::new();
         registry.render(&mut page);
         String::from_utf8(page).unwrap()

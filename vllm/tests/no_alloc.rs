@@ -22,7 +22,7 @@ fn everything() -> Config {
 }
 
 fn declared() -> (Registry, Families) {
-    let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+    let mut schema = Schema::builder(&["engine", "model_name"]);
     let families = Families::declare(&mut schema, &everything()).unwrap();
     (Registry::new(schema.build().unwrap()), families)
 }
@@ -30,7 +30,7 @@ fn declared() -> (Registry, Families) {
 #[test]
 fn steps_allocate_nothing() {
     let (registry, families) = declared();
-    let engine = registry.attach(["0", "m"]).unwrap();
+    let engine = registry.attach(&["0", "m"]).unwrap();
     let (mut recorder, mut own) = (engine.recorder().unwrap(), registry.recorder().unwrap());
     with_stats(|stats| steps(&mut recorder, &mut own, &families, stats));
 }
@@ -126,7 +126,7 @@ fn steps(recorder: &mut Recorder, own: &mut Recorder, families: &Families, stats
 #[test]
 fn request_handlers_allocate_nothing() {
     let (registry, families) = declared();
-    let engine = registry.attach(["0", "m"]).unwrap();
+    let engine = registry.attach(&["0", "m"]).unwrap();
     let handlers = families.shared(&engine.shared_recorder());
     let front = families.shared(&registry.shared_recorder());
     let calls = || {
@@ -145,7 +145,7 @@ fn request_handlers_allocate_nothing() {
 #[test]
 fn reading_allocates_nothing() {
     let (registry, families) = declared();
-    let engine = registry.attach(["0", "m"]).unwrap();
+    let engine = registry.attach(&["0", "m"]).unwrap();
     let _recording = families.recording(&mut engine.recorder().unwrap());
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
     assert_none("a snapshot", || registry.snapshot(&mut snapshot));

@@ -25,11 +25,11 @@ struct Rig {
 
 impl Rig {
     fn new(config: &Config, engines: usize) -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let mut schema = Schema::builder(&["engine", "model_name"]);
         let families = Families::declare(&mut schema, config).unwrap();
         let registry = Registry::new(schema.build().unwrap());
         let attach = |number: usize| {
-            let engine = registry.attach([&number.to_string(), "m"]).unwrap();
+            let engine = registry.attach(&[&number.to_string(), "m"]).unwrap();
             let mut recorder = engine.recorder().unwrap();
             let recording = families.recording(&mut recorder);
             (engine, recorder, recording)
@@ -271,7 +271,7 @@ fn a_connector_of_ones_own_shares_schema_and_step() {
 
 /// Why a configuration is refused.
 fn declare(config: &Config) -> String {
-    Families::declare(&mut Schema::builder().engine_labels(["engine"]), config).unwrap_err().to_string()
+    Families::declare(&mut Schema::builder(&["engine"]), config).unwrap_err().to_string()
 }
 
 #[test]
@@ -294,17 +294,16 @@ fn bad_bounds_are_refused_with_the_name_of_their_bucket_family() {
 }
 
 fn declare_well(config: &Config) {
-    Families::declare(&mut Schema::builder().engine_labels(["engine"]), config).unwrap();
+    Families::declare(&mut Schema::builder(&["engine"]), config).unwrap();
 }
 
 #[test]
 fn other_refusals_are_the_schemas() {
-    let mut schema = Schema::builder().engine_labels(["engine"]);
+    let mut schema = Schema::builder(&["engine"]);
     schema.counter::<u64>("vllm:prompt_tokens", "Taken.").declare().unwrap();
     let error = Families::declare(&mut schema, &Config::new()).unwrap_err();
     assert!(matches!(&error, DeclareError::Schema(_)) && error.to_string().contains("vllm:prompt_tokens"), "{error}");
-    let mut schema = Schema::builder().engine_labels(["worker"]);
-    Families::declare(&mut schema, &Config::new()).unwrap();
-    let error = schema.build().unwrap_err().to_string();
+    let mut schema = Schema::builder(&["worker"]);
+    let error = Families::declare(&mut schema, &Config::new()).unwrap_err().to_string();
     assert!(error.contains("vllm:cache_config_info") && error.contains("\"engine\""), "{error}");
 }

@@ -22,10 +22,10 @@ struct Rig {
 
 impl Rig {
     fn new(definition: IterationTokensDefinition) -> Self {
-        let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+        let mut schema = Schema::builder(&["engine", "model_name"]);
         let families = Families::declare(&mut schema, &Config::new().iteration_tokens(definition)).unwrap();
         let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(["0", "m"]).unwrap();
+        let engine = registry.attach(&["0", "m"]).unwrap();
         let mut recorder = engine.recorder().unwrap();
         let recording = families.recording(&mut recorder);
         Self { registry, _engine: engine, recorder, families, recording }

@@ -216,7 +216,7 @@ impl Set<'_> {
 
     fn cache_config(&mut self) -> Result<Info<{ CacheConfig::FIELDS }>, SchemaError> {
         let info = self.schema.info(&full("cache_config_info"), "The cache configuration.", CacheConfig::fields());
-        info.engine_labels(["engine"]).declare()
+        info.engine_labels(&["engine"]).declare()
     }
 
     fn admission_rejections(&mut self) -> Result<Option<[Counter<u64>; 2]>, SchemaError> {
@@ -232,8 +232,7 @@ impl Set<'_> {
     fn lora(&mut self, max_loras: u64) -> Result<LoraFamilies, SchemaError> {
         let labels = ["max_lora", "running_lora_adapters", "waiting_lora_adapters"];
         let help = "LoRA adapters of running and of waiting requests; the value is when that was so.";
-        let requests_info =
-            self.schema.info(&full("lora_requests_info"), help, labels).engine_labels::<&str>([]).declare()?;
+        let requests_info = self.schema.info(&full("lora_requests_info"), help, labels).engine_labels(&[]).declare()?;
         Ok(LoraFamilies { requests_info, max_loras })
     }
 

@@ -67,10 +67,10 @@ impl LogLine {
 /// # use std::time::Instant;
 /// # use tachometer::{Registry, Schema, Snapshot};
 /// # use tachometer_vllm::{Config, Families, LogStyle};
-/// let mut schema = Schema::builder().engine_labels(["engine"]);
+/// let mut schema = Schema::builder(&["engine"]);
 /// let families = Families::declare(&mut schema, &Config::new().log_lines(true))?;
 /// let registry = Registry::new(schema.build()?);
-/// let engine = registry.attach(["0"])?;
+/// let engine = registry.attach(&["0"])?;
 ///
 /// let (mut snapshot, start) = (Snapshot::new(), Instant::now());
 /// registry.snapshot(&mut snapshot);

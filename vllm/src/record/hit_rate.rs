@@ -190,10 +190,10 @@ mod tests {
 
     impl Rig {
         fn new() -> Self {
-            let mut schema = Schema::builder().engine_labels(["engine"]);
+            let mut schema = Schema::builder(&["engine"]);
             let families = Families::declare(&mut schema, &Config::new().log_lines(true)).unwrap();
             let registry = Registry::new(schema.build().unwrap());
-            let engine = registry.attach(["0"]).unwrap();
+            let engine = registry.attach(&["0"]).unwrap();
             let mut recorder = engine.recorder().unwrap();
             let recordings = [(); 2].map(|()| families.recording(&mut recorder));
             let gauges = families.log.unwrap().hit_rates.0[Cache::MultiModal as usize];

@@ -20,11 +20,11 @@ use crate::{AdmissionRejection, Families, FinishedRequest};
 /// ```
 /// # use tachometer::{Registry, Schema};
 /// # use tachometer_vllm::{AdmissionRejection, Config, Families};
-/// # let mut schema = Schema::builder().engine_labels(["engine", "model_name"]);
+/// # let mut schema = Schema::builder(&["engine", "model_name"]);
 /// let config = Config::new().model_name("llama");
 /// let families = Families::declare(&mut schema, &config)?;
 /// let registry = Registry::new(schema.build()?);
-/// let engine = registry.attach(["0", "llama"])?;
+/// let engine = registry.attach(&["0", "llama"])?;
 ///
 /// let handlers = families.shared(&engine.shared_recorder());
 /// std::thread::spawn(move || handlers.first_token(0.25));

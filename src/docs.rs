@@ -1,0 +1,9 @@
+//! How the crate works, and why it is as it is. Nothing to call.
+
+/// The header of `src/store/slab.rs`, which is the whole protocol between a recorder and its readers.
+///
+#[doc = include_str!("../docs/protocol.md")]
+pub mod protocol {}
+
+#[doc = include_str!("../DESIGN.md")]
+pub mod design {}

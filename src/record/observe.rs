@@ -1,0 +1,103 @@
+//! Recording into a row that any thread adds to, and batches of observations, whatever they are recorded into. Each function says whether
+//! the value could be counted; if not, nothing has changed.
+
+use super::step::MAX_BUCKET_COUNT;
+use crate::{
+    schema::{
+        layout::HistogramLayout,
+        number::WordType,
+        value::{CounterValue, GaugeValue, ObservationValue, Summary},
+    },
+    store::row::Row,
+};
+
+/// What is observed of one value at a time at most, so that a bucket can't overflow.
+const MAX_OBSERVATIONS_AT_ONCE: u64 = 1 << 32;
+
+/// Adds to a counter.
+#[inline(always)]
+pub(super) fn add<T: CounterValue>(row: Row<'_>, word: u16, n: T) -> Option<()> {
+    let grows = mutant!(n.can_grow_by(), "shared: negative additions" => true);
+    if grows { add_word(row, word, n) } else { None }
+}
+
+/// Adds to a gauge. An integer wraps around.
+#[inline(always)]
+pub(super) fn add_gauge<T: GaugeValue>(row: Row<'_>, word: u16, n: T) -> Option<()> {
+    if T::WORD_TYPE == WordType::F64 {
+        return add_word(row, word, f64::from_bits(n.to_word()));
+    }
+    row.add_wrapping(word, n.to_word());
+    Some(())
+}
+
+/// Observes one value `n` times. The sum first, as it can refuse.
+#[inline(always)]
+pub(super) fn observe<T: ObservationValue>(row: Row<'_>, layout: &HistogramLayout, value: T, n: u64) -> Option<()> {
+    let bucket = layout.first + value.bucket(&layout.bounds)?;
+    let room = n == 1 || n <= MAX_OBSERVATIONS_AT_ONCE && row.load(usize::from(bucket)) + n <= MAX_BUCKET_COUNT;
+    mutant!("shared: a bucket before the sum refuses" => row.add_wrapping(bucket, n));
+    add_word(row, layout.sum, value.times(n).filter(|_| room)?)?;
+    mutant!(row.add_wrapping(bucket, n), "shared: a bucket before the sum refuses" => ());
+    Some(())
+}
+
+/// Observes a batch, and returns how many of its values couldn't be counted.
+#[inline]
+pub(super) fn observe_all<T: ObservationValue>(row: Row<'_>, layout: &HistogramLayout, values: &[T]) -> u64 {
+    let whole = Batch::new(layout, values).and_then(|batch| {
+        add_word(row, layout.sum, batch.sum)?;
+        batch.counts().filter(|(_, n)| *n > 0).for_each(|(bucket, n)| row.add_wrapping(bucket, n));
+        Some(())
+    });
+    match whole {
+        Some(()) => 0,
+        None => values.iter().map(|value| u64::from(observe(row, layout, *value, 1).is_none())).sum(),
+    }
+}
+
+/// Adds to a counter, a sum or a float gauge.
+#[inline(always)]
+fn add_word<T: CounterValue>(row: Row<'_>, word: u16, n: T) -> Option<()> {
+    match T::WORD_TYPE {
+        WordType::F64 => row.change(word, |total| T::sum(T::from_word(total), n).map(T::to_word)),
+        WordType::U64 | WordType::I64 => row.add(word, n.to_word()),
+    }
+}
+
+/// A batch that spreads over more than this many buckets is observed value by value: counting it bound by bound would read
+/// it too often.
+const MAX_BUCKETS_A_BATCH: u16 = 32;
+
+/// A batch whose values can all be counted, and fall into few buckets.
+pub(super) struct Batch<'v, T> {
+    layout: &'v HistogramLayout,
+    values: &'v [T],
+    first: u16,
+    last: u16,
+    pub(super) sum: T,
+}
+
+impl<'v, T: ObservationValue> Batch<'v, T> {
+    /// `None` if it must be observed value by value.
+    #[inline]
+    pub(super) fn new(layout: &'v HistogramLayout, values: &'v [T]) -> Option<Self> {
+        let Summary { least, greatest, sum } = T::summarize(values)?;
+        let (first, last) = (least.bucket(&layout.bounds)?, greatest.bucket(&layout.bounds)?);
+        (last - first < MAX_BUCKETS_A_BATCH).then_some(Self { layout, values, first, last, sum })
+    }
+
+    /// The word of each bucket from the least value's to the greatest's, with the number of values in it.
+    #[inline]
+    pub(super) fn counts(&self) -> impl Iterator<Item = (u16, u64)> {
+        let &Self { layout, values, first, last, .. } = self;
+        let mut counted = 0;
+        (first..=last).map(move |bucket| {
+            let up_to =
+                if bucket == last { values.len() as u64 } else { T::count_up_to(values, &layout.bounds, bucket) };
+            let count = up_to - counted;
+            counted = up_to;
+            (layout.first + bucket, count)
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! Declaring: a family of any kind is described as a [`FamilySpec`], which the builder checks and adds.
+
+pub(crate) mod dynamic;
+pub(crate) mod family;
+pub(crate) mod info;
+
+use super::{
+    bounds::Bounds,
+    error::SchemaError,
+    family::ClosedLabel,
+    layout::{MAX_WORDS, Scope},
+    number::{MetricType, WordType},
+};
+
+/// What is known of a family before it is checked.
+#[derive(Debug)]
+pub(super) struct FamilySpec {
+    pub(super) name: String,
+    pub(super) help: String,
+    pub(super) metric_type: MetricType,
+    pub(super) word_type: WordType,
+    pub(super) scope: Scope,
+    pub(super) hidden: bool,
+    pub(super) unit: Option<String>,
+    /// Upper bounds; empty for counters and gauges.
+    pub(super) bounds: Vec<f64>,
+    pub(super) labels: Labels,
+}
+
+/// The labels of a family, besides those of engines.
+#[derive(Debug)]
+pub(super) enum Labels {
+    /// Each with all its values.
+    Closed(Vec<ClosedLabel>),
+    /// Names only; at most so many series, besides the overflow series.
+    Dynamic { names: Vec<String>, capacity: usize },
+    /// Names only; one series. `engine_labels` are those that its samples have; `None` means all of the schema's.
+    Info { names: Vec<String>, engine_labels: Option<Vec<String>> },
+}
+
+/// What a family takes.
+pub(super) struct Size {
+    pub(super) series: usize,
+    /// Words of a slab.
+    pub(super) words: usize,
+    /// Lines of a page per engine.
+    pub(super) lines: usize,
+}
+
+impl FamilySpec {
+    /// How messages name it.
+    pub(super) fn subject(&self) -> String {
+        format!("family {:?}", self.name)
+    }
+
+    pub(super) fn check_unit(&self) -> Result<(), SchemaError> {
+        match &self.unit {
+            Some(unit) if unit.is_empty() || !self.name.ends_with(&format!("_{unit}")) => {
+                Err(SchemaError::UnitNotSuffix { family: self.name.clone(), unit: unit.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The names of its own labels.
+    pub(super) fn label_names(&self) -> Vec<&String> {
+        match &self.labels {
+            Labels::Closed(labels) => labels.iter().map(|label| &label.name).collect(),
+            Labels::Dynamic { names, .. } | Labels::Info { names, .. } => names.iter().collect(),
+        }
+    }
+
+    /// Whether each closed label has values, and each once.
+    pub(super) fn check_values(&self) -> Result<(), SchemaError> {
+        let Labels::Closed(labels) = &self.labels else { return Ok(()) };
+        for ClosedLabel { name, values } in labels {
+            let (family, label) = (self.name.clone(), name.clone());
+            if values.is_empty() {
+                return Err(SchemaError::LabelWithoutValues { family, label });
+            }
+            if let Some((_, value)) = values.iter().enumerate().find(|(index, value)| values[..*index].contains(value))
+            {
+                return Err(SchemaError::DuplicateLabelValue { family, label, value: value.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// A histogram's bounds, if they are valid.
+    pub(super) fn checked_bounds(&self) -> Result<Option<Bounds>, SchemaError> {
+        let histogram = self.metric_type == MetricType::Histogram;
+        histogram.then(|| Bounds::new(&self.name, &self.bounds)).transpose()
+    }
+
+    /// A histogram has one word per bound, one for the overflow bucket and one for the sum; and one line per bound, and `+Inf`, sum and
+    /// count.
+    pub(super) fn size(&self) -> Result<Size, SchemaError> {
+        let (words, lines) = match self.metric_type {
+            MetricType::Histogram => (self.bounds.len() + 2, self.bounds.len() + 3),
+            MetricType::Counter | MetricType::Gauge => (1, 1),
+        };
+        let (series, words) = match &self.labels {
+            Labels::Closed(labels) => {
+                let series = labels.iter().map(|label| label.values.len()).fold(1, usize::saturating_mul);
+                (series, series.saturating_mul(words))
+            }
+            // Their words aren't the slab's, but each series has a row of its own.
+            Labels::Dynamic { .. } if words > MAX_WORDS => {
+                return Err(SchemaError::SlabTooLarge { words, limit: MAX_WORDS });
+            }
+            Labels::Dynamic { capacity, .. } => (capacity.saturating_add(1), 0), // and the overflow series
+            Labels::Info { .. } => (1, 0),
+        };
+        Ok(Size { series, words, lines: if self.hidden { 0 } else { series.saturating_mul(lines) } })
+    }
+}

@@ -1,0 +1,33 @@
+//! The lowest words of all: what a family is, and how its words are read.
+
+/// What a family is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricType {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// How a 64-bit word is read: a counter's or gauge's value, a histogram's sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordType {
+    U64,
+    I64,
+    F64,
+}
+
+impl WordType {
+    /// The sum of two words. Counts stop at `u64::MAX` rather than fall. Integer gauges wrap around, since only the sum of all rows needs
+    /// to be in range.
+    #[inline(always)]
+    pub(crate) fn sum(self, one: u64, other: u64) -> u64 {
+        match self {
+            Self::U64 => mutant!(one.saturating_add(other), "sum: counts wrap around" => one.wrapping_add(other)),
+            Self::I64 => mutant!(
+                one.wrapping_add(other),
+                "sum: gauges stop at the end of their range" => (one as i64).saturating_add(other as i64) as u64,
+            ),
+            Self::F64 => (f64::from_bits(one) + f64::from_bits(other)).to_bits(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Families with open labels in a snapshot.
+
+use std::sync::Arc;
+
+use super::{EngineView, HistogramView};
+use crate::{
+    schema::{
+        declare::dynamic::DynamicFamily,
+        handle::{Counter, Gauge, Histogram},
+        layout::DynamicIndex,
+        value::{CounterValue, GaugeValue, ObservationValue},
+    },
+    store::dynamic::{FamilySeries, SeriesList, SeriesRow},
+};
+
+/// The series that a family of an engine had, and their words.
+#[derive(Default)]
+pub(super) struct DynamicReading {
+    list: Option<Arc<SeriesList>>,
+    words: Vec<u64>,
+}
+
+impl DynamicReading {
+    /// Forgets what it held and takes over a family: none before the engine has a shared recorder. What it shares already it keeps.
+    pub(super) fn fill(&mut self, family: Option<&FamilySeries>) {
+        let Self { list, words } = self;
+        *list = family.and_then(|family| family.newer_than(list.as_ref()).or_else(|| list.take()));
+        words.clear();
+        for series in list.iter().flat_map(|list| list.series()) {
+            words.extend((0..series.layout.words).map(|word| series.row().load(word)));
+        }
+    }
+
+    fn series(&self) -> &[Arc<SeriesRow>] {
+        self.list.as_ref().map_or(&[], |list| list.series())
+    }
+
+    /// Each series with its words.
+    fn iter(&self) -> impl ExactSizeIterator<Item = (&SeriesRow, &[u64])> {
+        let words = self.series().first().map_or(1, |series| series.layout.words);
+        self.series().iter().map(Arc::as_ref).zip(self.words.chunks_exact(words))
+    }
+}
+
+/// Series of a family with open labels.
+impl<'s> EngineView<'s> {
+    /// A family with open labels: the label values of each series and its counter, in the order of the values. They are what was looked up and
+    /// not retired, and the overflow series; none before the engine has a shared recorder. Not part of the step.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema, Snapshot};
+    /// # let mut schema = Schema::builder(&[]);
+    /// let tokens = schema.counter::<u64>("tenant_tokens", "Tokens, by tenant.").dynamic_labels(["tenant"], 8).declare()?;
+    /// # let registry = Registry::new(schema.build()?);
+    /// # let engine = registry.attach(&[])?;
+    /// engine.shared_recorder().with_label_values(tokens, ["a"]).add(5);
+    /// let mut snapshot = Snapshot::new();
+    /// registry.snapshot(&mut snapshot);
+    /// let engine = snapshot.engines().next().unwrap();
+    /// assert!(engine.counters(tokens).eq([(["a"], 5), (["other"], 0)]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn counters<T: CounterValue, const N: usize>(
+        &self,
+        family: DynamicFamily<Counter<T>, N>,
+    ) -> impl ExactSizeIterator<Item = ([&'s str; N], T)> + use<'s, T, N> {
+        self.dynamic(family).map(|(values, _, words)| (values, T::from_word(words[0])))
+    }
+
+    /// As [`counters`](Self::counters), of a family of gauges.
+    pub fn gauges<T: GaugeValue, const N: usize>(
+        &self,
+        family: DynamicFamily<Gauge<T>, N>,
+    ) -> impl ExactSizeIterator<Item = ([&'s str; N], T)> + use<'s, T, N> {
+        self.dynamic(family).map(|(values, _, words)| (values, T::from_word(words[0])))
+    }
+
+    /// As [`counters`](Self::counters), of a family of histograms.
+    pub fn histograms<T: ObservationValue, const N: usize>(
+        &self,
+        family: DynamicFamily<Histogram<T>, N>,
+    ) -> impl ExactSizeIterator<Item = ([&'s str; N], HistogramView<'s, T>)> + use<'s, T, N> {
+        self.dynamic(family).map(|(values, series, words)| {
+            (values, HistogramView::new(series.layout.histograms[0].bounds.upper(), words))
+        })
+    }
+
+    fn dynamic<H, const N: usize>(
+        &self,
+        family: DynamicFamily<H, N>,
+    ) -> impl ExactSizeIterator<Item = ([&'s str; N], &'s SeriesRow, &'s [u64])> + use<'s, H, N> {
+        self.check(family.schema);
+        let series = self.dynamic_reading(family.index).iter();
+        series.map(|(series, words)| (std::array::from_fn(|label| &*series.values[label]), series, words))
+    }
+
+    /// Label text and words of each series.
+    pub(crate) fn dynamic_rows(&self, family: DynamicIndex) -> impl Iterator<Item = (&'s [u8], &'s [u64])> + use<'s> {
+        self.dynamic_reading(family).iter().map(|(series, words)| (&*series.text, words))
+    }
+
+    fn dynamic_reading(&self, DynamicIndex(family): DynamicIndex) -> &'s DynamicReading {
+        &self.rows.dynamic[self.index * self.layout.dynamic.len() + family as usize]
+    }
+}

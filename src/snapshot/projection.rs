@@ -1,0 +1,338 @@
+//! A few chosen series of each engine: what a router reads for each request.
+
+use std::fmt;
+
+use super::{
+    HistogramView,
+    rows::{ChosenWords, RowHeader, Rows, Selection},
+};
+use crate::{
+    schema::{
+        Schema,
+        handle::{Counter, Gauge, Histogram},
+        layout::{Layout, Scope},
+        number::WordType,
+        value::{CounterValue, GaugeValue, ObservationValue},
+    },
+    store::engine::EngineStore,
+};
+
+/// A few chosen series of each engine, as plain numbers: what a router wants to know for each request. A row has only the words of
+/// these series, so reading it costs tens of nanoseconds per engine, however many families there are.
+///
+/// `H` is what was chosen: a handle of a counter, gauge or histogram, or an array or a tuple of such. [`EngineValues::get`] returns their
+/// values in the same shape, so a view can't be asked for anything that it doesn't hold. All handles must be of engines, or all of the registry
+/// ([`registry_wide`](crate::Declaration::registry_wide)).
+///
+/// [`Registry::view`](crate::Registry::view) overwrites it. It promises what a [`Snapshot`](crate::Snapshot) does.
+///
+/// ```
+/// # use tachometer::{Registry, Schema, View};
+/// # let mut schema = Schema::builder(&["engine"]);
+/// # let waiting = schema.gauge::<i64>("requests_waiting", "Requests that wait.").declare()?;
+/// # let usage = schema.gauge::<f64>("kv_cache_usage_perc", "Share of the cache in use.").declare()?;
+/// # let registry = Registry::new(schema.build()?);
+/// # let engines = [registry.attach(&["0"])?, registry.attach(&["1"])?];
+/// # let mut recorder = engines[0].recorder()?;
+/// # let mut step = recorder.step();
+/// # step.set(waiting, 3);
+/// # step.commit();
+/// let mut view = View::new((waiting, usage));     // once
+/// registry.view(&mut view);                       // for each request
+/// let least_busy = view.engines().min_by(|one, other| {
+///     let ((waiting, usage), (others_waiting, others_usage)) = (one.get(), other.get());
+///     waiting.cmp(&others_waiting).then_with(|| usage.total_cmp(&others_usage))
+/// });
+/// assert_eq!(least_busy.unwrap().label("engine"), Some("1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct View<H> {
+    handles: H,
+    bound: Option<Bound>,
+    rows: Rows,
+}
+
+/// What was found out when the view was used with a registry of this schema.
+struct Bound {
+    schema: Schema,
+    scope: Scope,
+    chosen: ChosenWords,
+}
+
+/// The chosen values of one engine, or of the registry.
+pub struct EngineValues<'v, H> {
+    view: &'v View<H>,
+    bound: &'v Bound,
+    index: usize,
+}
+
+impl<H: Choice> View<H> {
+    /// An empty view of these series. The first use allocates its buffers.
+    #[must_use]
+    pub fn new(handles: H) -> Self {
+        Self { handles, bound: None, rows: Rows::default() }
+    }
+
+    /// The engines in the order in which they attached. None if the handles are the registry's.
+    pub fn engines(&self) -> impl ExactSizeIterator<Item = EngineValues<'_, H>> + DoubleEndedIterator {
+        self.rows_of(Scope::Engine)
+    }
+
+    /// The engine with these label values, in the order of the schema's engine labels.
+    #[must_use]
+    pub fn engine(&self, values: &[&str]) -> Option<EngineValues<'_, H>> {
+        let bound = self.bound.as_ref().filter(|bound| bound.scope == Scope::Engine)?;
+        Some(EngineValues { view: self, bound, index: self.rows.find(values)? })
+    }
+
+    /// The registry's own values. `None` if the handles are of engines, and before the first use.
+    #[must_use]
+    pub fn registry(&self) -> Option<EngineValues<'_, H>> {
+        self.rows_of(Scope::Registry).next()
+    }
+
+    fn rows_of(&self, scope: Scope) -> impl ExactSizeIterator<Item = EngineValues<'_, H>> + DoubleEndedIterator {
+        let bound = self.bound.as_ref().filter(|bound| bound.scope == scope);
+        let rows = if bound.is_some() { self.rows.headers.len() } else { 0 };
+        (0..rows).map(move |index| EngineValues { view: self, bound: bound.expect("there are rows"), index })
+    }
+
+    /// Forgets what it held and takes over the stores of the scope that was chosen. Returns how many attempts failed.
+    pub(crate) fn fill<'e>(
+        &mut self,
+        schema: &Schema,
+        registry: &'e std::sync::Arc<EngineStore>,
+        engines: &'e [std::sync::Arc<EngineStore>],
+    ) -> u64 {
+        let number = |schema: &Schema| schema.layout(Scope::Engine).schema;
+        if self.bound.as_ref().is_none_or(|bound| number(&bound.schema) != number(schema)) {
+            self.rows = Rows::default();
+            self.bound = Some(Bound::new(&self.handles, schema));
+        }
+        let bound = self.bound.as_ref().expect("just bound");
+        let stores = if bound.scope == Scope::Engine { engines } else { std::slice::from_ref(registry) };
+        self.rows.fill(Selection::Chosen(&bound.chosen), stores.iter())
+    }
+}
+
+impl Bound {
+    #[cold]
+    fn new(handles: &impl Choice, schema: &Schema) -> Self {
+        let mut schemas = Vec::new();
+        handles.each(&mut |leaf| schemas.push(leaf.schema()));
+        let of = |scope: Scope| schemas.iter().all(|number| *number == schema.layout(scope).schema);
+        let scope = Scope::ALL.into_iter().find(|scope| of(*scope)).expect(
+            "the handles of a view must be of the registry's schema, and all of engines or all of the registry itself",
+        );
+        let mut chosen = ChosenWords::default();
+        handles.each(&mut |leaf| leaf.choose(schema.layout(scope), &mut chosen));
+        Self { schema: schema.clone(), scope, chosen }
+    }
+}
+
+impl<'v, H: Choice> EngineValues<'v, H> {
+    /// The values, in the shape in which the handles were given.
+    #[must_use]
+    #[inline]
+    pub fn get(&self) -> H::Values<'v> {
+        let layout = self.bound.schema.layout(self.bound.scope);
+        self.view.handles.read(&mut Cursor { layout, words: self.view.rows.words(self.index) })
+    }
+
+    /// The value of one of the schema's engine labels. The registry has none.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&'v str> {
+        let index = self.bound.schema.engine_labels().iter().position(|label| label == name)?;
+        self.label_values().get(index).map(String::as_str)
+    }
+
+    /// The values of the schema's engine labels, in their order. The registry has none.
+    #[must_use]
+    pub fn label_values(&self) -> &'v [String] {
+        &self.header().labels.values
+    }
+
+    /// As [`EngineView::step`](crate::EngineView::step).
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.header().reading.step
+    }
+
+    /// As [`EngineView::retries`](crate::EngineView::retries).
+    #[must_use]
+    pub fn retries(&self) -> u32 {
+        self.header().reading.retries
+    }
+
+    fn header(&self) -> &'v RowHeader {
+        &self.view.rows.headers[self.index]
+    }
+}
+
+// By hand, since a derive would ask the same of `H`.
+impl<H> Clone for EngineValues<'_, H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<H> Copy for EngineValues<'_, H> {}
+
+impl<H> fmt::Debug for View<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("engines", &self.rows.headers.len()).finish_non_exhaustive()
+    }
+}
+
+impl<H> fmt::Debug for EngineValues<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels = &self.view.rows.headers[self.index].labels.values;
+        f.debug_struct("EngineValues").field("labels", labels).finish_non_exhaustive()
+    }
+}
+
+/// What a [`View`] can hold: a [`Counter`], [`Gauge`] or [`Histogram`], an array of one of these, or a tuple. Sealed.
+pub trait Choice: sealed::Choice {}
+
+impl<C: sealed::Choice> Choice for C {}
+
+/// A chosen series.
+#[derive(Clone, Copy)]
+pub enum Leaf {
+    Scalar { schema: u32, word: u16, word_type: WordType },
+    Histogram { schema: u32, index: u16, sum: WordType },
+}
+
+impl Leaf {
+    fn schema(self) -> u32 {
+        match self {
+            Self::Scalar { schema, .. } | Self::Histogram { schema, .. } => schema,
+        }
+    }
+
+    /// Appends its words.
+    fn choose(self, layout: &Layout, chosen: &mut ChosenWords) {
+        match self {
+            Self::Scalar { word, word_type, .. } => {
+                chosen.words.push(word);
+                chosen.types.push(word_type);
+            }
+            Self::Histogram { index, sum, .. } => {
+                let histogram = &layout.histograms[usize::from(index)];
+                chosen.words.extend(histogram.first..=histogram.sum);
+                chosen.types.extend((histogram.first..histogram.sum).map(|_| WordType::U64).chain([sum]));
+            }
+        }
+    }
+}
+
+/// The words of a row that weren't taken yet.
+pub struct Cursor<'v> {
+    layout: &'v Layout,
+    words: &'v [u64],
+}
+
+impl<'v> Cursor<'v> {
+    #[inline]
+    fn take(&mut self, words: usize) -> &'v [u64] {
+        let (taken, rest) = self.words.split_at(words);
+        self.words = rest;
+        taken
+    }
+}
+
+pub(crate) mod sealed {
+    use super::{Counter, CounterValue, Cursor, Gauge, GaugeValue, Histogram, HistogramView, Leaf, ObservationValue};
+
+    pub trait Choice {
+        /// Their values, in the same shape.
+        type Values<'v>;
+
+        /// Calls `f` for each series, in order.
+        fn each(&self, f: &mut dyn FnMut(Leaf));
+
+        /// Takes the values off a row, in the same order.
+        fn read<'v>(&self, row: &mut Cursor<'v>) -> Self::Values<'v>;
+    }
+
+    impl<T: CounterValue> Choice for Counter<T> {
+        type Values<'v> = T;
+
+        fn each(&self, f: &mut dyn FnMut(Leaf)) {
+            f(Leaf::Scalar { schema: self.schema, word: self.word, word_type: T::WORD_TYPE });
+        }
+
+        #[inline]
+        fn read<'v>(&self, row: &mut Cursor<'v>) -> T {
+            T::from_word(row.take(1)[0])
+        }
+    }
+
+    impl<T: GaugeValue> Choice for Gauge<T> {
+        type Values<'v> = T;
+
+        fn each(&self, f: &mut dyn FnMut(Leaf)) {
+            f(Leaf::Scalar { schema: self.schema, word: self.word, word_type: T::WORD_TYPE });
+        }
+
+        #[inline]
+        fn read<'v>(&self, row: &mut Cursor<'v>) -> T {
+            T::from_word(row.take(1)[0])
+        }
+    }
+
+    impl<T: ObservationValue> Choice for Histogram<T> {
+        type Values<'v> = HistogramView<'v, T>;
+
+        fn each(&self, f: &mut dyn FnMut(Leaf)) {
+            f(Leaf::Histogram { schema: self.schema, index: self.index.0, sum: T::WORD_TYPE });
+        }
+
+        #[inline]
+        fn read<'v>(&self, row: &mut Cursor<'v>) -> HistogramView<'v, T> {
+            let upper = row.layout.histograms[usize::from(self.index.0)].bounds.upper();
+            HistogramView::new(upper, row.take(upper.len() + 2))
+        }
+    }
+
+    impl<C: Choice, const N: usize> Choice for [C; N] {
+        type Values<'v> = [C::Values<'v>; N];
+
+        fn each(&self, f: &mut dyn FnMut(Leaf)) {
+            self.iter().for_each(|choice| choice.each(f));
+        }
+
+        #[inline]
+        fn read<'v>(&self, row: &mut Cursor<'v>) -> Self::Values<'v> {
+            self.each_ref().map(|choice| choice.read(row))
+        }
+    }
+
+    macro_rules! tuples {
+        ($(($($name:ident $index:tt),+)),+ $(,)?) => {$(
+            impl<$($name: Choice),+> Choice for ($($name,)+) {
+                type Values<'v> = ($($name::Values<'v>,)+);
+
+                fn each(&self, f: &mut dyn FnMut(Leaf)) {
+                    $(self.$index.each(f);)+
+                }
+
+                #[inline]
+                fn read<'v>(&self, row: &mut Cursor<'v>) -> Self::Values<'v> {
+                    ($(self.$index.read(row),)+)
+                }
+            }
+        )+};
+    }
+
+    tuples!(
+        (A 0),
+        (A 0, B 1),
+        (A 0, B 1, C 2),
+        (A 0, B 1, C 2, D 3),
+        (A 0, B 1, C 2, D 3, E 4),
+        (A 0, B 1, C 2, D 3, E 4, F 5),
+        (A 0, B 1, C 2, D 3, E 4, F 5, G 6),
+        (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7),
+    );
+}

@@ -1,0 +1,188 @@
+//! Rows of plain numbers, one per engine: everything, or chosen words.
+//!
+//! ```text
+//!  slab      | counters and gauges             | histograms … |
+//!               |        |    |
+//!  chosen    |  w0      w1   w2 |   a row: the chosen words, side by side
+//! ```
+
+use std::sync::Arc;
+
+use super::dynamic::DynamicReading;
+use crate::{
+    schema::{layout::Layout, number::WordType},
+    store::{
+        engine::{EngineLabels, EngineStore},
+        info::InfoReading,
+        slab::{Reading, Slab},
+    },
+};
+
+/// Words of a slab, and how they are read.
+#[derive(Default)]
+pub(super) struct ChosenWords {
+    pub(super) words: Vec<u16>,
+    pub(super) types: Vec<WordType>,
+}
+
+/// What a row has.
+#[derive(Clone, Copy)]
+pub(super) enum Selection<'s> {
+    /// All words of the slab, the diagnostics, the infos, and the series with dynamic labels.
+    All(&'s Layout),
+    /// These words and nothing else.
+    Chosen(&'s ChosenWords),
+}
+
+impl Selection<'_> {
+    fn row_len(self) -> usize {
+        match self {
+            Self::All(layout) => layout.row_len(),
+            Self::Chosen(chosen) => chosen.words.len(),
+        }
+    }
+
+    /// Infos, and families with dynamic labels.
+    fn others(self) -> (usize, usize) {
+        match self {
+            Self::All(layout) => (layout.infos.len(), layout.dynamic.len()),
+            Self::Chosen(_) => (0, 0),
+        }
+    }
+
+    /// Overwrites `row` with the sum of a store's slabs and shards. `spare` is a row to work in.
+    fn read_store(self, store: &EngineStore, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
+        let mut slabs = store.slabs.iter();
+        let first = slabs.next().expect("a store has a slab from the beginning");
+        let mut reading = self.read(first, row);
+        mutant!("snapshot: further slabs aren't read" => slabs = [].iter());
+        for slab in slabs {
+            spare.resize(row.len(), 0);
+            let Reading { step, retries } = self.read(slab, spare);
+            mutant!("snapshot: further slabs replace the first" => row.fill(0));
+            self.add(row, |index, _| spare[index]);
+            reading.step += step;
+            reading.retries = reading.retries.saturating_add(retries);
+        }
+        for shard in store.shards() {
+            self.add(row, |_, word| shard.load(word));
+        }
+        reading
+    }
+
+    /// Overwrites `row` with one step of a slab.
+    fn read(self, slab: &Slab, row: &mut [u64]) -> Reading {
+        match self {
+            Self::All(layout) => {
+                let (words, diagnostics) = row.split_at_mut(layout.words);
+                let reading = slab.read(None, words);
+                slab.read_diagnostics(diagnostics);
+                reading
+            }
+            Self::Chosen(chosen) => slab.read(Some(&chosen.words), row),
+        }
+    }
+
+    /// Adds to each word of `row` the value of `other`, given the word's index in a row and in a slab.
+    fn add(self, row: &mut [u64], other: impl Fn(usize, usize) -> u64) {
+        match self {
+            Self::All(layout) => layout.add(row, |word| other(word, word)),
+            Self::Chosen(chosen) => {
+                for (index, sum) in row.iter_mut().enumerate() {
+                    let word_type = mutant!(
+                        chosen.types[index],
+                        "snapshot: chosen floats are added up as integers" => WordType::U64,
+                    );
+                    *sum = word_type.sum(*sum, other(index, usize::from(chosen.words[index])));
+                }
+            }
+        }
+    }
+}
+
+/// What was read from engines, or from the registry.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) headers: Vec<RowHeader>,
+    row_len: usize,
+    /// One row of words per engine.
+    words: Vec<u64>,
+    /// One row of infos per engine.
+    pub(super) infos: Vec<Option<InfoReading>>,
+    /// One row of families with dynamic labels per engine.
+    pub(super) dynamic: Vec<DynamicReading>,
+    /// For what is added to a row.
+    spare: Vec<u64>,
+}
+
+/// What is kept of an engine besides its words.
+pub(super) struct RowHeader {
+    pub(super) labels: Arc<EngineLabels>,
+    pub(super) reading: Reading,
+}
+
+impl Rows {
+    /// Forgets what it held and takes over `stores`. Returns how many attempts failed.
+    ///
+    /// It keeps what it shares already: a warm snapshot writes no reference count, since one may lie on a cache line that recorders
+    /// read.
+    pub(super) fn fill<'e>(
+        &mut self,
+        selection: Selection<'_>,
+        stores: impl ExactSizeIterator<Item = &'e Arc<EngineStore>>,
+    ) -> u64 {
+        self.row_len = selection.row_len();
+        if self.headers.len() != stores.len() {
+            self.make_room(stores.len(), selection);
+        }
+        let (infos, dynamic) = selection.others();
+        let mut retries = 0;
+        for (index, store) in stores.enumerate() {
+            let row = &mut self.words[index * self.row_len..][..self.row_len];
+            let reading = selection.read_store(store, row, &mut self.spare);
+            retries += u64::from(reading.retries);
+            let infos = &mut self.infos[index * infos..][..infos];
+            match self.headers.get_mut(index) {
+                Some(header) if Arc::ptr_eq(&header.labels, &store.labels) => header.reading = reading,
+                header => {
+                    mutant!(
+                        infos.fill_with(|| None), // they were another engine's
+                        "snapshot: infos of the engine before are kept" => (),
+                    );
+                    let new = RowHeader { labels: Arc::clone(&store.labels), reading };
+                    match header {
+                        Some(header) => *header = new,
+                        None => self.headers.push(new),
+                    }
+                }
+            }
+            store.infos.read(infos);
+            let mut families = store.shards.iter().flat_map(|shards| shards.dynamic.iter());
+            let readings = &mut self.dynamic[index * dynamic..][..dynamic];
+            readings.iter_mut().for_each(|reading| reading.fill(families.next()));
+        }
+        retries
+    }
+
+    /// For so many rows; headers follow as they are filled.
+    #[cold]
+    fn make_room(&mut self, rows: usize, selection: Selection<'_>) {
+        let (infos, dynamic) = selection.others();
+        self.headers.truncate(rows);
+        self.words.resize(rows * self.row_len, 0);
+        self.infos.resize_with(rows * infos, || None);
+        self.dynamic.resize_with(rows * dynamic, DynamicReading::default);
+    }
+
+    /// The words of a row.
+    #[inline]
+    pub(super) fn words(&self, index: usize) -> &[u64] {
+        &self.words[index * self.row_len..][..self.row_len]
+    }
+
+    /// The index of the engine with these label values.
+    pub(super) fn find(&self, values: &[&str]) -> Option<usize> {
+        let same = |header: &RowHeader| header.labels.values.iter().eq(values);
+        self.headers.iter().position(same)
+    }
+}

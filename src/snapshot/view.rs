@@ -1,0 +1,157 @@
+//! What a snapshot has of an engine.
+
+use std::fmt;
+
+use super::{
+    HistogramView, InfoView,
+    rows::{RowHeader, Rows},
+};
+use crate::{
+    schema::{
+        Schema,
+        handle::{Counter, Gauge, Histogram, Info},
+        layout::{InfoIndex, Layout},
+        value::{CounterValue, GaugeValue, ObservationValue},
+    },
+    store::info::InfoReading,
+};
+
+/// One engine in a [`Snapshot`](crate::Snapshot), or the registry's own families.
+///
+/// # Panics
+/// The getters panic when given a handle of another schema, or one of the registry's with an engine's view, or the other way
+/// round.
+#[derive(Clone, Copy)]
+pub struct EngineView<'s> {
+    pub(super) schema: &'s Schema,
+    pub(super) layout: &'s Layout,
+    pub(super) rows: &'s Rows,
+    pub(super) index: usize,
+    pub(super) words: &'s [u64],
+}
+
+impl<'s> EngineView<'s> {
+    /// The value of one of the schema's engine labels. The registry has none.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&'s str> {
+        let index = self.schema.engine_labels().iter().position(|label| label == name)?;
+        self.header().labels.values.get(index).map(String::as_str)
+    }
+
+    /// The values of the schema's engine labels, in their order: what [`Snapshot::engine`](crate::Snapshot::engine) finds it by. The registry has none.
+    #[must_use]
+    pub fn label_values(&self) -> &'s [String] {
+        &self.header().labels.values
+    }
+
+    /// The step that all numbers come from: how many steps the engine's recorders committed before, all in all, the last steps of those that were
+    /// dropped included. Unchanged means that nothing was committed since; what shared recorders added doesn't count.
+    ///
+    /// # Is an engine stale?
+    /// A step number that hasn't moved since a while tells so, whatever the engine's numbers say; an engine that idles without committing looks the
+    /// same. How old a step is, it says itself if each step sets its time: a gauge like any other is part of the step, and shows with it. (Of several
+    /// recorders one should set it, since the gauge is the sum.)
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use tachometer::{Registry, Schema, View};
+    /// # let mut schema = Schema::builder(&["engine"]);
+    /// # let waiting = schema.gauge::<i64>("requests_waiting", "Requests that wait.").declare()?;
+    /// let committed_at = schema.gauge::<f64>("committed_at", "Seconds since the start.").hidden().declare()?;
+    /// # let registry = Registry::new(schema.build()?);
+    /// # let engine = registry.attach(&["0"])?;
+    /// # let mut recorder = engine.recorder()?;
+    /// let start = Instant::now();
+    /// let mut step = recorder.step();
+    /// step.set(waiting, 3);
+    /// step.set(committed_at, start.elapsed().as_secs_f64());
+    /// step.commit();
+    /// let mut view = View::new((waiting, committed_at));
+    /// registry.view(&mut view);
+    /// let now = start.elapsed().as_secs_f64();
+    /// let mut fresh = view.engines().map(|engine| engine.get()).filter(|(_, committed_at)| now - committed_at < 60.0);
+    /// assert_eq!(fresh.next().map(|(waiting, _)| waiting), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.header().reading.step
+    }
+
+    /// How many tries of reading failed, each because a step was committed meanwhile, over all of the engine's recorders.
+    #[must_use]
+    pub fn retries(&self) -> u32 {
+        self.header().reading.retries
+    }
+
+    /// A counter's value.
+    #[must_use]
+    pub fn counter<T: CounterValue>(&self, counter: Counter<T>) -> T {
+        T::from_word(self.scalar(counter.schema, counter.word))
+    }
+
+    /// A gauge's value.
+    #[must_use]
+    pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
+        T::from_word(self.scalar(gauge.schema, gauge.word))
+    }
+
+    /// A histogram's buckets, count and sum.
+    #[must_use]
+    pub fn histogram<T: ObservationValue>(&self, histogram: Histogram<T>) -> HistogramView<'s, T> {
+        self.check(histogram.schema);
+        let layout = &self.layout.histograms[usize::from(histogram.index.0)];
+        HistogramView::new(layout.bounds.upper(), &self.words[usize::from(layout.first)..=usize::from(layout.sum)])
+    }
+
+    /// An info's current sample; `None` before the first. Not part of the step: see
+    /// [`Step::set_info`](crate::Step::set_info).
+    #[must_use]
+    pub fn info<const N: usize>(&self, info: Info<N>) -> Option<InfoView<'s, N>> {
+        self.check(info.schema);
+        self.info_at(info.index).map(InfoView)
+    }
+
+    pub(super) fn info_at(&self, InfoIndex(info): InfoIndex) -> Option<&'s InfoReading> {
+        self.rows.infos[self.index * self.layout.infos.len() + info as usize].as_ref()
+    }
+
+    fn header(&self) -> &'s RowHeader {
+        &self.rows.headers[self.index]
+    }
+
+    /// The labels as printed.
+    pub(crate) fn label_text(&self) -> &'s [u8] {
+        &self.header().labels.text
+    }
+
+    /// The words of the slab, and behind them those outside of steps; the chosen ones, if there was a choice.
+    pub(crate) fn words(&self) -> &'s [u64] {
+        self.words
+    }
+
+    #[inline]
+    fn scalar(&self, schema: u32, word: u16) -> u64 {
+        self.check(schema);
+        self.words[usize::from(word)]
+    }
+
+    /// `schema` must be the number of this view's schema and scope.
+    #[inline]
+    pub(super) fn check(&self, schema: u32) {
+        assert!(
+            schema == self.layout.schema,
+            "a handle of another schema was used with this view (families of the registry are read from \
+             Snapshot::registry, all others from an engine)"
+        );
+    }
+}
+
+impl fmt::Debug for EngineView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineView")
+            .field("labels", &self.header().labels.values)
+            .field("step", &self.step())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! Series whose label values aren't known beforehand: a list a family, beside the shards, and a row of words a series.
+//!
+//! ```text
+//!  a handle ──────────────── fetch_add ────────────┐
+//!                                                  ▼
+//!  family ──▶ list (never changes) ──▶ series: label values, text, a row of words
+//!    ▲  look up, retire: another list, by one compare-and-swap
+//! ```
+//!
+//! A series that is removed leaves the list with its row, so its label values begin at zero if they come again, and who still has
+//! a handle adds to a row that nobody reads. The list holds the overflow series from the beginning.
+//!
+//! One row a series, not one a shard: there are many series, each snapshot reads them all, and threads that record different label
+//! values don't meet.
+
+use std::{convert::Infallible, iter, sync::Arc};
+
+use super::row::{Row, Words};
+use crate::{
+    escape, rcu,
+    schema::layout::{DynamicIndex, DynamicLayout, Layout},
+    sync::ArcSwap,
+};
+
+/// Each label value of the overflow series.
+pub(crate) const OTHER: &str = "other";
+
+/// The families with open labels of an engine, or of the registry.
+pub(crate) struct DynamicFamilies(Box<[FamilySeries]>);
+
+/// A family.
+pub(crate) struct FamilySeries {
+    list: ArcSwap<SeriesList>,
+    layout: DynamicLayout,
+    /// The engine's labels, as printed.
+    engine_labels: Arc<[u8]>,
+}
+
+/// The series of a family, in the order of their label values.
+pub(crate) struct SeriesList(Vec<Arc<SeriesRow>>);
+
+/// A series.
+pub(crate) struct SeriesRow {
+    pub(crate) values: Box<[String]>,
+    /// `engine="0",adapter="sql"`, escaped.
+    pub(crate) text: Box<[u8]>,
+    pub(crate) layout: Arc<Layout>,
+    words: Words,
+}
+
+/// A series that was looked up.
+pub(crate) struct Found {
+    pub(crate) row: Arc<SeriesRow>,
+    /// The family is full, so it is the overflow series.
+    pub(crate) overflowed: bool,
+}
+
+impl DynamicFamilies {
+    /// With nothing but the overflow series. `engine_labels` are the engine's, as printed.
+    pub(crate) fn new(layout: &Layout, engine_labels: &[u8]) -> Self {
+        let engine_labels = Arc::from(engine_labels);
+        Self(layout.dynamic.iter().map(|layout| FamilySeries::new(layout, &engine_labels)).collect())
+    }
+
+    pub(crate) fn family(&self, DynamicIndex(index): DynamicIndex) -> &FamilySeries {
+        &self.0[index as usize]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &FamilySeries> {
+        self.0.iter()
+    }
+}
+
+impl FamilySeries {
+    fn new(layout: &DynamicLayout, engine_labels: &Arc<[u8]>) -> Self {
+        let other = SeriesRow::new(layout, engine_labels, &vec![OTHER; layout.labels.len()]);
+        let list = ArcSwap::from_pointee(SeriesList(vec![Arc::new(other)]));
+        Self { list, layout: layout.clone(), engine_labels: Arc::clone(engine_labels) }
+    }
+
+    /// The series with these label values, a new one if there is none, the overflow series if there is no room. Lock-free.
+    pub(crate) fn look_up(&self, values: &[&str]) -> Found {
+        let Ok(found) = rcu::update(&self.list, |SeriesList(list)| {
+            let found = |series: &Arc<SeriesRow>, overflowed| Found { row: Arc::clone(series), overflowed };
+            let known = mutant!(&list[..], "dynamic: made by each who looks up" => &[]);
+            let place = match position(known, values.iter().copied()) {
+                Ok(place) => return Ok::<_, Infallible>((None, found(&list[place], false))),
+                Err(place) => place,
+            };
+            let full = list.len() > self.layout.capacity;
+            if mutant!(full, "dynamic: more than there is room for" => false) {
+                let other = position(list, iter::repeat_n(OTHER, values.len())).expect("it is never removed");
+                return Ok((None, found(&list[other], true)));
+            }
+            let new = Arc::new(SeriesRow::new(&self.layout, &self.engine_labels, values));
+            let (before, after) = list.split_at(place);
+            let longer = before.iter().chain(iter::once(&new)).chain(after).cloned().collect();
+            Ok((Some(SeriesList(longer)), found(&new, false)))
+        });
+        found
+    }
+
+    /// Takes the series with these label values off the list, if it is there and isn't the overflow series. Lock-free.
+    pub(crate) fn remove(&self, values: &[&str]) -> bool {
+        let Ok(removed) = rcu::update(&self.list, |SeriesList(list)| {
+            let stays = mutant!(
+                values.iter().all(|value| *value == OTHER),
+                "dynamic: the overflow series is removed" => false,
+            );
+            let removed = position(list, values.iter().copied()).ok().filter(|_| !stays);
+            let shorter = removed.map(|place| {
+                let off = mutant!(place, "dynamic: a removed series stays" => list.len());
+                let others = list.iter().enumerate().filter(|(other, _)| *other != off);
+                SeriesList(others.map(|(_, series)| Arc::clone(series)).collect())
+            });
+            Ok::<_, Infallible>((shorter, removed.is_some()))
+        });
+        removed
+    }
+
+    /// The list as it is now, if it isn't `known`.
+    pub(crate) fn newer_than(&self, known: Option<&Arc<SeriesList>>) -> Option<Arc<SeriesList>> {
+        let current = self.list.load();
+        let same = mutant!(
+            known.is_some_and(|known| Arc::ptr_eq(known, &current)),
+            "snapshot: its list of series is kept" => known.is_some(),
+        );
+        (!same).then(|| Arc::clone(&current))
+    }
+}
+
+impl SeriesList {
+    pub(crate) fn series(&self) -> &[Arc<SeriesRow>] {
+        &self.0
+    }
+}
+
+impl SeriesRow {
+    /// With nothing recorded.
+    fn new(DynamicLayout { labels, series, .. }: &DynamicLayout, engine_labels: &[u8], values: &[&str]) -> Self {
+        Self {
+            values: values.iter().copied().map(str::to_owned).collect(),
+            text: escape::label_pairs(engine_labels, labels.iter().map(String::as_str).zip(values.iter().copied())),
+            words: Words::zeroed(series.words),
+            layout: Arc::clone(series),
+        }
+    }
+
+    /// All its words.
+    #[inline(always)]
+    pub(crate) fn row(&self) -> Row<'_> {
+        Row::new(&self.words)
+    }
+}
+
+/// Where the series with these label values is, or would be.
+fn position<'v>(list: &'v [Arc<SeriesRow>], values: impl Iterator<Item = &'v str> + Clone) -> Result<usize, usize> {
+    list.binary_search_by(|series| series.values.iter().map(String::as_str).cmp(values.clone()))
+}

@@ -1,0 +1,226 @@
+//! Infos: what isn't a number, and changes while an engine runs. An info belongs to its engine, whichever of the engine's
+//! recorders sets it, and lies outside of steps.
+//!
+//! ```text
+//!   a recorder                                slot, one per info and engine             readers
+//!   its own pointer ─┬─ same labels: store ──▶ ┌────────────────────────────┐
+//!                    │                value    │ sample: id, labels (fixed) │ ◀── load ── snapshot, page
+//!                    └─ other labels: a ─────▶ │         value (a word)     │
+//!                       new sample, by CAS     │ newest: the sample's id    │
+//!                                              └────────────────────────────┘
+//! ```
+//!
+//! A sample's labels never change. So a reader that has the sample has its labels whole, and whatever value it finds was set with
+//! them. Each sample that is swapped in has the next id of its slot, since the compare-and-swap compares with the sample before.
+//!
+//! The usual case is that the labels stay. Then a recorder compares the slot's `newest` with the id of the sample that it set
+//! last, and stores the value: loads and one store. If another recorder swaps in a sample at the same moment, its call came
+//! second, and the value that was stored into the old sample is lost with it, as it should be.
+//!
+//! **Orderings.** All of ours are relaxed. `ArcSwap` publishes a sample after its labels were written. `newest` is only compared: a reader
+//! or a recorder that finds its own sample's id there keeps that sample, and otherwise loads the slot. Coherence of this one word is
+//! enough: whatever happens after a call of `set` finds at least that call's id. `newest` is raised by `fetch_max`, since two
+//! recorders may reach it in another order than they swapped. The value says nothing about anything else.
+
+use std::{collections::HashMap, iter, sync::Arc};
+
+use crate::{
+    escape,
+    schema::layout::{InfoIndex, InfoLayout, Layout},
+    sync::{ArcSwapOption, AtomicU64, Ordering::Relaxed},
+};
+
+/// Label values with the value that was set last.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    /// 1, 2, 3, … per slot.
+    id: u64,
+    values: Box<[String]>,
+    /// All labels, escaped: `engine="0",running="sql"`.
+    text: Box<[u8]>,
+    value: AtomicU64,
+}
+
+impl Sample {
+    /// The info's own label values, in declared order.
+    pub(crate) fn values(&self) -> &[String] {
+        &self.values
+    }
+
+    /// All labels, escaped.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    fn value(&self) -> f64 {
+        f64::from_bits(self.value.load(Relaxed)) // no edge: true by itself
+    }
+}
+
+/// A sample as it was read: labels and a value that was set with them.
+pub(crate) struct InfoReading {
+    pub(crate) sample: Arc<Sample>,
+    pub(crate) value: f64,
+}
+
+impl InfoReading {
+    fn new(sample: Arc<Sample>) -> Self {
+        Self { value: sample.value(), sample }
+    }
+
+    fn refresh(&mut self) {
+        self.value = self.sample.value();
+    }
+}
+
+/// The current samples of an engine.
+pub(crate) struct Infos(Box<[Slot]>);
+
+struct Slot {
+    /// The engine labels that are printed, escaped: `engine="0"`.
+    engine_text: Box<[u8]>,
+    current: ArcSwapOption<Sample>,
+    /// The id of the newest sample; 0 before the first.
+    newest: AtomicU64,
+}
+
+impl Infos {
+    /// No samples. `engine_labels` are the engine's, with their values.
+    pub(crate) fn new(layout: &Layout, engine_labels: &[(&str, &str)]) -> Self {
+        let slot = |info: &InfoLayout| {
+            let printed = info.engine_labels.iter().map(|place| engine_labels[*place]);
+            let engine_text = escape::label_pairs(b"", printed);
+            Slot { engine_text, current: ArcSwapOption::empty(), newest: AtomicU64::new(0) }
+        };
+        Self(layout.infos.iter().map(slot).collect())
+    }
+
+    /// Overwrites `readings`, which hold what an earlier read of the same engine found, with the current sample of each info. Where the
+    /// sample is the same, only its value is read. Lock-free.
+    pub(crate) fn read(&self, readings: &mut [Option<InfoReading>]) {
+        readings.iter_mut().zip(&self.0).for_each(|(reading, slot)| slot.read(reading));
+    }
+}
+
+impl Slot {
+    fn read(&self, reading: &mut Option<InfoReading>) {
+        let newest = self.newest.load(Relaxed); // no edge: compared with an id of the same word
+        match reading {
+            Some(reading) if reading.sample.id == newest => reading.refresh(),
+            None if newest == 0 => {}
+            _ => *reading = self.current.load_full().map(InfoReading::new),
+        }
+    }
+
+    /// Makes these the current label values with this value, and returns their sample. Lock-free: repeats only if another recorder
+    /// swapped in a sample meanwhile.
+    fn set(&self, labels: &[String], values: &[&str], value: f64) -> Arc<Sample> {
+        let mut current = self.current.load_full();
+        loop {
+            if let Some(sample) = current.as_ref().filter(|sample| sample.values.iter().eq(values)) {
+                sample.value.store(value.to_bits(), Relaxed); // no edge: says nothing about anything else
+                return self.publish(Arc::clone(sample));
+            }
+            let id = current.as_ref().map_or(0, |sample| sample.id) + 1;
+            let sample = Arc::new(self.sample(id, labels, values, value));
+            let found = self.current.compare_and_swap(&current, Some(Arc::clone(&sample)));
+            if found.as_ref().map(Arc::as_ptr) == current.as_ref().map(Arc::as_ptr) {
+                return self.publish(sample);
+            }
+            current = found.clone();
+        }
+    }
+
+    /// Lets readers know of a sample that is in the slot, or was.
+    fn publish(&self, sample: Arc<Sample>) -> Arc<Sample> {
+        self.newest.fetch_max(sample.id, Relaxed); // no edge: compared with an id of the same word
+        sample
+    }
+
+    fn sample(&self, id: u64, labels: &[String], values: &[&str], value: f64) -> Sample {
+        Sample {
+            id,
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            text: escape::label_pairs(
+                &self.engine_text,
+                iter::zip(labels, values).map(|(label, value)| (label.as_str(), *value)),
+            ),
+            value: AtomicU64::new(value.to_bits()),
+        }
+    }
+}
+
+/// A recorder's side of an engine's infos.
+pub(crate) struct InfoWriter {
+    infos: Arc<Infos>,
+    /// For each info, the sample that this recorder found or set last.
+    known: Box<[Option<Arc<Sample>>]>,
+}
+
+impl InfoWriter {
+    pub(crate) fn new(infos: &Arc<Infos>) -> Self {
+        Self { known: infos.0.iter().map(|slot| slot.current.load_full()).collect(), infos: Arc::clone(infos) }
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, layout: &Layout, InfoIndex(info): InfoIndex, values: &[&str], value: f64) {
+        let info = info as usize;
+        let newest = mutant!(
+            self.infos.0[info].newest.load(Relaxed), // no edge: another recorder's swap that isn't seen comes second
+            "info: another recorder's labels aren't noticed" => self.known[info].as_ref().map_or(0, |sample| sample.id),
+        );
+        match &self.known[info] {
+            Some(sample) if sample.id == newest && sample.values.iter().eq(values) => {
+                sample.value.store(value.to_bits(), Relaxed); // no edge: says nothing about anything else
+            }
+            _ => self.replace(layout, info, values, value),
+        }
+    }
+
+    #[cold]
+    fn replace(&mut self, layout: &Layout, info: usize, values: &[&str], value: f64) {
+        self.known[info] = Some(self.infos.0[info].set(&layout.infos[info].labels, values, value));
+    }
+}
+
+/// Which engines' samples have the same engine labels, so that a page may show only one of them.
+///
+/// For each info and engine of a list: the first engine that has the same labels. It stands for all that do.
+#[derive(Default)]
+pub(crate) struct LabelGroups(Box<[Box<[u32]>]>);
+
+/// An engine (by its place in the list) and its value.
+pub(crate) type EngineValue = (u32, f64);
+
+impl LabelGroups {
+    /// `engines` in the order of the list.
+    pub(crate) fn new<'e>(engines: impl Iterator<Item = &'e Infos> + Clone) -> Self {
+        let infos = engines.clone().next().map_or(0, |first| first.0.len());
+        Self((0..infos).map(|info| Self::first(engines.clone().map(|engine| &*engine.0[info].engine_text))).collect())
+    }
+
+    fn first<'e>(texts: impl Iterator<Item = &'e [u8]>) -> Box<[u32]> {
+        let mut first = HashMap::new();
+        texts.zip(0..).map(|(text, engine)| *first.entry(text).or_insert(engine)).collect()
+    }
+
+    /// Overwrites `newest` with the newest of each group of engines, at the place of the group's first engine: that with
+    /// the greatest value, the last of equal ones. `values` are the engines' values of this info.
+    pub(crate) fn newest(
+        &self,
+        info: usize,
+        values: impl Iterator<Item = Option<f64>>,
+        newest: &mut Vec<Option<EngineValue>>,
+    ) {
+        let first = self.0.get(info).map_or(&[][..], |first| first); // no engines: nothing is label_groups
+        newest.clear();
+        newest.resize(first.len(), None);
+        for ((value, first), engine) in values.zip(first).zip(0..) {
+            let Some(value) = value else { continue };
+            let newest = &mut newest[*first as usize];
+            if newest.is_none_or(|(_, other)| value.total_cmp(&other).is_ge()) {
+                *newest = Some((engine, value));
+            }
+        }
+    }
+}

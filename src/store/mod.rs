@@ -1,0 +1,15 @@
+//! What writers and readers share: rows of words, and what isn't a number. `record` writes it and `snapshot` reads it; neither knows the
+//! other.
+//!
+//! An [engine](engine::EngineStore) has slabs, one per exclusive recorder; shards, for shared recorders; series with dynamic
+//! labels; and infos. The value of a series is the sum over slabs and shards.
+
+pub(crate) mod dynamic;
+pub(crate) mod engine;
+pub(crate) mod info;
+pub(crate) mod row;
+pub(crate) mod shards;
+pub(crate) mod slab;
+mod thread_index;
+#[cfg(all(test, loom))]
+pub(crate) use self::thread_index::Indices;

@@ -1,0 +1,75 @@
+//! Words that any thread adds to, for code without an owner thread: rows of the whole layout, one a shard, each on cache lines
+//! of its own.
+//!
+//! ```text
+//!  thread 0 ─┐                                   shard 0 | the slab's words | aside |
+//!  thread 2 ─┴─ fetch_add ──▶ thread & mask ──▶
+//!  thread 1 ─── fetch_add ──▶                    shard 1 | the slab's words | aside |
+//!                                                   └─ a snapshot adds all shards up, word by word
+//! ```
+//!
+//! **Promise.** Word-atomic: nothing that was added is lost, and each word is true by itself. Several words aren't one moment: a
+//! reader may see an observation in its sum and not yet in its bucket.
+//!
+//! **Orderings.** All relaxed: a word tells of nothing but itself. Coherence of a single word keeps a reader from seeing a count
+//! fall, and shows it all that was added before its read began, as far as anything told it so.
+//!
+//! **Progress.** Integers are added wait-free, where the machine has one instruction for it (x86-64, AArch64 with LSE); floats, and
+//! integers above [`MAX_AT_ONCE`], in a loop that repeats when another thread changed the same word: lock-free. Threads
+//! that have a shard for themselves never repeat.
+
+use std::sync::Arc as StdArc;
+
+use crossbeam_utils::CachePadded;
+
+use super::{
+    dynamic::DynamicFamilies,
+    row::{PADDING, Row, Words},
+    thread_index::current as current_thread,
+};
+use crate::schema::layout::Layout;
+
+/// The shards of an engine, or of the registry.
+pub(crate) struct Shards {
+    /// Padded, since clones of a recorder write the count of references that stands before it.
+    words: CachePadded<Words>,
+    /// From a row to the next.
+    stride: usize,
+    mask: usize,
+    pub(crate) layout: StdArc<Layout>,
+    /// Here, so that a shared recorder is one pointer.
+    pub(crate) dynamic: DynamicFamilies,
+}
+
+impl Shards {
+    /// `count` shards, a power of two, all zero. `engine_labels` are the engine's, as printed.
+    pub(crate) fn new(layout: StdArc<Layout>, count: usize, engine_labels: &[u8]) -> Self {
+        debug_assert!(count.is_power_of_two(), "shards are chosen by a mask");
+        let stride = layout.row_len() + PADDING;
+        let dynamic = DynamicFamilies::new(&layout, engine_labels);
+        Self { words: CachePadded::new(Words::zeroed(count * stride)), stride, mask: count - 1, layout, dynamic }
+    }
+
+    /// The shard of the current thread. Where there is one, nobody needs an index: a thread that only renders leaves them to others.
+    #[inline(always)]
+    pub(crate) fn current(&self) -> Row<'_> {
+        self.of_thread(if self.mask == 0 { 0 } else { current_thread() })
+    }
+
+    /// The shard of a thread.
+    #[inline(always)]
+    fn of_thread(&self, thread: usize) -> Row<'_> {
+        let first = (thread & self.mask) * self.stride;
+        Row::new(&self.words[first..first + self.stride - PADDING])
+    }
+
+    /// All shards.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        let last = mutant!(self.mask, "shards: a snapshot leaves out the last" => self.mask.max(1) - 1);
+        (0..=last).map(|shard| self.of_thread(shard))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "../tests/shards.rs"]
+mod tests;

@@ -1,0 +1,405 @@
+//! The publication protocol. One writer changes a row of words in place and publishes whole steps. Any
+//! number of readers copy the newest step out, without locks and without storing anything.
+//!
+//! ```text
+//!                      writer                                    readers
+//!   sequence = 2s+1 ── open ──┐                          ┌── sequence says: the newest step is s
+//!                             ▼                          ▼
+//!        copy (s+1)&1: hidden, catches up,       copy s&1: step s, untouched until the step
+//!        then is changed in place                after next opens
+//!                             │
+//!   sequence = 2s+2 ─ commit ─┴─ now and then ──▶ fallback copy: an older whole step that stays put
+//! ```
+//!
+//! # Who writes, who reads
+//!
+//! | shared                | written by                               | read by                            |
+//! |-----------------------|------------------------------------------|------------------------------------|
+//! | `sequence`            | the writer: open, commit                 | readers, twice per attempt         |
+//! | `copies[(s+1)&1]`     | the writer, between open and commit      | late readers of step s-1           |
+//! | `copies[s&1]`         | nothing                                  | readers, and the writer's copying  |
+//! | `fallback`            | the writer, inside some commits          | readers whose first attempt failed |
+//! | `fallback_sequence`   | the writer, before and after that        | readers, twice per attempt         |
+//! | `diagnostics`         | the writer, at any time                  | readers, each word by itself       |
+//! | `leased`              | a thread that takes or gives up writing  | a thread that asks for it          |
+//! | `words_since_refresh` | a thread that gives up writing           | the next writer                    |
+//!
+//! `s` is the last committed step (0: all words are zero). Steps are numbered from 1. Step s is in
+//! `copies[s & 1]`.
+//!
+//! # Rules of the writer
+//!
+//! 1. **Open**: store `sequence = 2s+1`, then a release fence. Only then touch the hidden copy. Catch
+//!    up: copy the words that step s changed (its log) from `copies[s&1]`. If that log overflowed, or
+//!    lists more words than the slab has, copy every word.
+//! 2. **Record**: log a word first, then change it in place in the hidden copy.
+//! 3. **Commit**: store `sequence = 2s+2`. Once about four slabs' worth of words were stored since the
+//!    last refresh, refresh the fallback copy, always after `sequence`.
+//! 4. **Discard**: copy the logged words back from `copies[s&1]`. `sequence` never goes back: a reader
+//!    must not mistake a later step for the one that it began to read.
+//! 5. A step that was leaked (`mem::forget`) is found open at the next open. Then all words are copied.
+//! 6. A new writer trusts no log, since the last writer may have leaked a step. Its first open copies
+//!    all words.
+//!
+//! # Invariants
+//!
+//! * I1: `copies[s&1]` holds step s, whole, from the commit of s until step s+2 opens.
+//! * I2: the hidden copy differs from `copies[s&1]` only in words that are logged for step s or for the
+//!   open step. An overflowed log stands for all words, so rules 5 and 6 keep this.
+//! * I3: `fallback_sequence / 2 <= s`: the fallback copy never runs ahead of `sequence`.
+//!
+//! # Edges: why each ordering is what it is
+//!
+//! * **E1 publish**. Open and commit store `sequence` with release; an attempt begins with an acquire
+//!   load. A reader that sees 2s or 2s+1 sees all words of step s. Open needs release too: a relaxed
+//!   2s+1 would hide the commit's 2s from its reader.
+//! * **E2 warn**. A release fence follows open's store, an acquire fence precedes the reader's check.
+//!   Only step s+2 changes `copies[s&1]` again. So a reader that saw a changed word there sees
+//!   `sequence >= 2s+3` at its check, and gives up.
+//! * **E3 publish the fallback** and **E4 warn of its refresh**: the same pair of edges for the fallback
+//!   copy. It is refreshed after `sequence`, so E3 also carries I3 to the reader: its next read can't be
+//!   older.
+//! * **E5 hand over**. A thread that gives up writing stores `leased` with release; the next writer swaps
+//!   it with acquire.
+//!
+//! Loom checks these with the models in `src/tests/loom_slab.rs`, and each ordering by weakening it
+//! (`scripts/loom`). herd7 checks them under the models of C++20, AArch64 and RISC-V (`scripts/litmus`).
+//! All other operations are relaxed; the comment beside each says why.
+//!
+//! # Progress
+//!
+//! The writer is wait-free: open copies at most one slab, commit at most one more. Nothing that a reader
+//! does is visible to it, except as cache misses on lines that were read. A reader is lock-free: each
+//! failed attempt proves that a step was committed after the step that the attempt began with (I1). So a
+//! stopped writer, or a step that stays open, never holds up a read. How soon a stored `sequence` becomes
+//! visible is up to the machine; no ordering promises a time. A read returns a step that isn't older than
+//! the newest when the read began: the step of the first attempt is the *floor* for the fallback copy.
+//!
+//! # Origin
+//!
+//! The sequence counter with fences follows H. Boehm, "Can seqlocks get along with programming language
+//! memory models?" (MSPC 2012). Two copies used in turn are known from Linux' `raw_write_seqcount_latch`.
+
+mod log;
+
+use crossbeam_utils::CachePadded;
+
+use self::log::{LOG_CAPACITY, Log, copy_all, copy_out};
+use super::row::Words;
+use crate::{
+    probe::{Probe, reached},
+    schema::layout::Diagnostic,
+    sync::{
+        Arc, AtomicBool, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+        fence, spin_loop,
+    },
+};
+
+/// The fallback copy is refreshed once this many slabs' worth of words were stored. That is rare enough to
+/// cost little, and often enough that a reader which can't keep up finds it fresh. In the models' small
+/// slabs it is at each commit.
+const REFRESH_AFTER_SLABS: usize = if cfg!(all(test, loom)) { 1 } else { 4 };
+
+/// What the writer and the readers of one recorder share.
+pub(crate) struct Slab {
+    sequence: CachePadded<AtomicU64>,
+    fallback_sequence: CachePadded<AtomicU64>,
+    diagnostics: CachePadded<[AtomicU64; Diagnostic::COUNT]>,
+    leased: AtomicBool,
+    /// Words stored since the fallback copy was refreshed. Handed over from writer to writer.
+    words_since_refresh: AtomicU64,
+    copies: [Words; 2],
+    fallback: Words,
+}
+
+/// How a read went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// The step that was read; 0 before the first commit.
+    pub(crate) step: u64,
+    /// Attempts on the newest copy that failed before. Each means that a step was committed meanwhile.
+    pub(crate) retries: u32,
+}
+
+impl Slab {
+    /// A slab of `len` words, all zero: step 0. At most 65,536 words, since a log entry has 16 bits per word.
+    pub(crate) fn new(len: usize) -> Arc<Self> {
+        assert!(len <= 1 << 16, "a slab has at most 65,536 words; the schema refuses more");
+        Arc::new(Self {
+            sequence: CachePadded::new(AtomicU64::new(0)),
+            fallback_sequence: CachePadded::new(AtomicU64::new(0)),
+            diagnostics: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
+            leased: AtomicBool::new(false),
+            words_since_refresh: AtomicU64::new(0),
+            copies: [Words::zeroed(len), Words::zeroed(len)],
+            fallback: Words::zeroed(len),
+        })
+    }
+
+    /// Makes the caller the writer, unless there is one.
+    pub(crate) fn writer(slab: &Arc<Self>) -> Option<Writer> {
+        // Look first: a swap would take the cache line from the writer. Relaxed, since it only decides to give up.
+        let leased = mutant!(
+            slab.leased.load(Relaxed) || slab.leased.swap(true, Acquire), // E5
+            "lease: two owners" => slab.leased.swap(true, Acquire) && false,
+            "lease: without a swap" => (slab.leased.load(Acquire), slab.leased.store(true, Relaxed)).0,
+        );
+        if leased {
+            return None;
+        }
+        // Rule 6: both logs say that any word may have been touched.
+        let sequence = slab.sequence.load(Relaxed); // no edge: only writers store it, and E5 orders writers
+        let writer = Writer {
+            committed: sequence >> 1,
+            open: false,
+            logs: mutant!(
+                [Log::OVERFLOWED; 2],
+                "lease: new owner trusts an empty log" => [const { Log { len: 0, ..Log::OVERFLOWED } }; 2],
+            ),
+            words_since_refresh: mutant!(
+                slab.words_since_refresh.load(Relaxed) as usize, // ordered by E5
+                "lease: words stored are forgotten" => 0,
+            ),
+            slab: Arc::clone(slab),
+        };
+        Some(writer)
+    }
+
+    /// Copies the newest step into `out`: all words, or the `chosen` ones in the given order. Lock-free.
+    pub(crate) fn read(&self, chosen: Option<&[u16]>, out: &mut [u64]) -> Reading {
+        let mut retries = 0_u32;
+        let mut floor = None;
+        loop {
+            reached(Probe::Attempting);
+            let overwritten = match self.attempt_newest(chosen, out) {
+                Ok(step) => return Reading { step, retries },
+                Err(step) => step,
+            };
+            retries += 1;
+            let floor = mutant!(
+                *floor.get_or_insert(overwritten),
+                "read: the floor moves" => *floor.insert(overwritten),
+                "read: floor not passed on" => 0,
+            );
+            let fallen_back =
+                mutant!(self.attempt_fallback(floor, chosen, out), "read: fallback copy never tried" => None);
+            if let Some(step) = fallen_back {
+                return Reading { step, retries };
+            }
+            spin_loop();
+        }
+    }
+
+    /// One attempt to read the newest step. `Err` is the step that was overwritten meanwhile.
+    pub(crate) fn attempt_newest(&self, chosen: Option<&[u16]>, out: &mut [u64]) -> Result<u64, u64> {
+        let step = self.sequence.load(Acquire) >> 1; // E1
+        copy_out(&self.copies[(step & 1) as usize], chosen, out);
+        reached(Probe::Copied);
+        mutant!("read: waits for a refresh" => while self.fallback_sequence.load(Relaxed) & 1 == 1 {});
+        fence(Acquire); // E2
+        // 2s+2 still leaves copy s&1 alone; 2s+3 is the first that doesn't. Relaxed: the fence makes the edge.
+        let whole = mutant!(
+            self.sequence.load(Relaxed) <= 2 * step + 2,
+            "read: no check" => true,
+            "read: chosen words unchecked" => chosen.is_some() || self.sequence.load(Relaxed) <= 2 * step + 2,
+            "read: check one too lax" => self.sequence.load(Relaxed) <= 2 * step + 3,
+            "read: check one too strict" => self.sequence.load(Relaxed) <= 2 * step + 1,
+            "read: waits for an open step" => self.sequence.load(Relaxed) <= 2 * step,
+        );
+        if whole { Ok(step) } else { Err(step) }
+    }
+
+    /// One attempt to read the fallback copy, if it isn't older than step `floor`.
+    pub(crate) fn attempt_fallback(&self, floor: u64, chosen: Option<&[u16]>, out: &mut [u64]) -> Option<u64> {
+        let before = self.fallback_sequence.load(Acquire); // E3
+        let unusable = mutant!(
+            before & 1 == 1 || before >> 1 < floor,
+            "fallback: odd not noticed" => before >> 1 < floor,
+            "fallback: no floor" => before & 1 == 1,
+        );
+        if unusable {
+            return None;
+        }
+        copy_out(&self.fallback, chosen, out);
+        fence(Acquire); // E4
+        let whole = mutant!(
+            self.fallback_sequence.load(Relaxed) == before, // the fence makes the edge
+            "fallback: no check" => true,
+        );
+        whole.then_some(before >> 1)
+    }
+
+    /// Copies the diagnostics, which lie outside of steps. Each word is true by itself; together they aren't one moment.
+    pub(crate) fn read_diagnostics(&self, out: &mut [u64]) {
+        copy_out(&*self.diagnostics, None, out);
+    }
+}
+
+/// The writer's side of a slab.
+pub(crate) struct Writer {
+    slab: Arc<Slab>,
+    /// The last committed step.
+    committed: u64,
+    /// A step is open. The next open finds this set only if the step was leaked.
+    open: bool,
+    /// The words of step s are logged in `logs[s & 1]`.
+    logs: [Log; 2],
+    /// Words stored since the fallback copy was refreshed.
+    words_since_refresh: usize,
+}
+
+impl Writer {
+    /// Opens the next step. What an earlier step left uncommitted is lost.
+    #[inline]
+    pub(crate) fn open(&mut self) -> StepWriter<'_> {
+        if self.open {
+            self.recover_leaked();
+        }
+        let Self { slab, committed, open, logs: [even, odd], words_since_refresh } = self;
+        let [even_copy, odd_copy] = &slab.copies;
+        let (newest, hidden, previous, log) =
+            if *committed & 1 == 0 { (even_copy, odd_copy, even, odd) } else { (odd_copy, even_copy, odd, even) };
+        slab.sequence.store(2 * *committed + 1, Release); // E1
+        fence(Release); // E2
+        let (newest, hidden): (&[AtomicU64], &[AtomicU64]) = (newest, hidden);
+        mutant!("step: a second fence" => fence(Release));
+        mutant!(
+            previous.copy_words(newest, hidden),
+            "open: no catch-up" => (),
+            "open: copies the slab three times" => (0..3).for_each(|_| copy_all(newest, hidden)),
+        );
+        mutant!(*open = true, "leaked step: open not marked" => ());
+        StepWriter { newest, hidden, log, logged: 0, committed, open, words_since_refresh, slab }
+    }
+
+    /// The leaked step's log is lost: makes the next open copy every word.
+    #[cold]
+    fn recover_leaked(&mut self) {
+        mutant!(
+            self.logs[(self.committed & 1) as usize] = Log::OVERFLOWED,
+            "leaked step: its log trusted" => (),
+        );
+        mutant!(self.slab.count_diagnostic(Diagnostic::DiscardedSteps, 1), "leaked step: not counted" => ());
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        mutant!("lease: given up before a leaked step is counted" => self.slab.leased.store(false, Release));
+        if self.open {
+            self.slab.count_diagnostic(Diagnostic::DiscardedSteps, 1);
+        }
+        self.slab.words_since_refresh.store(self.words_since_refresh as u64, Relaxed); // ordered by E5
+        mutant!(
+            self.slab.leased.store(false, Release), // E5
+            "return: the slab is leased for good" => (),
+        );
+    }
+}
+
+/// A step that is being recorded. Dropping it discards it.
+pub(crate) struct StepWriter<'a> {
+    newest: &'a [AtomicU64],
+    hidden: &'a [AtomicU64],
+    log: &'a mut Log,
+    /// Entries logged by this step; kept here so that it lives in a register.
+    logged: usize,
+    committed: &'a mut u64,
+    open: &'a mut bool,
+    words_since_refresh: &'a mut usize,
+    slab: &'a Slab,
+}
+
+impl StepWriter<'_> {
+    /// The word as this step sees it.
+    #[inline(always)]
+    pub(crate) fn load(&self, word: u16) -> u64 {
+        self.hidden[usize::from(word)].load(Relaxed) // no edge: own stores only
+    }
+
+    /// Changes a word.
+    #[inline(always)]
+    pub(crate) fn store(&mut self, word: u16, value: u64) {
+        self.log([word, word]);
+        self.hidden[usize::from(word)].store(value, Relaxed); // published by E1
+    }
+
+    /// Changes two words with one log entry: a histogram's bucket and its sum.
+    #[inline(always)]
+    pub(crate) fn store_pair(&mut self, words: [u16; 2], values: [u64; 2]) {
+        self.log(words);
+        self.hidden[usize::from(words[0])].store(values[0], Relaxed); // published by E1
+        self.hidden[usize::from(words[1])].store(values[1], Relaxed); // published by E1
+    }
+
+    #[inline(always)]
+    fn log(&mut self, words: [u16; 2]) {
+        // Beyond the capacity entries are lost. Then the length says so, and every word is copied.
+        self.log.entries[self.logged % LOG_CAPACITY] = words;
+        self.logged += 1;
+    }
+
+    /// Counts outside of the step: the count stays when the step is discarded.
+    #[cold]
+    pub(crate) fn count_diagnostic(&self, diagnostic: Diagnostic, n: u64) {
+        self.slab.count_diagnostic(diagnostic, n);
+    }
+
+    /// Publishes the step.
+    #[inline]
+    pub(crate) fn commit(self) {
+        self.log.len = self.logged;
+        *self.committed += 1;
+        reached(Probe::BeforePublish);
+        mutant!("step: a read-modify-write" => _ = self.slab.sequence.fetch_add(0, Relaxed));
+        mutant!("fallback: refreshed too early" => self.slab.refresh_fallback(self.hidden, *self.committed));
+        self.slab.sequence.store(2 * *self.committed, Release); // E1
+        reached(Probe::Published);
+        *self.open = false;
+        *self.words_since_refresh += mutant!(2 * self.logged + 1, "fallback: words stored not counted" => 1);
+        if *self.words_since_refresh > REFRESH_AFTER_SLABS * self.hidden.len() {
+            mutant!(*self.words_since_refresh = 0, "fallback: refreshed at each commit" => ());
+            mutant!(self.slab.refresh_fallback(self.hidden, *self.committed), "fallback: never refreshed" => ());
+        }
+    }
+}
+
+impl Drop for StepWriter<'_> {
+    /// Discards, unless the step was committed.
+    #[inline]
+    fn drop(&mut self) {
+        if *self.open {
+            self.log.len = self.logged;
+            mutant!(self.log.copy_words(self.newest, self.hidden), "discard: no undo" => ());
+            mutant!("discard: sequence goes back" => self.slab.sequence.store(2 * *self.committed, Release));
+            self.slab.count_diagnostic(Diagnostic::DiscardedSteps, 1);
+            *self.open = false;
+        }
+    }
+}
+
+impl Slab {
+    /// Only the writer calls this, after it stored `sequence = 2 * step`.
+    #[cold]
+    fn refresh_fallback(&self, from: &[AtomicU64], step: u64) {
+        mutant!(
+            self.fallback_sequence.store(2 * step - 1, Relaxed), // the fence makes the edge
+            "fallback: no odd mark" => (),
+        );
+        fence(Release); // E4
+        reached(Probe::Refreshing);
+        copy_all(from, &self.fallback);
+        self.fallback_sequence.store(2 * step, Release); // E3
+    }
+
+    /// Only the writer calls this, so a load and a store can't lose a count.
+    fn count_diagnostic(&self, diagnostic: Diagnostic, n: u64) {
+        let word = &self.diagnostics[diagnostic as usize];
+        word.store(word.load(Relaxed).saturating_add(n), Relaxed); // no edge: read by itself
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "../tests/slab.rs"]
+mod tests;

@@ -1,0 +1,92 @@
+//! Models of series that are looked up and removed, against each other and against a snapshot.
+
+use loom::thread;
+
+use super::explore::explore;
+use crate::{Counter, DynamicFamily, Engine, Registry, Schema, SharedRecorder, Snapshot};
+
+/// An engine, and a counter with room for one series.
+struct Rig {
+    registry: Registry,
+    /// Stays attached.
+    _engine: Engine,
+    recorder: SharedRecorder,
+    hits: DynamicFamily<Counter<u64>, 1>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut schema = Schema::builder(&[]);
+        schema.shards(1);
+        let hits = schema.counter("hits", "").dynamic_labels(["tenant"], 1).declare().expect("a valid family");
+        let registry = Registry::new(schema.build().expect("a valid schema"));
+        let engine = registry.attach(&[]).expect("the first engine");
+        Self { recorder: engine.shared_recorder(), _engine: engine, registry, hits }
+    }
+
+    /// Looks up and counts, in any thread.
+    fn hit(&self, tenant: &'static str) -> impl FnOnce() + Send + use<> {
+        let (recorder, hits) = (self.recorder.clone(), self.hits);
+        move || recorder.with_label_values(hits, [tenant]).inc()
+    }
+
+    fn seen(&self) -> Vec<(String, u64)> {
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        let view = snapshot.engines().next().expect("it is attached");
+        view.counters(self.hits).map(|([tenant], hits)| (tenant.to_owned(), hits)).collect()
+    }
+}
+
+fn rows(rows: &[(&str, u64)]) -> Vec<(String, u64)> {
+    rows.iter().map(|(tenant, hits)| ((*tenant).to_owned(), *hits)).collect()
+}
+
+/// Two threads look up the same values: they get the same series, whoever made it.
+#[test]
+fn one_series_for_all_who_look_up_the_same_values() {
+    let during = [rows(&[("other", 0)]), rows(&[("a", 0), ("other", 0)]), rows(&[("a", 1), ("other", 0)])];
+    explore(3, during, || {
+        let rig = Rig::new();
+        let thread = thread::spawn(rig.hit("a"));
+        let seen = rig.seen();
+        rig.hit("a")();
+        thread.join().unwrap();
+        assert_eq!(rig.seen(), rows(&[("a", 2), ("other", 0)]), "nothing is lost");
+        seen
+    });
+}
+
+/// Room for one, and two threads that look up different values: one of them gets the overflow series.
+#[test]
+fn never_more_series_than_there_is_room_for() {
+    let outcomes = [rows(&[("a", 1), ("other", 1)]), rows(&[("b", 1), ("other", 1)])];
+    explore(3, outcomes, || {
+        let rig = Rig::new();
+        let thread = thread::spawn(rig.hit("b"));
+        rig.hit("a")();
+        thread.join().unwrap();
+        rig.seen()
+    });
+}
+
+/// A series is removed and comes again while an old handle goes on: what the old one adds is never in the new one.
+#[test]
+fn a_series_that_comes_again_inherits_nothing() {
+    let before = [rows(&[("a", 0), ("other", 0)]), rows(&[("a", 5), ("other", 0)])];
+    let after = [rows(&[("other", 0)]), rows(&[("a", 1), ("other", 0)])];
+    explore(2, before.into_iter().chain(after), || {
+        let rig = Rig::new();
+        let old = rig.recorder.with_label_values(rig.hits, ["a"]);
+        let (recorder, hits, again) = (rig.recorder.clone(), rig.hits, rig.hit("a"));
+        let thread = thread::spawn(move || {
+            assert!(recorder.remove(hits, ["a"]), "it was there");
+            again();
+        });
+        old.add(5);
+        let seen = rig.seen();
+        thread.join().unwrap();
+        assert_eq!(rig.seen(), rows(&[("a", 1), ("other", 0)]), "the new one");
+        seen
+    });
+}
