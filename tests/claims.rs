@@ -67,7 +67,7 @@ fn samples_of_an_engine() {
         let _engine = registry.attach(&["0"]).unwrap();
         of_engine_0(&registry)
     };
-    assert_says(README, samples(true), "samples an engine");
+    assert_says(README, samples(true), "samples per engine");
     assert_eq!(samples(false), 3);
 
     let mut schema = Schema::builder(&["engine"]);
