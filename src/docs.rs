@@ -5,5 +5,8 @@
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}
 
+#[doc = include_str!("../docs/self-metrics.md")]
+pub mod self_metrics {}
+
 #[doc = include_str!("../DESIGN.md")]
 pub mod design {}

@@ -12,7 +12,7 @@
 //! 4. **Snapshot.** [`Registry::snapshot`] copies the newest step of each engine into plain numbers, without ever waiting for a
 //!    recorder. A router that reads a few numbers for each request has a [`View`] of these.
 //! 5. **Render.** [`Registry::render`] turns a snapshot into Prometheus text, for any HTTP layer. What pages say about themselves and
-//!    about recorders is in [`exposition`].
+//!    about recorders is in [`docs::self_metrics`].
 //!
 //! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set, compatible with vLLM's. [`docs`] has the
 //! protocol and the reasons for the design.
@@ -88,7 +88,7 @@ mod mutants;
 
 pub mod docs;
 mod escape;
-pub mod exposition;
+mod exposition;
 mod probe;
 mod rcu;
 mod record;
@@ -103,7 +103,7 @@ mod tests;
 extern crate self as tachometer; // for what unit tests share with those outside
 
 pub use crate::{
-    exposition::text::TextRenderer,
+    exposition::TextRenderer,
     record::{DynamicSeries, Record, Recorder, SharedRecorder, Step},
     registry::{AttachError, Engine, RecorderError, Registry},
     schema::{

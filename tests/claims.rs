@@ -10,7 +10,7 @@ mod one_step;
 mod sources;
 
 use one_step::OneStep as _;
-use tachometer::{Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, exposition};
+use tachometer::{Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, TextRenderer};
 use tachometer_vllm as vllm;
 
 const README: &str = include_str!("../README.md");
@@ -170,5 +170,5 @@ fn unsafe_code_is_forbidden() {
 #[test]
 fn versions() {
     assert_says(README, env!("CARGO_PKG_RUST_VERSION"), "or newer");
-    assert_eq!(exposition::text::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(TextRenderer::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
 }

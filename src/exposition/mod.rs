@@ -1,6 +1,6 @@
 //! Bytes from a snapshot. Knows nothing of atomics.
-//!
-#![doc = include_str!("../../docs/self-metrics.md")]
 
-pub(crate) mod number;
-pub mod text;
+mod number;
+mod text;
+
+pub use self::text::TextRenderer;

@@ -1,8 +1,8 @@
 //! Numbers as Prometheus' Python client prints them.
 //!
-//! Integers are printed as such. Floats take the shortest digits that read back to the same bits (from `zmij`), laid out
-//! as that client does, and so vLLM: `1.0`, `0.25`, `1e+06`, `1.5e-05`, `+Inf`. Dashboards select on the text of `le`, so the
-//! trailing `.0` matters.
+//! Integers are printed as such. Floats get the shortest digits that read back to the same bits
+//! (from `zmij`), in the layout of that client and so of vLLM: `1.0`, `0.25`, `1e+06`, `1.5e-05`,
+//! `+Inf`. Dashboards select on the text of `le`, so the trailing `.0` matters.
 
 /// Appends an unsigned integer.
 #[inline]
@@ -33,18 +33,20 @@ pub(crate) fn write_f64(value: f64, out: &mut Vec<u8>) {
     let (digits, count, exponent) = parse(unsigned);
     let digits = &digits[..count];
     match exponent {
-        // That client's quirk: only positive numbers switch to scientific notation at a million; all do at 1e16.
+        // That client's quirk: positive numbers switch to scientific notation at 1e6, negative ones
+        // at 1e16.
         -4..=5 => write_fixed(digits, exponent, out),
         6..=15 if sign => write_fixed(digits, exponent, out),
         _ => write_scientific(digits, exponent, out),
     }
 }
 
-/// Digits of a double at most, from the shortest printers.
+/// The greatest number of digits that a shortest representation of a double has.
 const MAX_DIGITS: usize = 17;
 
-/// Takes `12.5`, `1e-7` or `1.25e16` apart: its significant digits (without zeros at either end), their number, and the power of
-/// ten of the first. Zero is the digit 0 with exponent 0.
+/// Takes `12.5`, `1e-7` or `1.25e16` apart. Returns its significant digits (without zeros at either
+/// end), their number, and the power of ten of the first digit. Zero is the digit 0 with exponent
+/// 0.
 fn parse(text: &[u8]) -> ([u8; MAX_DIGITS], usize, i32) {
     let (mut digits, mut count) = ([b'0'; MAX_DIGITS], 0);
     let (mut before_point, mut seen_point, mut zeros) = (0, false, 0);
@@ -61,7 +63,7 @@ fn parse(text: &[u8]) -> ([u8; MAX_DIGITS], usize, i32) {
             digit => {
                 before_point += i32::from(!seen_point);
                 if digit == b'0' {
-                    zeros += 1; // only part of the number if another digit follows
+                    zeros += 1; // significant only if another digit follows
                 } else {
                     count += zeros + 1;
                     digits[count - 1] = digit;

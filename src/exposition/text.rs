@@ -1,7 +1,7 @@
 //! The Prometheus text format, version 0.0.4.
 //!
-//! All that doesn't change is laid out once, when the renderer is built: a line is a name, the engine's labels (escaped when
-//! it attached), the series' own labels, and a number.
+//! A line is a name, the engine's labels (escaped when it attached), the series' own labels, and a
+//! number. Everything that doesn't change is laid out once, when the renderer is built.
 
 use std::ops::Range;
 
@@ -18,16 +18,14 @@ use crate::{
     store::info::InfoReading,
 };
 
-/// The value of the `Content-Type` header for a page in this format.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// Turns snapshots of one schema into pages.
 ///
-/// Families stand in declared order, those of the registry among them, each with one `HELP` line (none if its help text is empty)
-/// and one `TYPE` line; a family without a sample has neither. Inside a
-/// family, series in the order in which their label values were declared; inside a series, engines in the order in which they
-/// attached. Series with open labels stand engine by engine, in the order of their label values. A histogram with negative bounds is
-/// printed without `_sum` and `_count`, as OpenMetrics asks: such a sum can fall.
+/// Families are printed in declared order, including those of the registry. Each has one `HELP`
+/// line (none if its help text is empty) and one `TYPE` line; a family without a sample has
+/// neither. Within a family, series are in the order in which their label values were declared.
+/// Within a series, engines are in the order in which they attached. Dynamic series are printed
+/// engine by engine, sorted by their label values. A histogram with negative bounds is printed
+/// without `_sum` and `_count`, as OpenMetrics asks: such a sum can fall.
 ///
 /// ```
 /// use tachometer::{Registry, Schema, Snapshot, TextRenderer};
@@ -53,7 +51,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Debug)]
 pub struct TextRenderer {
     schema: u32,
-    /// The text that all spans point into.
+    /// What all spans point into.
     text: Vec<u8>,
     families: Vec<Block>,
 }
@@ -61,7 +59,7 @@ pub struct TextRenderer {
 /// A piece of [`TextRenderer::text`].
 type Span = Range<u32>;
 
-/// A family's page.
+/// A family.
 #[derive(Debug)]
 struct Block {
     /// `HELP` and `TYPE`.
@@ -74,9 +72,9 @@ struct Block {
 #[derive(Debug)]
 enum SamplesText {
     Series(Scope, Vec<SeriesText>),
-    /// The lines of any series: a row has its labels as text.
+    /// The lines of one series. A row of a snapshot has its labels as text.
     Dynamic(Scope, DynamicIndex, SeriesText),
-    /// The name; a sample has its labels as text.
+    /// The name. A sample has its labels as text.
     Info(Span, InfoIndex),
 }
 
@@ -87,7 +85,7 @@ enum SeriesText {
         line: LineText,
         word: usize,
     },
-    /// Lines of the buckets; then sum and count, unless there are negative bounds.
+    /// The lines of the buckets, and of sum and count unless there are negative bounds.
     Histogram {
         buckets: Vec<LineText>,
         first: usize,
@@ -95,7 +93,7 @@ enum SeriesText {
     },
 }
 
-/// A line without the engine's labels and the number: `name{` and `,label="value"} `.
+/// The text of a line before and after the engine's labels: `name{` and `,label="value"} `.
 #[derive(Clone, Debug)]
 struct LineText {
     name: Span,
@@ -103,6 +101,9 @@ struct LineText {
 }
 
 impl TextRenderer {
+    /// The value of the `Content-Type` header for a page in this format.
+    pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
     /// Lays out the text of a schema's families.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
@@ -115,11 +116,11 @@ impl TextRenderer {
         renderer
     }
 
-    /// Appends a page to `page`, which is never cleared: it may already hold another crate's page. Allocates nothing once
-    /// `page` is large enough.
+    /// Appends a page to `page`. It doesn't clear `page`, which may already hold another crate's
+    /// page. Allocates nothing once `page` is large enough.
     ///
     /// # Panics
-    /// If the snapshot was taken of a registry with another schema.
+    /// If the snapshot is of a registry with another schema.
     pub fn render(&self, snapshot: &Snapshot, page: &mut Vec<u8>) {
         let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout(Scope::Engine).schema);
         assert!(schema == self.schema, "the snapshot was taken of a registry with another schema");
@@ -143,7 +144,7 @@ impl TextRenderer {
                 SamplesText::Info(name, info) => self.infos(name, snapshot.newest(*info), page),
             }
             if page.len() == header_end {
-                page.truncate(start); // a family without a sample isn't there
+                page.truncate(start); // a family without a sample isn't shown
             }
         }
     }
@@ -203,7 +204,7 @@ impl TextRenderer {
 
     fn block(&mut self, family: &Family, schema: &Schema) -> Block {
         let name = family.exposed_name();
-        let kind = match family.metric_type {
+        let metric_type = match family.metric_type {
             MetricType::Counter => "counter",
             MetricType::Gauge => "gauge",
             MetricType::Histogram => "histogram",
@@ -214,7 +215,7 @@ impl TextRenderer {
                 escape::help(&family.help, text);
                 text.push(b'\n');
             }
-            text.extend_from_slice(format!("# TYPE {name} {kind}\n").as_bytes());
+            text.extend_from_slice(format!("# TYPE {name} {metric_type}\n").as_bytes());
         });
         Block { header, word_type: family.word_type, samples: self.samples(&name, family, schema) }
     }
@@ -222,22 +223,22 @@ impl TextRenderer {
     fn samples(&mut self, name: &str, family: &Family, schema: &Schema) -> SamplesText {
         let layout = schema.layout(family.scope);
         match &family.samples {
-            Samples::Series(places) => {
+            Samples::Series(slots) => {
                 let before = family.has_all_engine_labels() && !schema.engine_labels().is_empty();
-                let series = places.iter().enumerate().map(|(index, place)| {
+                let series = slots.iter().enumerate().map(|(index, slot)| {
                     let own = family.label_pairs(index);
-                    Lines { renderer: self, before, own }.series(name, *place, layout)
+                    Lines { renderer: self, before, own }.series(name, *slot, layout)
                 });
                 SamplesText::Series(family.scope, series.collect())
             }
             Samples::Dynamic(index) => {
                 let layout = &layout.dynamic[index.0 as usize].series;
-                let place = if layout.histograms.is_empty() {
+                let slot = if layout.histograms.is_empty() {
                     SeriesSlot::Scalar(0)
                 } else {
                     SeriesSlot::Histogram(HistogramIndex(0))
                 };
-                let series = Lines { renderer: self, before: true, own: Vec::new() }.series(name, place, layout);
+                let series = Lines { renderer: self, before: true, own: Vec::new() }.series(name, slot, layout);
                 SamplesText::Dynamic(family.scope, *index, series)
             }
             Samples::Info(info) => SamplesText::Info(self.add(|text| text.extend_from_slice(name.as_bytes())), *info),
@@ -255,28 +256,28 @@ impl TextRenderer {
 /// Lays out the lines of one series.
 struct Lines<'a> {
     renderer: &'a mut TextRenderer,
-    /// Whether labels that aren't known yet stand before its own.
+    /// Whether labels that aren't known yet are printed before its own.
     before: bool,
     /// Its own labels, with their values.
     own: Vec<(&'a str, &'a str)>,
 }
 
 impl Lines<'_> {
-    fn series(&mut self, name: &str, place: SeriesSlot, layout: &Layout) -> SeriesText {
-        match place {
+    fn series(&mut self, name: &str, slot: SeriesSlot, layout: &Layout) -> SeriesText {
+        match slot {
             SeriesSlot::Scalar(word) => SeriesText::Scalar { line: self.line(name, None), word: usize::from(word) },
             SeriesSlot::Diagnostic(diagnostic) => {
                 SeriesText::Scalar { line: self.line(name, None), word: layout.words + diagnostic as usize }
             }
             SeriesSlot::Histogram(histogram) => {
-                let place = &layout.histograms[usize::from(histogram.0)];
-                let upper_bounds = place.bounds.upper().iter().copied().chain([f64::INFINITY]);
+                let histogram = &layout.histograms[usize::from(histogram.0)];
+                let upper_bounds = histogram.bounds.upper().iter().copied().chain([f64::INFINITY]);
                 let bucket = format!("{name}_bucket");
                 let buckets = upper_bounds.map(|bound| self.line(&bucket, Some(bound))).collect();
-                let sum_can_fall = place.bounds.upper()[0] < 0.0;
+                let sum_can_fall = histogram.bounds.upper()[0] < 0.0;
                 let mut total = |suffix| self.line(&format!("{name}_{suffix}"), None);
                 let sum_and_count = (!sum_can_fall).then(|| ["sum", "count"].map(&mut total));
-                SeriesText::Histogram { buckets, first: usize::from(place.first), sum_and_count }
+                SeriesText::Histogram { buckets, first: usize::from(histogram.first), sum_and_count }
             }
         }
     }

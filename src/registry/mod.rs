@@ -14,7 +14,7 @@ use self::{
     self_metrics::SelfMetrics,
 };
 use crate::{
-    exposition::text::TextRenderer,
+    exposition::TextRenderer,
     rcu,
     record::{Recorder, SharedRecorder},
     schema::{Schema, layout::Scope},
@@ -147,9 +147,9 @@ impl Registry {
         self.0.self_metrics.retried(retries);
     }
 
-    /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](crate::exposition::text::CONTENT_TYPE)) to `page`, which is never
+    /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](TextRenderer::CONTENT_TYPE)) to `page`, which is never
     /// cleared: takes a snapshot and renders it. How long that took and how many bytes it gave is on the next page
-    /// ([`exposition`](crate::exposition)).
+    /// ([`self_metrics`](crate::docs::self_metrics)).
     ///
     /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, engines and series with open labels
     /// are those of before, up to 8 threads render at a time, and each has rendered before (the list of engines keeps a note for each thread that reads it).

@@ -37,7 +37,7 @@ impl SchemaBuilder {
     }
 
     /// Limits how many samples (lines of a page) an engine has, and likewise the registry. The default is 20,000. The crate's
-    /// [own samples](crate::exposition) don't count. Holds for the whole schema, whenever it is set.
+    /// [own samples](crate::docs::self_metrics) don't count. Holds for the whole schema, whenever it is set.
     pub fn max_samples(&mut self, limit: usize) -> &mut Self {
         self.limits.max_samples = limit;
         self

@@ -1,4 +1,4 @@
-//! Families with open labels in a snapshot.
+//! Families with dynamic labels in a snapshot.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     store::dynamic::{FamilySeries, SeriesList, SeriesRow},
 };
 
-/// The series that a family of an engine had, and their words.
+/// The series of one family of an engine, and their words.
 #[derive(Default)]
 pub(super) struct DynamicReading {
     list: Option<Arc<SeriesList>>,
@@ -21,7 +21,8 @@ pub(super) struct DynamicReading {
 }
 
 impl DynamicReading {
-    /// Forgets what it held and takes over a family: none before the engine has a shared recorder. What it shares already it keeps.
+    /// Overwrites this with the family's series: none before the engine has a shared recorder. A
+    /// list that is still current is kept.
     pub(super) fn fill(&mut self, family: Option<&FamilySeries>) {
         let Self { list, words } = self;
         *list = family.and_then(|family| family.newer_than(list.as_ref()).or_else(|| list.take()));
@@ -42,10 +43,12 @@ impl DynamicReading {
     }
 }
 
-/// Series of a family with open labels.
+/// Series of a family with dynamic labels.
 impl<'s> EngineView<'s> {
-    /// A family with open labels: the label values of each series and its counter, in the order of the values. They are what was looked up and
-    /// not retired, and the overflow series; none before the engine has a shared recorder. Not part of the step.
+    /// The series of a family of counters with dynamic labels: label values and counter of each,
+    /// sorted by the values. These are the series that were looked up and not removed, and the
+    /// overflow series. There are none before the engine has a shared recorder. They aren't part of
+    /// the step.
     ///
     /// ```
     /// # use tachometer::{Registry, Schema, Snapshot};
@@ -67,7 +70,7 @@ impl<'s> EngineView<'s> {
         self.dynamic(family).map(|(values, _, words)| (values, T::from_word(words[0])))
     }
 
-    /// As [`counters`](Self::counters), of a family of gauges.
+    /// Like [`counters`](Self::counters), for a family of gauges.
     pub fn gauges<T: GaugeValue, const N: usize>(
         &self,
         family: DynamicFamily<Gauge<T>, N>,
@@ -75,7 +78,7 @@ impl<'s> EngineView<'s> {
         self.dynamic(family).map(|(values, _, words)| (values, T::from_word(words[0])))
     }
 
-    /// As [`counters`](Self::counters), of a family of histograms.
+    /// Like [`counters`](Self::counters), for a family of histograms.
     pub fn histograms<T: ObservationValue, const N: usize>(
         &self,
         family: DynamicFamily<Histogram<T>, N>,

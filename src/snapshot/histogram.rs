@@ -4,8 +4,9 @@ use std::{fmt, marker::PhantomData};
 
 use crate::schema::value::ObservationValue;
 
-/// A histogram in a snapshot. Count, sum and buckets come from the same steps and agree with each other; only of what shared recorders
-/// observe just now, the sum may be ahead of the buckets, or behind.
+/// A histogram in a snapshot. Count, sum and buckets come from the same steps and agree with each
+/// other. There is one exception: for observations that shared recorders make during the read, the
+/// sum may be ahead of the buckets or behind them.
 #[derive(Clone, Copy)]
 pub struct HistogramView<'s, T> {
     upper_bounds: &'s [f64],
@@ -16,13 +17,14 @@ pub struct HistogramView<'s, T> {
 }
 
 impl<'s, T: ObservationValue> HistogramView<'s, T> {
-    /// Of a histogram's words: its buckets, and then its sum.
+    /// `words` are a histogram's buckets and then its sum.
     pub(crate) fn new(upper_bounds: &'s [f64], words: &'s [u64]) -> Self {
         let (buckets, sum) = words.split_at(upper_bounds.len() + 1);
         Self { upper_bounds, buckets, sum: sum[0], value: PhantomData }
     }
 
-    /// Observations in all: the sum of the buckets, not a number of its own. Saturates at `u64::MAX`.
+    /// The number of observations: the sum of the buckets, not a stored number. Saturates at
+    /// `u64::MAX`.
     #[must_use]
     pub fn count(&self) -> u64 {
         let buckets = mutant!(self.buckets, "snapshot: a bucket not counted" => &self.buckets[1..]);
@@ -35,7 +37,8 @@ impl<'s, T: ObservationValue> HistogramView<'s, T> {
         T::from_word(self.sum)
     }
 
-    /// Each upper bound (inclusive; the last is `+Inf`) with the number of observations at or below it.
+    /// Each upper bound (inclusive; the last is `+Inf`), with the number of observations at or
+    /// below it.
     pub fn cumulative_buckets(&self) -> impl Iterator<Item = (f64, u64)> + 's {
         let upper_bounds = self.upper_bounds.iter().copied().chain([f64::INFINITY]);
         let cumulative = self.buckets.iter().scan(0_u64, |count, bucket| {
@@ -45,13 +48,16 @@ impl<'s, T: ObservationValue> HistogramView<'s, T> {
         upper_bounds.zip(cumulative)
     }
 
-    /// The value below which a share `q` of the observations lies, estimated as PromQL's `histogram_quantile` does for
-    /// classic histograms: linear within the bucket; the lowest bucket begins at 0 unless its bound is negative or 0
-    /// (then the bound itself is the answer); in the overflow bucket the greatest bound is the answer.
+    /// An estimate of the `q`-quantile: the value below which a share `q` of the observations lies.
+    /// It is computed as PromQL's `histogram_quantile` does for classic histograms. Within a bucket
+    /// it interpolates linearly. The lowest bucket begins at 0; if its bound is negative or 0, the
+    /// result is that bound. In the overflow bucket, the result is the greatest bound.
     ///
-    /// Minus infinity for q < 0; infinity for q > 1; otherwise NaN for q = NaN and without observations.
+    /// Minus infinity for q < 0, and infinity for q > 1. Otherwise NaN if q is NaN or there are no
+    /// observations.
     ///
-    /// Source: <https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile>.
+    /// Source:
+    /// <https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile>.
     #[must_use]
     pub fn quantile(&self, q: f64) -> f64 {
         if q < 0.0 {

@@ -16,7 +16,7 @@ impl<'s, const N: usize> InfoView<'s, N> {
         array::from_fn(|label| &*values[label])
     }
 
-    /// The value, most often a time.
+    /// The value, which was set with these labels.
     #[must_use]
     pub fn value(&self) -> f64 {
         self.0.value

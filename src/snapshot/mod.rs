@@ -27,21 +27,26 @@ use crate::{
     },
 };
 
-/// The newest finished steps of each engine, as plain numbers. What a router or a log line reads; what gets rendered.
+/// The newest finished step of each engine, as plain numbers. Routers and log lines read it, and a
+/// renderer prints it.
 ///
-/// Reuse it: [`Registry::snapshot`](crate::Registry::snapshot) overwrites it, and says when it allocates.
+/// Reuse it: [`Registry::snapshot`](crate::Registry::snapshot) overwrites it, and documents when
+/// that allocates.
 ///
 /// # What it promises
-/// What an exclusive recorder contributes comes from **one** of its finished steps: all counters, gauges and histograms. It isn't older
-/// than the newest step when the read began, and a later snapshot never shows an earlier step. Different engines aren't one
-/// moment, nor are different recorders of one engine, whose steps are added up; what shared recorders
-/// added is true word by word. No counter of an attached engine ever falls, but that a series with open labels begins at zero when it
-/// was [removed](crate::SharedRecorder::remove) and is looked up again.
+/// All counters, gauges and histograms that an exclusive recorder contributes come from **one** of
+/// its finished steps. That step isn't older than the newest one when the read began, and a later
+/// snapshot never shows an earlier step. Different engines don't show one moment. Nor do different
+/// recorders of one engine, whose steps are added up. What shared recorders added is true word by
+/// word.
+///
+/// No counter of an attached engine ever falls, with one exception: a series with dynamic labels
+/// that was [removed](crate::SharedRecorder::remove) begins at zero when it is looked up again.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema, Snapshot};
 /// # let mut schema = Schema::builder(&["engine"]);
-/// # let waiting = schema.gauge::<i64>("requests_waiting", "Requests that wait.").declare()?;
+/// # let waiting = schema.gauge::<i64>("requests_waiting", "Waiting requests.").declare()?;
 /// # let registry = Registry::new(schema.build()?);
 /// # let _engines = [registry.attach(&["0"])?, registry.attach(&["1"])?];
 /// let mut snapshot = Snapshot::new();
@@ -53,9 +58,9 @@ use crate::{
 #[derive(Default)]
 pub struct Snapshot {
     schema: Option<Schema>,
-    /// One set of rows per scope: one row per engine, and the registry's.
+    /// One set of rows per scope: those of the engines, and that of the registry.
     rows: [Rows; Scope::COUNT],
-    /// For each info, which engines' samples a page shows.
+    /// For each info, the engines whose samples a page shows.
     newest: Vec<Vec<Option<EngineValue>>>,
 }
 
@@ -77,8 +82,8 @@ impl Snapshot {
         Some(self.view(Scope::Engine, self.rows[Scope::Engine as usize].find(values)?))
     }
 
-    /// The registry's own families ([`registry_wide`](crate::Declaration::registry_wide)), read like an engine without labels. `None`
-    /// before the first use.
+    /// The registry's own families ([`registry_wide`](crate::Declaration::registry_wide)), as if
+    /// they were those of an engine without labels. `None` before the first use.
     #[must_use]
     pub fn registry(&self) -> Option<EngineView<'_>> {
         self.views(Scope::Registry).next()
@@ -96,18 +101,19 @@ impl Snapshot {
         EngineView { schema, layout, rows, index, words: rows.words(index) }
     }
 
-    /// The schema of the registry that filled it last.
+    /// The schema of the registry that filled it last; `None` before the first use.
     pub(crate) fn schema(&self) -> Option<&Schema> {
         self.schema.as_ref()
     }
 
-    /// The samples of an info that a page shows: never two with the same labels.
+    /// The samples of an info that a page shows, never two with the same labels.
     pub(crate) fn newest(&self, info: InfoIndex) -> impl Iterator<Item = &InfoReading> {
         let engines = self.newest.get(info.0 as usize).into_iter().flatten().flatten();
         engines.filter_map(move |(engine, _)| self.view(Scope::Engine, *engine as usize).info_at(info))
     }
 
-    /// Forgets what it held and takes over the registry's own store and those of the engines. Returns how many attempts failed.
+    /// Overwrites this with what the stores of the registry and of the engines hold. Returns how
+    /// many attempts failed.
     pub(crate) fn fill<'e>(
         &mut self,
         schema: &Schema,

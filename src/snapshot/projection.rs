@@ -1,4 +1,4 @@
-//! A few chosen series of each engine: what a router reads for each request.
+//! Views: a few chosen series of each engine, as a router reads them for each request.
 
 use std::fmt;
 
@@ -17,20 +17,23 @@ use crate::{
     store::engine::EngineStore,
 };
 
-/// A few chosen series of each engine, as plain numbers: what a router wants to know for each request. A row has only the words of
-/// these series, so reading it costs tens of nanoseconds per engine, however many families there are.
+/// A few chosen series of each engine, as plain numbers: what a router needs for each request. A
+/// view reads only the words of these series, which takes tens of nanoseconds per engine, however
+/// many families there are.
 ///
-/// `H` is what was chosen: a handle of a counter, gauge or histogram, or an array or a tuple of such. [`EngineValues::get`] returns their
-/// values in the same shape, so a view can't be asked for anything that it doesn't hold. All handles must be of engines, or all of the registry
-/// ([`registry_wide`](crate::Declaration::registry_wide)).
+/// `H` is the choice: a handle of a counter, gauge or histogram, or an array or a tuple of such
+/// handles. [`EngineValues::get`] returns the values in the same shape, so a view can't be asked
+/// for anything that it doesn't hold. Either all handles belong to engines, or all belong to the
+/// registry ([`registry_wide`](crate::Declaration::registry_wide)).
 ///
-/// [`Registry::view`](crate::Registry::view) overwrites it. It promises what a [`Snapshot`](crate::Snapshot) does.
+/// [`Registry::view`](crate::Registry::view) overwrites it. It makes the same promises as a
+/// [`Snapshot`](crate::Snapshot).
 ///
 /// ```
 /// # use tachometer::{Registry, Schema, View};
 /// # let mut schema = Schema::builder(&["engine"]);
-/// # let waiting = schema.gauge::<i64>("requests_waiting", "Requests that wait.").declare()?;
-/// # let usage = schema.gauge::<f64>("kv_cache_usage_perc", "Share of the cache in use.").declare()?;
+/// # let waiting = schema.gauge::<i64>("requests_waiting", "Waiting requests.").declare()?;
+/// # let usage = schema.gauge::<f64>("kv_cache_usage_ratio", "Share of the cache in use.").declare()?;
 /// # let registry = Registry::new(schema.build()?);
 /// # let engines = [registry.attach(&["0"])?, registry.attach(&["1"])?];
 /// # let mut recorder = engines[0].recorder()?;
@@ -52,7 +55,7 @@ pub struct View<H> {
     rows: Rows,
 }
 
-/// What was found out when the view was used with a registry of this schema.
+/// The choice, resolved against a registry's schema at the first use.
 struct Bound {
     schema: Schema,
     scope: Scope,
@@ -73,7 +76,8 @@ impl<H: Choice> View<H> {
         Self { handles, bound: None, rows: Rows::default() }
     }
 
-    /// The engines in the order in which they attached. None if the handles are the registry's.
+    /// The engines in the order in which they attached. Empty if the handles belong to the
+    /// registry.
     pub fn engines(&self) -> impl ExactSizeIterator<Item = EngineValues<'_, H>> + DoubleEndedIterator {
         self.rows_of(Scope::Engine)
     }
@@ -85,7 +89,8 @@ impl<H: Choice> View<H> {
         Some(EngineValues { view: self, bound, index: self.rows.find(values)? })
     }
 
-    /// The registry's own values. `None` if the handles are of engines, and before the first use.
+    /// The registry's own values. `None` before the first use, and if the handles belong to
+    /// engines.
     #[must_use]
     pub fn registry(&self) -> Option<EngineValues<'_, H>> {
         self.rows_of(Scope::Registry).next()
@@ -97,7 +102,7 @@ impl<H: Choice> View<H> {
         (0..rows).map(move |index| EngineValues { view: self, bound: bound.expect("there are rows"), index })
     }
 
-    /// Forgets what it held and takes over the stores of the scope that was chosen. Returns how many attempts failed.
+    /// Overwrites this with the chosen words of the stores. Returns how many attempts failed.
     pub(crate) fn fill<'e>(
         &mut self,
         schema: &Schema,
@@ -122,7 +127,7 @@ impl Bound {
         handles.each(&mut |leaf| schemas.push(leaf.schema()));
         let of = |scope: Scope| schemas.iter().all(|number| *number == schema.layout(scope).schema);
         let scope = Scope::ALL.into_iter().find(|scope| of(*scope)).expect(
-            "the handles of a view must be of the registry's schema, and all of engines or all of the registry itself",
+            "a view's handles must be of the registry's schema, and either all of engines or all of the registry",
         );
         let mut chosen = ChosenWords::default();
         handles.each(&mut |leaf| leaf.choose(schema.layout(scope), &mut chosen));
@@ -152,13 +157,13 @@ impl<'v, H: Choice> EngineValues<'v, H> {
         &self.header().labels.values
     }
 
-    /// As [`EngineView::step`](crate::EngineView::step).
+    /// Like [`EngineView::step`](crate::EngineView::step).
     #[must_use]
     pub fn step(&self) -> u64 {
         self.header().reading.step
     }
 
-    /// As [`EngineView::retries`](crate::EngineView::retries).
+    /// Like [`EngineView::retries`](crate::EngineView::retries).
     #[must_use]
     pub fn retries(&self) -> u32 {
         self.header().reading.retries
@@ -169,7 +174,7 @@ impl<'v, H: Choice> EngineValues<'v, H> {
     }
 }
 
-// By hand, since a derive would ask the same of `H`.
+// Not derived, since a derive would require `H: Clone`.
 impl<H> Clone for EngineValues<'_, H> {
     fn clone(&self) -> Self {
         *self
@@ -191,7 +196,8 @@ impl<H> fmt::Debug for EngineValues<'_, H> {
     }
 }
 
-/// What a [`View`] can hold: a [`Counter`], [`Gauge`] or [`Histogram`], an array of one of these, or a tuple. Sealed.
+/// What a [`View`] can hold: a [`Counter`], [`Gauge`] or [`Histogram`], or an array or a tuple of
+/// these. Sealed.
 pub trait Choice: sealed::Choice {}
 
 impl<C: sealed::Choice> Choice for C {}
@@ -226,7 +232,7 @@ impl Leaf {
     }
 }
 
-/// The words of a row that weren't taken yet.
+/// The words of a row that weren't read yet.
 pub struct Cursor<'v> {
     layout: &'v Layout,
     words: &'v [u64],
@@ -245,13 +251,13 @@ pub(crate) mod sealed {
     use super::{Counter, CounterValue, Cursor, Gauge, GaugeValue, Histogram, HistogramView, Leaf, ObservationValue};
 
     pub trait Choice {
-        /// Their values, in the same shape.
+        /// The values, in the same shape.
         type Values<'v>;
 
         /// Calls `f` for each series, in order.
         fn each(&self, f: &mut dyn FnMut(Leaf));
 
-        /// Takes the values off a row, in the same order.
+        /// Reads the values from a row, in the same order.
         fn read<'v>(&self, row: &mut Cursor<'v>) -> Self::Values<'v>;
     }
 

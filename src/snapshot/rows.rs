@@ -1,4 +1,4 @@
-//! Rows of plain numbers, one per engine: everything, or chosen words.
+//! Rows of plain numbers, one per engine: all words, or chosen ones.
 //!
 //! ```text
 //!  slab      | counters and gauges             | histograms … |
@@ -50,7 +50,8 @@ impl Selection<'_> {
         }
     }
 
-    /// Overwrites `row` with the sum of a store's slabs and shards. `spare` is a row to work in.
+    /// Overwrites `row` with the sum of a store's slabs and shards. `spare` holds one slab's words
+    /// meanwhile.
     fn read_store(self, store: &EngineStore, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
         let mut slabs = store.slabs.iter();
         let first = slabs.next().expect("a store has a slab from the beginning");
@@ -76,14 +77,15 @@ impl Selection<'_> {
             Self::All(layout) => {
                 let (words, diagnostics) = row.split_at_mut(layout.words);
                 let reading = slab.read(None, words);
-                slab.read_diagnostics(diagnostics);
+                slab.diagnostics.read(diagnostics);
                 reading
             }
             Self::Chosen(chosen) => slab.read(Some(&chosen.words), row),
         }
     }
 
-    /// Adds to each word of `row` the value of `other`, given the word's index in a row and in a slab.
+    /// Adds to each word of `row` the value of `other`, given the word's index in a row and in a
+    /// slab.
     fn add(self, row: &mut [u64], other: impl Fn(usize, usize) -> u64) {
         match self {
             Self::All(layout) => layout.add(row, |word| other(word, word)),
@@ -111,7 +113,7 @@ pub(super) struct Rows {
     pub(super) infos: Vec<Option<InfoReading>>,
     /// One row of families with dynamic labels per engine.
     pub(super) dynamic: Vec<DynamicReading>,
-    /// For what is added to a row.
+    /// For the words of a slab that are added to a row.
     spare: Vec<u64>,
 }
 
@@ -122,10 +124,10 @@ pub(super) struct RowHeader {
 }
 
 impl Rows {
-    /// Forgets what it held and takes over `stores`. Returns how many attempts failed.
+    /// Overwrites this with what `stores` hold. Returns how many attempts failed.
     ///
-    /// It keeps what it shares already: a warm snapshot writes no reference count, since one may lie on a cache line that recorders
-    /// read.
+    /// An `Arc` that it holds already is kept. So a warm snapshot writes no reference count, which
+    /// may lie on a cache line that recorders read.
     pub(super) fn fill<'e>(
         &mut self,
         selection: Selection<'_>,
@@ -146,7 +148,7 @@ impl Rows {
                 Some(header) if Arc::ptr_eq(&header.labels, &store.labels) => header.reading = reading,
                 header => {
                     mutant!(
-                        infos.fill_with(|| None), // they were another engine's
+                        infos.fill_with(|| None), // they are another engine's
                         "snapshot: infos of the engine before are kept" => (),
                     );
                     let new = RowHeader { labels: Arc::clone(&store.labels), reading };
@@ -164,7 +166,7 @@ impl Rows {
         retries
     }
 
-    /// For so many rows; headers follow as they are filled.
+    /// Resizes the buffers for this number of rows. Headers are added as rows are filled.
     #[cold]
     fn make_room(&mut self, rows: usize, selection: Selection<'_>) {
         let (infos, dynamic) = selection.others();

@@ -1,4 +1,4 @@
-//! What a snapshot has of an engine.
+//! One engine in a snapshot.
 
 use std::fmt;
 
@@ -19,8 +19,8 @@ use crate::{
 /// One engine in a [`Snapshot`](crate::Snapshot), or the registry's own families.
 ///
 /// # Panics
-/// The getters panic when given a handle of another schema, or one of the registry's with an engine's view, or the other way
-/// round.
+/// The getters panic if the handle is of another schema. They also panic if it is of a
+/// registry-wide family while this is an engine, or the other way round.
 #[derive(Clone, Copy)]
 pub struct EngineView<'s> {
     pub(super) schema: &'s Schema,
@@ -38,25 +38,30 @@ impl<'s> EngineView<'s> {
         self.header().labels.values.get(index).map(String::as_str)
     }
 
-    /// The values of the schema's engine labels, in their order: what [`Snapshot::engine`](crate::Snapshot::engine) finds it by. The registry has none.
+    /// The values of the schema's engine labels, in their order.
+    /// [`Snapshot::engine`](crate::Snapshot::engine) finds the engine by them. The registry has
+    /// none.
     #[must_use]
     pub fn label_values(&self) -> &'s [String] {
         &self.header().labels.values
     }
 
-    /// The step that all numbers come from: how many steps the engine's recorders committed before, all in all, the last steps of those that were
-    /// dropped included. Unchanged means that nothing was committed since; what shared recorders added doesn't count.
+    /// The number of the step that all numbers come from: how many steps the engine's recorders
+    /// have committed so far, including the final step of each dropped recorder. If it hasn't
+    /// changed, nothing was committed since. Additions by shared recorders don't change it.
     ///
     /// # Is an engine stale?
-    /// A step number that hasn't moved since a while tells so, whatever the engine's numbers say; an engine that idles without committing looks the
-    /// same. How old a step is, it says itself if each step sets its time: a gauge like any other is part of the step, and shows with it. (Of several
-    /// recorders one should set it, since the gauge is the sum.)
+    /// A step number that hasn't changed for a while is the sign, whatever the engine's numbers
+    /// say. An engine that idles without committing looks the same. To know how old a step is, let
+    /// each step set a gauge to its time: gauges are part of the step, so the time shows together
+    /// with it. If an engine has several recorders, only one should set this gauge, since a
+    /// snapshot adds them up.
     ///
     /// ```
     /// # use std::time::{Duration, Instant};
     /// # use tachometer::{Registry, Schema, View};
     /// # let mut schema = Schema::builder(&["engine"]);
-    /// # let waiting = schema.gauge::<i64>("requests_waiting", "Requests that wait.").declare()?;
+    /// # let waiting = schema.gauge::<i64>("requests_waiting", "Waiting requests.").declare()?;
     /// let committed_at = schema.gauge::<f64>("committed_at", "Seconds since the start.").hidden().declare()?;
     /// # let registry = Registry::new(schema.build()?);
     /// # let engine = registry.attach(&["0"])?;
@@ -78,7 +83,8 @@ impl<'s> EngineView<'s> {
         self.header().reading.step
     }
 
-    /// How many tries of reading failed, each because a step was committed meanwhile, over all of the engine's recorders.
+    /// How many attempts to read the engine's recorders failed, each because a step was committed
+    /// meanwhile.
     #[must_use]
     pub fn retries(&self) -> u32 {
         self.header().reading.retries
@@ -104,7 +110,7 @@ impl<'s> EngineView<'s> {
         HistogramView::new(layout.bounds.upper(), &self.words[usize::from(layout.first)..=usize::from(layout.sum)])
     }
 
-    /// An info's current sample; `None` before the first. Not part of the step: see
+    /// An info's current sample; `None` before the first. It isn't part of the step: see
     /// [`Step::set_info`](crate::Step::set_info).
     #[must_use]
     pub fn info<const N: usize>(&self, info: Info<N>) -> Option<InfoView<'s, N>> {
@@ -125,7 +131,7 @@ impl<'s> EngineView<'s> {
         &self.header().labels.text
     }
 
-    /// The words of the slab, and behind them those outside of steps; the chosen ones, if there was a choice.
+    /// The words of the layout, followed by the diagnostics.
     pub(crate) fn words(&self) -> &'s [u64] {
         self.words
     }

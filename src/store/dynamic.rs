@@ -1,17 +1,19 @@
-//! Series whose label values aren't known beforehand: a list a family, beside the shards, and a row of words a series.
+//! Series whose label values aren't known beforehand: a list per family, besides the shards, and a
+//! row of words per series.
 //!
 //! ```text
 //!  a handle ──────────────── fetch_add ────────────┐
 //!                                                  ▼
 //!  family ──▶ list (never changes) ──▶ series: label values, text, a row of words
-//!    ▲  look up, retire: another list, by one compare-and-swap
+//!    ▲  look up, remove: another list, by one compare-and-swap
 //! ```
 //!
-//! A series that is removed leaves the list with its row, so its label values begin at zero if they come again, and who still has
-//! a handle adds to a row that nobody reads. The list holds the overflow series from the beginning.
+//! A removed series leaves the list together with its row. If its label values are looked up again,
+//! they get a new row and begin at zero. Additions through a handle of the removed series go to a
+//! row that nobody reads. The list holds the overflow series from the beginning.
 //!
-//! One row a series, not one a shard: there are many series, each snapshot reads them all, and threads that record different label
-//! values don't meet.
+//! Each series has one row, not one per shard: there are many series, each snapshot reads them all,
+//! and threads that record different label values don't contend.
 
 use std::{convert::Infallible, iter, sync::Arc};
 
@@ -25,18 +27,18 @@ use crate::{
 /// Each label value of the overflow series.
 pub(crate) const OTHER: &str = "other";
 
-/// The families with open labels of an engine, or of the registry.
+/// The families with dynamic labels of an engine, or of the registry.
 pub(crate) struct DynamicFamilies(Box<[FamilySeries]>);
 
-/// A family.
+/// The series of one family.
 pub(crate) struct FamilySeries {
     list: ArcSwap<SeriesList>,
     layout: DynamicLayout,
-    /// The engine's labels, as printed.
+    /// The engine's labels as printed.
     engine_labels: Arc<[u8]>,
 }
 
-/// The series of a family, in the order of their label values.
+/// The series of a family, sorted by their label values.
 pub(crate) struct SeriesList(Vec<Arc<SeriesRow>>);
 
 /// A series.
@@ -51,12 +53,13 @@ pub(crate) struct SeriesRow {
 /// A series that was looked up.
 pub(crate) struct Found {
     pub(crate) row: Arc<SeriesRow>,
-    /// The family is full, so it is the overflow series.
+    /// The family is full, so this is the overflow series.
     pub(crate) overflowed: bool,
 }
 
 impl DynamicFamilies {
-    /// With nothing but the overflow series. `engine_labels` are the engine's, as printed.
+    /// Each family has only its overflow series. `engine_labels` are the engine's labels as
+    /// printed.
     pub(crate) fn new(layout: &Layout, engine_labels: &[u8]) -> Self {
         let engine_labels = Arc::from(engine_labels);
         Self(layout.dynamic.iter().map(|layout| FamilySeries::new(layout, &engine_labels)).collect())
@@ -78,29 +81,31 @@ impl FamilySeries {
         Self { list, layout: layout.clone(), engine_labels: Arc::clone(engine_labels) }
     }
 
-    /// The series with these label values, a new one if there is none, the overflow series if there is no room. Lock-free.
+    /// The series with these label values. Creates it if there is none, or returns the overflow
+    /// series if the family is full. Lock-free.
     pub(crate) fn look_up(&self, values: &[&str]) -> Found {
         let Ok(found) = rcu::update(&self.list, |SeriesList(list)| {
             let found = |series: &Arc<SeriesRow>, overflowed| Found { row: Arc::clone(series), overflowed };
-            let known = mutant!(&list[..], "dynamic: made by each who looks up" => &[]);
-            let place = match position(known, values.iter().copied()) {
-                Ok(place) => return Ok::<_, Infallible>((None, found(&list[place], false))),
-                Err(place) => place,
+            let known = mutant!(&list[..], "dynamic: made by each look-up" => &[]);
+            let index = match position(known, values.iter().copied()) {
+                Ok(index) => return Ok::<_, Infallible>((None, found(&list[index], false))),
+                Err(index) => index,
             };
             let full = list.len() > self.layout.capacity;
-            if mutant!(full, "dynamic: more than there is room for" => false) {
+            if mutant!(full, "dynamic: more series than the capacity" => false) {
                 let other = position(list, iter::repeat_n(OTHER, values.len())).expect("it is never removed");
                 return Ok((None, found(&list[other], true)));
             }
             let new = Arc::new(SeriesRow::new(&self.layout, &self.engine_labels, values));
-            let (before, after) = list.split_at(place);
+            let (before, after) = list.split_at(index);
             let longer = before.iter().chain(iter::once(&new)).chain(after).cloned().collect();
             Ok((Some(SeriesList(longer)), found(&new, false)))
         });
         found
     }
 
-    /// Takes the series with these label values off the list, if it is there and isn't the overflow series. Lock-free.
+    /// Removes the series with these label values, unless it is the overflow series. Returns
+    /// whether it removed one. Lock-free.
     pub(crate) fn remove(&self, values: &[&str]) -> bool {
         let Ok(removed) = rcu::update(&self.list, |SeriesList(list)| {
             let stays = mutant!(
@@ -108,8 +113,8 @@ impl FamilySeries {
                 "dynamic: the overflow series is removed" => false,
             );
             let removed = position(list, values.iter().copied()).ok().filter(|_| !stays);
-            let shorter = removed.map(|place| {
-                let off = mutant!(place, "dynamic: a removed series stays" => list.len());
+            let shorter = removed.map(|index| {
+                let off = mutant!(index, "dynamic: a removed series stays" => list.len());
                 let others = list.iter().enumerate().filter(|(other, _)| *other != off);
                 SeriesList(others.map(|(_, series)| Arc::clone(series)).collect())
             });
@@ -118,7 +123,7 @@ impl FamilySeries {
         removed
     }
 
-    /// The list as it is now, if it isn't `known`.
+    /// The current list, unless it is `known`.
     pub(crate) fn newer_than(&self, known: Option<&Arc<SeriesList>>) -> Option<Arc<SeriesList>> {
         let current = self.list.load();
         let same = mutant!(
@@ -136,7 +141,7 @@ impl SeriesList {
 }
 
 impl SeriesRow {
-    /// With nothing recorded.
+    /// All words are zero.
     fn new(DynamicLayout { labels, series, .. }: &DynamicLayout, engine_labels: &[u8], values: &[&str]) -> Self {
         Self {
             values: values.iter().copied().map(str::to_owned).collect(),
@@ -153,7 +158,7 @@ impl SeriesRow {
     }
 }
 
-/// Where the series with these label values is, or would be.
+/// The index of the series with these label values, or where it would be inserted.
 fn position<'v>(list: &'v [Arc<SeriesRow>], values: impl Iterator<Item = &'v str> + Clone) -> Result<usize, usize> {
     list.binary_search_by(|series| series.values.iter().map(String::as_str).cmp(values.clone()))
 }

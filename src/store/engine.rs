@@ -1,12 +1,12 @@
-//! What is kept of an engine, or of the registry itself.
+//! The storage of an engine, or of the registry itself.
 
 use std::sync::Arc as StdArc;
 
 use super::{info::Infos, row::Row, shards::Shards, slab::Slab};
 use crate::sync::Arc;
 
-/// An engine's label values, as given and as printed. Engines are identified by the address of this allocation: re-attaching creates a new
-/// identity.
+/// An engine's label values, as given and as printed. Engines are identified by the address of this
+/// allocation: re-attaching creates a new identity.
 #[derive(Debug)]
 pub(crate) struct EngineLabels {
     pub(crate) values: Vec<String>,
@@ -14,17 +14,18 @@ pub(crate) struct EngineLabels {
     pub(crate) text: Box<[u8]>,
 }
 
-/// Where the series of an engine are: a value is the sum over all slabs and shards. It never changes; a store that grows is replaced.
+/// Where the series of an engine are kept. A value is the sum over all slabs and shards. The struct
+/// never changes: a store that grows is replaced by another.
 #[derive(Clone)]
 pub(crate) struct EngineStore {
     pub(crate) labels: StdArc<EngineLabels>,
     /// One per exclusive recorder, and at least one.
     pub(crate) slabs: Vec<Arc<Slab>>,
-    /// The engine's, whichever recorder sets them.
+    /// One set per engine, whichever recorder writes them.
     pub(crate) infos: StdArc<Infos>,
-    /// From the first shared recorder on.
+    /// Present from the first shared recorder on.
     pub(crate) shards: Option<StdArc<Shards>>,
-    /// What the registry records about its pages. Engines have none.
+    /// What the registry records about its pages. `None` for engines.
     pub(crate) self_metrics: Option<StdArc<Shards>>,
 }
 

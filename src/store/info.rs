@@ -1,5 +1,5 @@
-//! Infos: what isn't a number, and changes while an engine runs. An info belongs to its engine, whichever of the engine's
-//! recorders sets it, and lies outside of steps.
+//! Infos: label values that change while an engine runs. An info belongs to its engine, whichever
+//! of the engine's recorders sets it, and isn't part of a step.
 //!
 //! ```text
 //!   a recorder                                slot, one per info and engine             readers
@@ -10,17 +10,21 @@
 //!                                              └────────────────────────────┘
 //! ```
 //!
-//! A sample's labels never change. So a reader that has the sample has its labels whole, and whatever value it finds was set with
-//! them. Each sample that is swapped in has the next id of its slot, since the compare-and-swap compares with the sample before.
+//! A sample's labels never change. So a reader that has a sample has all of its labels, and any
+//! value it finds there was set with these labels. Samples of a slot are numbered: a
+//! compare-and-swap replaces a sample only by the one with the next id.
 //!
-//! The usual case is that the labels stay. Then a recorder compares the slot's `newest` with the id of the sample that it set
-//! last, and stores the value: loads and one store. If another recorder swaps in a sample at the same moment, its call came
-//! second, and the value that was stored into the old sample is lost with it, as it should be.
+//! Usually the labels stay the same. Then a recorder compares the slot's `newest` with the id of
+//! the sample that it set last, and stores the value: loads and one store. If another recorder
+//! swaps in a sample at the same moment, that call counts as the later one, and the value stored
+//! into the old sample is rightly lost.
 //!
-//! **Orderings.** All of ours are relaxed. `ArcSwap` publishes a sample after its labels were written. `newest` is only compared: a reader
-//! or a recorder that finds its own sample's id there keeps that sample, and otherwise loads the slot. Coherence of this one word is
-//! enough: whatever happens after a call of `set` finds at least that call's id. `newest` is raised by `fetch_max`, since two
-//! recorders may reach it in another order than they swapped. The value says nothing about anything else.
+//! **Orderings.** All of ours are relaxed. `ArcSwap` publishes a sample after its labels were
+//! written. `newest` is only compared: a reader or a recorder that finds its own sample's id there
+//! keeps that sample, and otherwise loads the slot. Coherence of this one word is enough: whatever
+//! happens after a call of `set` finds at least that call's id. `newest` is raised by `fetch_max`,
+//! since two recorders may reach it in a different order than they swapped. The value orders
+//! nothing else.
 
 use std::{collections::HashMap, iter, sync::Arc};
 
@@ -33,7 +37,7 @@ use crate::{
 /// Label values with the value that was set last.
 #[derive(Debug)]
 pub(crate) struct Sample {
-    /// 1, 2, 3, … per slot.
+    /// 1, 2, 3, … in each slot.
     id: u64,
     values: Box<[String]>,
     /// All labels, escaped: `engine="0",running="sql"`.
@@ -53,11 +57,11 @@ impl Sample {
     }
 
     fn value(&self) -> f64 {
-        f64::from_bits(self.value.load(Relaxed)) // no edge: true by itself
+        f64::from_bits(self.value.load(Relaxed)) // no edge: read by itself
     }
 }
 
-/// A sample as it was read: labels and a value that was set with them.
+/// A sample that was read: its labels, and a value that was set with them.
 pub(crate) struct InfoReading {
     pub(crate) sample: Arc<Sample>,
     pub(crate) value: f64,
@@ -88,15 +92,16 @@ impl Infos {
     /// No samples. `engine_labels` are the engine's, with their values.
     pub(crate) fn new(layout: &Layout, engine_labels: &[(&str, &str)]) -> Self {
         let slot = |info: &InfoLayout| {
-            let printed = info.engine_labels.iter().map(|place| engine_labels[*place]);
+            let printed = info.engine_labels.iter().map(|index| engine_labels[*index]);
             let engine_text = escape::label_pairs(b"", printed);
             Slot { engine_text, current: ArcSwapOption::empty(), newest: AtomicU64::new(0) }
         };
         Self(layout.infos.iter().map(slot).collect())
     }
 
-    /// Overwrites `readings`, which hold what an earlier read of the same engine found, with the current sample of each info. Where the
-    /// sample is the same, only its value is read. Lock-free.
+    /// Overwrites `readings` with the current sample of each info. They hold what an earlier read
+    /// of the same engine found; if a sample is still the same, only its value is read again.
+    /// Lock-free.
     pub(crate) fn read(&self, readings: &mut [Option<InfoReading>]) {
         readings.iter_mut().zip(&self.0).for_each(|(reading, slot)| slot.read(reading));
     }
@@ -112,13 +117,13 @@ impl Slot {
         }
     }
 
-    /// Makes these the current label values with this value, and returns their sample. Lock-free: repeats only if another recorder
-    /// swapped in a sample meanwhile.
+    /// Makes these the current label values with this value, and returns their sample. Lock-free:
+    /// tries again only if another recorder swapped in a sample meanwhile.
     fn set(&self, labels: &[String], values: &[&str], value: f64) -> Arc<Sample> {
         let mut current = self.current.load_full();
         loop {
             if let Some(sample) = current.as_ref().filter(|sample| sample.values.iter().eq(values)) {
-                sample.value.store(value.to_bits(), Relaxed); // no edge: says nothing about anything else
+                sample.value.store(value.to_bits(), Relaxed); // no edge: read by itself
                 return self.publish(Arc::clone(sample));
             }
             let id = current.as_ref().map_or(0, |sample| sample.id) + 1;
@@ -131,7 +136,7 @@ impl Slot {
         }
     }
 
-    /// Lets readers know of a sample that is in the slot, or was.
+    /// Announces to readers a sample that is, or was, in the slot.
     fn publish(&self, sample: Arc<Sample>) -> Arc<Sample> {
         self.newest.fetch_max(sample.id, Relaxed); // no edge: compared with an id of the same word
         sample
@@ -166,12 +171,12 @@ impl InfoWriter {
     pub(crate) fn set(&mut self, layout: &Layout, InfoIndex(info): InfoIndex, values: &[&str], value: f64) {
         let info = info as usize;
         let newest = mutant!(
-            self.infos.0[info].newest.load(Relaxed), // no edge: another recorder's swap that isn't seen comes second
+            self.infos.0[info].newest.load(Relaxed), // no edge: a swap that isn't seen counts as later
             "info: another recorder's labels aren't noticed" => self.known[info].as_ref().map_or(0, |sample| sample.id),
         );
         match &self.known[info] {
             Some(sample) if sample.id == newest && sample.values.iter().eq(values) => {
-                sample.value.store(value.to_bits(), Relaxed); // no edge: says nothing about anything else
+                sample.value.store(value.to_bits(), Relaxed); // no edge: read by itself
             }
             _ => self.replace(layout, info, values, value),
         }
@@ -183,17 +188,19 @@ impl InfoWriter {
     }
 }
 
-/// Which engines' samples have the same engine labels, so that a page may show only one of them.
+/// Which engines have the same labels on their samples of an info, so that a page may show only one
+/// of these samples.
 ///
-/// For each info and engine of a list: the first engine that has the same labels. It stands for all that do.
+/// For each info and each engine of a list: the first engine with the same labels, which represents
+/// the group.
 #[derive(Default)]
 pub(crate) struct LabelGroups(Box<[Box<[u32]>]>);
 
-/// An engine (by its place in the list) and its value.
+/// An engine (its index in the list) and its value.
 pub(crate) type EngineValue = (u32, f64);
 
 impl LabelGroups {
-    /// `engines` in the order of the list.
+    /// `engines` are in the order of the list.
     pub(crate) fn new<'e>(engines: impl Iterator<Item = &'e Infos> + Clone) -> Self {
         let infos = engines.clone().next().map_or(0, |first| first.0.len());
         Self((0..infos).map(|info| Self::first(engines.clone().map(|engine| &*engine.0[info].engine_text))).collect())
@@ -204,15 +211,16 @@ impl LabelGroups {
         texts.zip(0..).map(|(text, engine)| *first.entry(text).or_insert(engine)).collect()
     }
 
-    /// Overwrites `newest` with the newest of each group of engines, at the place of the group's first engine: that with
-    /// the greatest value, the last of equal ones. `values` are the engines' values of this info.
+    /// Overwrites `newest` with the newest sample of each group: the one with the greatest value,
+    /// or the last of equal ones. It is at the index of the group's first engine. `values` are the
+    /// engines' values of this info.
     pub(crate) fn newest(
         &self,
         info: usize,
         values: impl Iterator<Item = Option<f64>>,
         newest: &mut Vec<Option<EngineValue>>,
     ) {
-        let first = self.0.get(info).map_or(&[][..], |first| first); // no engines: nothing is label_groups
+        let first = self.0.get(info).map_or(&[][..], |first| first); // no engines, no groups
         newest.clear();
         newest.resize(first.len(), None);
         for ((value, first), engine) in values.zip(first).zip(0..) {

@@ -1,8 +1,9 @@
-//! What writers and readers share: rows of words, and what isn't a number. `record` writes it and `snapshot` reads it; neither knows the
-//! other.
+//! What writers and readers share: rows of words, and infos. `record` writes them and `snapshot`
+//! reads them; neither imports the other.
 //!
-//! An [engine](engine::EngineStore) has slabs, one per exclusive recorder; shards, for shared recorders; series with dynamic
-//! labels; and infos. The value of a series is the sum over slabs and shards.
+//! An [engine](engine::EngineStore) has slabs, one per exclusive recorder; shards, for shared
+//! recorders; series with dynamic labels; and infos. The value of a series is the sum over slabs
+//! and shards.
 
 pub(crate) mod dynamic;
 pub(crate) mod engine;

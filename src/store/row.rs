@@ -7,8 +7,9 @@ use crate::{
     sync::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Words before and after the row that keep other data off its cache lines: 128 bytes, as two 64-byte lines are fetched
-/// together on x86-64 and lines have 128 bytes on some AArch64. None under loom, where each atomic costs time.
+/// Words before and after the row that keep other data off its cache lines: 128 bytes. x86-64
+/// fetches two 64-byte lines together, and some AArch64 machines have lines of 128 bytes. None
+/// under loom, where each atomic costs time.
 pub(crate) const PADDING: usize = if cfg!(all(test, loom)) { 0 } else { 16 };
 
 /// The words, without their padding.
@@ -28,10 +29,10 @@ impl Deref for Words {
     }
 }
 
-/// A word takes no more than this, so that additions which are checked and made at the same time can't overflow it: that would
-/// take 2^31 threads.
+/// The greatest total of a word. The room above it is for threads that check at the same time and
+/// then all add: to overflow the word would take 2^31 of them.
 pub(super) const MAX_TOTAL: u64 = 1 << 63;
-/// What is added by one instruction at most, after the check; more than this is added by a loop.
+/// The most that one `fetch_add` after a check may add. Greater numbers are added in a loop.
 pub(super) const MAX_AT_ONCE: u64 = 1 << 32;
 
 /// A row that any thread adds to: a shard, or a series with dynamic labels.
@@ -48,13 +49,13 @@ impl<'s> Row<'s> {
         self.0[word].load(Relaxed)
     }
 
-    /// Replaces a word. Only where there is one row, since a sum of rows can't be set.
+    /// Replaces a word. Only for series with one row, since a sum of rows can't be set.
     #[inline(always)]
     pub(crate) fn store(self, word: u16, value: u64) {
         self.0[usize::from(word)].store(value, Relaxed);
     }
 
-    /// Adds to a count or a sum. `None` if it is full: then nothing has changed.
+    /// Adds to a count or a sum. `None` if it would overflow: then nothing has changed.
     #[inline(always)]
     pub(crate) fn add(self, word: u16, n: u64) -> Option<()> {
         if mutant!(n > MAX_AT_ONCE, "shard: large integers by one instruction" => false) {
@@ -69,7 +70,7 @@ impl<'s> Row<'s> {
         Some(())
     }
 
-    /// Adds to a number that may wrap around.
+    /// Adds to a gauge, which may wrap around.
     #[inline(always)]
     pub(crate) fn add_wrapping(self, word: u16, n: u64) {
         let word = &self.0[usize::from(word)];
@@ -79,7 +80,8 @@ impl<'s> Row<'s> {
         );
     }
 
-    /// Replaces a word by what `f` makes of it. `None` if that is `None`: then nothing has changed.
+    /// Replaces a word with what `f` returns for it. `None` if `f` returns `None`: then nothing has
+    /// changed.
     #[inline]
     pub(crate) fn change(self, word: u16, f: impl Fn(u64) -> Option<u64>) -> Option<()> {
         let word = &self.0[usize::from(word)];
@@ -89,7 +91,8 @@ impl<'s> Row<'s> {
         )
     }
 
-    /// Counts outside of the layout's own words.
+    /// Counts a diagnostic, in one of the words behind those of the layout. A series with dynamic
+    /// labels has none.
     #[cold]
     pub(crate) fn count_diagnostic(self, diagnostic: Diagnostic, n: u64) {
         let word = &self.0[self.0.len() - Diagnostic::COUNT + diagnostic as usize];
@@ -106,10 +109,10 @@ fn total_within_limit(total: u64, n: u64) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// What is fetched together.
+    /// Bytes that are fetched together.
     const LINE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 128 } else { 64 };
 
-    /// Wherever the words are allocated, and whatever stands beside them.
+    /// Wherever the words are allocated, and whatever lies next to them.
     #[test]
     fn a_row_keeps_a_line_from_its_neighbours() {
         for len in [1, 333] {

@@ -1,22 +1,24 @@
-//! Words that any thread adds to, for code without an owner thread: rows of the whole layout, one a shard, each on cache lines
-//! of its own.
+//! Words that any thread adds to, for code that runs on no particular thread: one row of the whole
+//! layout per shard, each on its own cache lines.
 //!
 //! ```text
-//!  thread 0 ─┐                                   shard 0 | the slab's words | aside |
+//!  thread 0 ─┐                                   shard 0 | the slab's words | diagnostics |
 //!  thread 2 ─┴─ fetch_add ──▶ thread & mask ──▶
-//!  thread 1 ─── fetch_add ──▶                    shard 1 | the slab's words | aside |
+//!  thread 1 ─── fetch_add ──▶                    shard 1 | the slab's words | diagnostics |
 //!                                                   └─ a snapshot adds all shards up, word by word
 //! ```
 //!
-//! **Promise.** Word-atomic: nothing that was added is lost, and each word is true by itself. Several words aren't one moment: a
-//! reader may see an observation in its sum and not yet in its bucket.
+//! **Promise.** Word-atomic: nothing that was added is lost, and each word is true by itself.
+//! Several words aren't one moment: a reader may see an observation in its sum and not yet in its
+//! bucket.
 //!
-//! **Orderings.** All relaxed: a word tells of nothing but itself. Coherence of a single word keeps a reader from seeing a count
-//! fall, and shows it all that was added before its read began, as far as anything told it so.
+//! **Orderings.** All relaxed: a word orders nothing else. Coherence of a single word keeps a
+//! reader from seeing a count fall, and shows it every addition that happened-before the read.
 //!
-//! **Progress.** Integers are added wait-free, where the machine has one instruction for it (x86-64, AArch64 with LSE); floats, and
-//! integers above [`MAX_AT_ONCE`], in a loop that repeats when another thread changed the same word: lock-free. Threads
-//! that have a shard for themselves never repeat.
+//! **Progress.** Integers are added wait-free where the machine has one instruction for it (x86-64,
+//! AArch64 with LSE). Floats, and integers above [`MAX_AT_ONCE`](super::row::MAX_AT_ONCE), are
+//! added lock-free, in a loop that repeats when another thread changed the same word. A thread that
+//! has a shard for itself never repeats.
 
 use std::sync::Arc as StdArc;
 
@@ -31,18 +33,19 @@ use crate::schema::layout::Layout;
 
 /// The shards of an engine, or of the registry.
 pub(crate) struct Shards {
-    /// Padded, since clones of a recorder write the count of references that stands before it.
+    /// Padded, since clones of a recorder write the reference count in front of it.
     words: CachePadded<Words>,
-    /// From a row to the next.
+    /// Words from the start of a row to the start of the next.
     stride: usize,
     mask: usize,
     pub(crate) layout: StdArc<Layout>,
-    /// Here, so that a shared recorder is one pointer.
+    /// Kept here so that a shared recorder is one pointer.
     pub(crate) dynamic: DynamicFamilies,
 }
 
 impl Shards {
-    /// `count` shards, a power of two, all zero. `engine_labels` are the engine's, as printed.
+    /// `count` shards, a power of two, all zero. `engine_labels` are the engine's labels as
+    /// printed.
     pub(crate) fn new(layout: StdArc<Layout>, count: usize, engine_labels: &[u8]) -> Self {
         debug_assert!(count.is_power_of_two(), "shards are chosen by a mask");
         let stride = layout.row_len() + PADDING;
@@ -50,7 +53,8 @@ impl Shards {
         Self { words: CachePadded::new(Words::zeroed(count * stride)), stride, mask: count - 1, layout, dynamic }
     }
 
-    /// The shard of the current thread. Where there is one, nobody needs an index: a thread that only renders leaves them to others.
+    /// The shard of the current thread. With a single shard no index is taken, so a thread that
+    /// only renders doesn't use one up.
     #[inline(always)]
     pub(crate) fn current(&self) -> Row<'_> {
         self.of_thread(if self.mask == 0 { 0 } else { current_thread() })

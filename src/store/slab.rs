@@ -1,5 +1,5 @@
-//! The publication protocol. One writer changes a row of words in place and publishes whole steps. Any
-//! number of readers copy the newest step out, without locks and without storing anything.
+//! The publication protocol. One writer changes a row of words in place and publishes whole steps.
+//! Any number of readers copy the newest step out, without locks and without storing anything.
 //!
 //! ```text
 //!                      writer                                    readers
@@ -17,7 +17,7 @@
 //! |-----------------------|------------------------------------------|------------------------------------|
 //! | `sequence`            | the writer: open, commit                 | readers, twice per attempt         |
 //! | `copies[(s+1)&1]`     | the writer, between open and commit      | late readers of step s-1           |
-//! | `copies[s&1]`         | nothing                                  | readers, and the writer's copying  |
+//! | `copies[s&1]`         | nobody                                   | readers, and the writer's copying  |
 //! | `fallback`            | the writer, inside some commits          | readers whose first attempt failed |
 //! | `fallback_sequence`   | the writer, before and after that        | readers, twice per attempt         |
 //! | `diagnostics`         | the writer, at any time                  | readers, each word by itself       |
@@ -29,62 +29,68 @@
 //!
 //! # Rules of the writer
 //!
-//! 1. **Open**: store `sequence = 2s+1`, then a release fence. Only then touch the hidden copy. Catch
-//!    up: copy the words that step s changed (its log) from `copies[s&1]`. If that log overflowed, or
-//!    lists more words than the slab has, copy every word.
+//! 1. **Open**: store `sequence = 2s+1`, then a release fence. Only then touch the hidden copy.
+//!    Catch up: copy the words that step s changed (its log) from `copies[s&1]`. If that log
+//!    overflowed, or lists more words than the slab has, copy every word.
 //! 2. **Record**: log a word first, then change it in place in the hidden copy.
-//! 3. **Commit**: store `sequence = 2s+2`. Once about four slabs' worth of words were stored since the
-//!    last refresh, refresh the fallback copy, always after `sequence`.
-//! 4. **Discard**: copy the logged words back from `copies[s&1]`. `sequence` never goes back: a reader
-//!    must not mistake a later step for the one that it began to read.
-//! 5. A step that was leaked (`mem::forget`) is found open at the next open. Then all words are copied.
-//! 6. A new writer trusts no log, since the last writer may have leaked a step. Its first open copies
-//!    all words.
+//! 3. **Commit**: store `sequence = 2s+2`. Only then, and only once about four slabs' worth of
+//!    words were stored since the last refresh, refresh the fallback copy.
+//! 4. **Discard**: copy the logged words back from `copies[s&1]`. `sequence` never goes back: a
+//!    reader must not mistake a later step for the one that it began to read.
+//! 5. **Leak** (`mem::forget`): the next open finds the step still open, and copies all words.
+//! 6. A new writer trusts no log, since the last writer may have leaked a step. Its first open
+//!    copies all words.
 //!
 //! # Invariants
 //!
 //! * I1: `copies[s&1]` holds step s, whole, from the commit of s until step s+2 opens.
-//! * I2: the hidden copy differs from `copies[s&1]` only in words that are logged for step s or for the
-//!   open step. An overflowed log stands for all words, so rules 5 and 6 keep this.
+//! * I2: the hidden copy differs from `copies[s&1]` only in words that are logged for step s or for
+//!   the open step. An overflowed log counts as a log of all words, so rules 5 and 6 keep this.
 //! * I3: `fallback_sequence / 2 <= s`: the fallback copy never runs ahead of `sequence`.
 //!
 //! # Edges: why each ordering is what it is
 //!
-//! * **E1 publish**. Open and commit store `sequence` with release; an attempt begins with an acquire
-//!   load. A reader that sees 2s or 2s+1 sees all words of step s. Open needs release too: a relaxed
-//!   2s+1 would hide the commit's 2s from its reader.
-//! * **E2 warn**. A release fence follows open's store, an acquire fence precedes the reader's check.
-//!   Only step s+2 changes `copies[s&1]` again. So a reader that saw a changed word there sees
-//!   `sequence >= 2s+3` at its check, and gives up.
-//! * **E3 publish the fallback** and **E4 warn of its refresh**: the same pair of edges for the fallback
-//!   copy. It is refreshed after `sequence`, so E3 also carries I3 to the reader: its next read can't be
-//!   older.
-//! * **E5 hand over**. A thread that gives up writing stores `leased` with release; the next writer swaps
-//!   it with acquire.
+//! * **E1 publish**. Open and commit store `sequence` with release; an attempt begins with an
+//!   acquire load. A reader that sees 2s or 2s+1 sees all words of step s. Open needs release too:
+//!   a relaxed 2s+1 would hide the commit's 2s from its reader.
+//! * **E2 warn**. A release fence follows open's store, an acquire fence precedes the reader's
+//!   check. Only step s+2 changes `copies[s&1]` again. So a reader that saw a changed word there
+//!   sees `sequence >= 2s+3` at its check, and gives up.
+//! * **E3 publish the fallback** and **E4 warn of its refresh**: the same pair of edges for the
+//!   fallback copy. It is refreshed after `sequence`, so E3 also carries I3 to the reader: its next
+//!   read can't be older.
+//! * **E5 hand over**. A thread that gives up writing stores `leased` with release; the next writer
+//!   swaps it with acquire.
 //!
 //! Loom checks these with the models in `src/tests/loom_slab.rs`, and each ordering by weakening it
-//! (`scripts/loom`). herd7 checks them under the models of C++20, AArch64 and RISC-V (`scripts/litmus`).
-//! All other operations are relaxed; the comment beside each says why.
+//! (`scripts/loom`). herd7 checks them under the models of C++20, AArch64 and RISC-V
+//! (`scripts/litmus`). All other operations are relaxed; the comment beside each says why.
 //!
 //! # Progress
 //!
-//! The writer is wait-free: open copies at most one slab, commit at most one more. Nothing that a reader
-//! does is visible to it, except as cache misses on lines that were read. A reader is lock-free: each
-//! failed attempt proves that a step was committed after the step that the attempt began with (I1). So a
-//! stopped writer, or a step that stays open, never holds up a read. How soon a stored `sequence` becomes
-//! visible is up to the machine; no ordering promises a time. A read returns a step that isn't older than
-//! the newest when the read began: the step of the first attempt is the *floor* for the fallback copy.
+//! The writer is wait-free: open copies at most one slab, commit at most one more. Nothing that a
+//! reader does is visible to it, except as cache misses on lines that were read. A reader is
+//! lock-free: each failed attempt proves that another step was committed after the one that the
+//! attempt saw (I1). So a stopped writer, or a step that stays open, never holds up a read. How
+//! soon a stored `sequence` becomes visible is up to the machine; no ordering promises a time. A
+//! read never returns a step older than the newest one when it began: the step of its first attempt
+//! is the *floor* for the fallback copy.
 //!
 //! # Origin
 //!
-//! The sequence counter with fences follows H. Boehm, "Can seqlocks get along with programming language
-//! memory models?" (MSPC 2012). Two copies used in turn are known from Linux' `raw_write_seqcount_latch`.
+//! The sequence counter with fences follows H. Boehm, "Can seqlocks get along with programming
+//! language memory models?" (MSPC 2012). Two copies used in turn are known from Linux'
+//! `raw_write_seqcount_latch`.
 
+mod diagnostics;
 mod log;
 
 use crossbeam_utils::CachePadded;
 
-use self::log::{LOG_CAPACITY, Log, copy_all, copy_out};
+use self::{
+    diagnostics::Diagnostics,
+    log::{LOG_CAPACITY, Log, copy_all, copy_out},
+};
 use super::row::Words;
 use crate::{
     probe::{Probe, reached},
@@ -96,18 +102,18 @@ use crate::{
     },
 };
 
-/// The fallback copy is refreshed once this many slabs' worth of words were stored. That is rare enough to
-/// cost little, and often enough that a reader which can't keep up finds it fresh. In the models' small
-/// slabs it is at each commit.
+/// The fallback copy is refreshed once this many slabs' worth of words were stored: rarely enough
+/// to cost little, often enough to be fresh for readers that can't keep up. The models' small slabs
+/// are refreshed at each commit.
 const REFRESH_AFTER_SLABS: usize = if cfg!(all(test, loom)) { 1 } else { 4 };
 
 /// What the writer and the readers of one recorder share.
 pub(crate) struct Slab {
     sequence: CachePadded<AtomicU64>,
     fallback_sequence: CachePadded<AtomicU64>,
-    diagnostics: CachePadded<[AtomicU64; Diagnostic::COUNT]>,
+    pub(crate) diagnostics: CachePadded<Diagnostics>,
     leased: AtomicBool,
-    /// Words stored since the fallback copy was refreshed. Handed over from writer to writer.
+    /// What [`Writer::words_since_refresh`] was when the last writer gave up.
     words_since_refresh: AtomicU64,
     copies: [Words; 2],
     fallback: Words,
@@ -118,18 +124,18 @@ pub(crate) struct Slab {
 pub(crate) struct Reading {
     /// The step that was read; 0 before the first commit.
     pub(crate) step: u64,
-    /// Attempts on the newest copy that failed before. Each means that a step was committed meanwhile.
+    /// Failed attempts on the newest copy. Each means that a step was committed meanwhile.
     pub(crate) retries: u32,
 }
 
 impl Slab {
-    /// A slab of `len` words, all zero: step 0. At most 65,536 words, since a log entry has 16 bits per word.
+    /// A slab of `len` zero words: step 0. At most 65,536, as a log entry has 16 bits per word.
     pub(crate) fn new(len: usize) -> Arc<Self> {
         assert!(len <= 1 << 16, "a slab has at most 65,536 words; the schema refuses more");
         Arc::new(Self {
             sequence: CachePadded::new(AtomicU64::new(0)),
             fallback_sequence: CachePadded::new(AtomicU64::new(0)),
-            diagnostics: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
+            diagnostics: CachePadded::new(Diagnostics::new()),
             leased: AtomicBool::new(false),
             words_since_refresh: AtomicU64::new(0),
             copies: [Words::zeroed(len), Words::zeroed(len)],
@@ -139,23 +145,22 @@ impl Slab {
 
     /// Makes the caller the writer, unless there is one.
     pub(crate) fn writer(slab: &Arc<Self>) -> Option<Writer> {
-        // Look first: a swap would take the cache line from the writer. Relaxed, since it only decides to give up.
+        // Look first: a swap would take the cache line from the writer. Relaxed: only gives up.
         let leased = mutant!(
             slab.leased.load(Relaxed) || slab.leased.swap(true, Acquire), // E5
-            "lease: two owners" => slab.leased.swap(true, Acquire) && false,
+            "lease: two writers" => slab.leased.swap(true, Acquire) && false,
             "lease: without a swap" => (slab.leased.load(Acquire), slab.leased.store(true, Relaxed)).0,
         );
         if leased {
             return None;
         }
-        // Rule 6: both logs say that any word may have been touched.
-        let sequence = slab.sequence.load(Relaxed); // no edge: only writers store it, and E5 orders writers
+        let sequence = slab.sequence.load(Relaxed); // no edge: only writers store it; E5 orders them
         let writer = Writer {
             committed: sequence >> 1,
             open: false,
             logs: mutant!(
-                [Log::OVERFLOWED; 2],
-                "lease: new owner trusts an empty log" => [const { Log { len: 0, ..Log::OVERFLOWED } }; 2],
+                [Log::OVERFLOWED; 2], // rule 6
+                "lease: new writer trusts an empty log" => [const { Log { len: 0, ..Log::OVERFLOWED } }; 2],
             ),
             words_since_refresh: mutant!(
                 slab.words_since_refresh.load(Relaxed) as usize, // ordered by E5
@@ -166,7 +171,7 @@ impl Slab {
         Some(writer)
     }
 
-    /// Copies the newest step into `out`: all words, or the `chosen` ones in the given order. Lock-free.
+    /// Copies the newest step into `out`: all words, or the `chosen` ones in order. Lock-free.
     pub(crate) fn read(&self, chosen: Option<&[u16]>, out: &mut [u64]) -> Reading {
         let mut retries = 0_u32;
         let mut floor = None;
@@ -198,7 +203,7 @@ impl Slab {
         reached(Probe::Copied);
         mutant!("read: waits for a refresh" => while self.fallback_sequence.load(Relaxed) & 1 == 1 {});
         fence(Acquire); // E2
-        // 2s+2 still leaves copy s&1 alone; 2s+3 is the first that doesn't. Relaxed: the fence makes the edge.
+        // Up to 2s+2, copy s&1 is unchanged; from 2s+3 on it may change. The fence makes the edge.
         let whole = mutant!(
             self.sequence.load(Relaxed) <= 2 * step + 2,
             "read: no check" => true,
@@ -230,9 +235,17 @@ impl Slab {
         whole.then_some(before >> 1)
     }
 
-    /// Copies the diagnostics, which lie outside of steps. Each word is true by itself; together they aren't one moment.
-    pub(crate) fn read_diagnostics(&self, out: &mut [u64]) {
-        copy_out(&*self.diagnostics, None, out);
+    /// Only the writer calls this, after it stored `sequence = 2 * step`.
+    #[cold]
+    fn refresh_fallback(&self, from: &[AtomicU64], step: u64) {
+        mutant!(
+            self.fallback_sequence.store(2 * step - 1, Relaxed), // the fence makes the edge
+            "fallback: no odd mark" => (),
+        );
+        fence(Release); // E4
+        reached(Probe::Refreshing);
+        copy_all(from, &self.fallback);
+        self.fallback_sequence.store(2 * step, Release); // E3
     }
 }
 
@@ -250,7 +263,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Opens the next step. What an earlier step left uncommitted is lost.
+    /// Opens the next step. Whatever an earlier step left uncommitted is lost.
     #[inline]
     pub(crate) fn open(&mut self) -> StepWriter<'_> {
         if self.open {
@@ -280,7 +293,7 @@ impl Writer {
             self.logs[(self.committed & 1) as usize] = Log::OVERFLOWED,
             "leaked step: its log trusted" => (),
         );
-        mutant!(self.slab.count_diagnostic(Diagnostic::DiscardedSteps, 1), "leaked step: not counted" => ());
+        mutant!(self.slab.diagnostics.count(Diagnostic::DiscardedSteps, 1), "leaked step: not counted" => ());
     }
 }
 
@@ -288,7 +301,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         mutant!("lease: given up before a leaked step is counted" => self.slab.leased.store(false, Release));
         if self.open {
-            self.slab.count_diagnostic(Diagnostic::DiscardedSteps, 1);
+            self.slab.diagnostics.count(Diagnostic::DiscardedSteps, 1);
         }
         self.slab.words_since_refresh.store(self.words_since_refresh as u64, Relaxed); // ordered by E5
         mutant!(
@@ -303,7 +316,7 @@ pub(crate) struct StepWriter<'a> {
     newest: &'a [AtomicU64],
     hidden: &'a [AtomicU64],
     log: &'a mut Log,
-    /// Entries logged by this step; kept here so that it lives in a register.
+    /// Entries logged by this step. A field of its own, so that it stays in a register.
     logged: usize,
     committed: &'a mut u64,
     open: &'a mut bool,
@@ -335,7 +348,7 @@ impl StepWriter<'_> {
 
     #[inline(always)]
     fn log(&mut self, words: [u16; 2]) {
-        // Beyond the capacity entries are lost. Then the length says so, and every word is copied.
+        // Beyond the capacity, entries overwrite others. The length shows it: all words are copied.
         self.log.entries[self.logged % LOG_CAPACITY] = words;
         self.logged += 1;
     }
@@ -343,7 +356,7 @@ impl StepWriter<'_> {
     /// Counts outside of the step: the count stays when the step is discarded.
     #[cold]
     pub(crate) fn count_diagnostic(&self, diagnostic: Diagnostic, n: u64) {
-        self.slab.count_diagnostic(diagnostic, n);
+        self.slab.diagnostics.count(diagnostic, n);
     }
 
     /// Publishes the step.
@@ -373,30 +386,9 @@ impl Drop for StepWriter<'_> {
             self.log.len = self.logged;
             mutant!(self.log.copy_words(self.newest, self.hidden), "discard: no undo" => ());
             mutant!("discard: sequence goes back" => self.slab.sequence.store(2 * *self.committed, Release));
-            self.slab.count_diagnostic(Diagnostic::DiscardedSteps, 1);
+            self.slab.diagnostics.count(Diagnostic::DiscardedSteps, 1);
             *self.open = false;
         }
-    }
-}
-
-impl Slab {
-    /// Only the writer calls this, after it stored `sequence = 2 * step`.
-    #[cold]
-    fn refresh_fallback(&self, from: &[AtomicU64], step: u64) {
-        mutant!(
-            self.fallback_sequence.store(2 * step - 1, Relaxed), // the fence makes the edge
-            "fallback: no odd mark" => (),
-        );
-        fence(Release); // E4
-        reached(Probe::Refreshing);
-        copy_all(from, &self.fallback);
-        self.fallback_sequence.store(2 * step, Release); // E3
-    }
-
-    /// Only the writer calls this, so a load and a store can't lose a count.
-    fn count_diagnostic(&self, diagnostic: Diagnostic, n: u64) {
-        let word = &self.diagnostics[diagnostic as usize];
-        word.store(word.load(Relaxed).saturating_add(n), Relaxed); // no edge: read by itself
     }
 }
 

@@ -1,21 +1,22 @@
-//! An index for each thread: the lowest that no other living thread has, given back when the thread ends. So threads spread over
-//! shards as evenly as they can, which a hash of an address or of an identity doesn't.
+//! An index for each thread: the lowest that no other living thread has, given back when the thread
+//! ends. So threads spread evenly over shards, which a hash of an address or of a thread's id
+//! wouldn't ensure.
 
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
-/// Threads that can have an index of their own at a time.
+/// How many threads can have an index of their own at the same time.
 const CAPACITY: usize = BITS * WORDS;
-/// Indices a word.
+/// Indices per word.
 const BITS: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 const WORDS: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 /// Which indices are taken.
 ///
-/// All relaxed: an index orders nothing, and a shard may well be shared.
+/// All operations are relaxed: an index orders nothing, and sharing a shard is allowed.
 pub(crate) struct Indices {
-    /// A bit each.
+    /// One bit per index.
     taken: [AtomicU64; WORDS],
-    /// How many threads found none free: they take turns.
+    /// How many threads found every index taken. They are assigned to shards round-robin.
     without: AtomicU64,
 }
 
@@ -30,7 +31,7 @@ impl Indices {
         Self { taken: std::array::from_fn(|_| AtomicU64::new(0)), without: AtomicU64::new(0) }
     }
 
-    /// The lowest free index; from [`CAPACITY`] on when none is free. Lock-free.
+    /// The lowest free index; if none is free, a number from [`CAPACITY`] on. Lock-free.
     pub(crate) fn take(&self) -> usize {
         let lowest = |taken: u64| {
             mutant!(
@@ -51,7 +52,7 @@ impl Indices {
         CAPACITY + self.without.fetch_add(1, Relaxed) as usize
     }
 
-    /// Lets the next thread take it.
+    /// Frees an index for the next thread.
     pub(crate) fn give_back(&self, index: usize) {
         if let Some(word) = self.taken.get(index / BITS) {
             mutant!(
@@ -93,7 +94,7 @@ mod of_process {
     struct Taken(usize);
 
     thread_local! {
-        /// Apart from what has a destructor, whose access takes longer.
+        /// Kept apart from `TAKEN`, which has a destructor and so is slower to access.
         static CURRENT: Cell<usize> = const { Cell::new(NONE) };
         static TAKEN: Taken = Taken(INDICES.take());
     }
@@ -105,20 +106,21 @@ mod of_process {
         }
     }
 
-    /// The current thread's index. Wait-free but for its first call in a thread, which takes one.
+    /// The current thread's index. Wait-free, except that a thread's first call takes an index,
+    /// which is lock-free.
     #[inline]
     pub(crate) fn current() -> usize {
         let index = CURRENT.get();
         if index == NONE { take() } else { index }
     }
 
-    /// Whether the current thread has one.
+    /// Whether the current thread has an index.
     #[cfg(test)]
     pub(crate) fn is_taken() -> bool {
         CURRENT.get() != NONE
     }
 
-    /// 0 in a thread that is ending and has given back its own.
+    /// 0 in a thread that is ending and has given its index back.
     #[cold]
     fn take() -> usize {
         let Ok(index) = TAKEN.try_with(|taken| taken.0) else { return 0 };

@@ -1,11 +1,12 @@
-//! The standard atomics with what P1 rules out counted: read-modify-writes, those of reference counts and
-//! of pointers that are swapped among them. Release fences are counted too. Each thread counts its own.
+//! The standard atomics, with a count of what P1 rules out: read-modify-writes, including those of
+//! reference counts and of swapped pointers. Release fences are counted too. Each thread has its
+//! own counts.
 
 use std::{cell::Cell, ops::Deref, sync::atomic};
 
 pub(crate) use std::sync::atomic::Ordering;
 
-/// What a thread did so far.
+/// What a thread has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) read_modify_writes: u64,
@@ -128,7 +129,8 @@ impl<T> Deref for Arc<T> {
     }
 }
 
-/// Counts each call as one read-modify-write, although some make several, and some loads may make none.
+/// Counts each call as one read-modify-write, although some make several, and some loads may make
+/// none.
 pub(crate) struct ArcSwap<T>(arc_swap::ArcSwap<T>);
 
 impl<T> ArcSwap<T> {

@@ -1,12 +1,12 @@
-//! How a model says which outcomes are allowed.
+//! How a model states which outcomes are allowed.
 
 use std::{fmt::Debug, sync::mpsc};
 
 use loom::model::Builder;
 
-/// Runs `outcome` in every interleaving with at most `preemptions` preemptions, and under every value that the orderings let a load
-/// see. An outcome that isn't in `allowed` fails; so does one in `allowed` that is never reached: the list is exact, odd ones
-/// included.
+/// Runs `outcome` in every interleaving with at most `preemptions` preemptions, and with every
+/// value that the orderings let a load see. An outcome that isn't in `allowed` fails. An outcome in
+/// `allowed` that is never reached fails too, so the list is exact and includes the odd ones.
 #[track_caller]
 pub(super) fn explore<T: Clone + Debug + PartialEq + Send + Sync + 'static>(
     preemptions: usize,

@@ -1,11 +1,11 @@
-//! Models of series that are looked up and removed, against each other and against a snapshot.
+//! Models of dynamic series: look-ups and removals against each other and against a snapshot.
 
 use loom::thread;
 
 use super::explore::explore;
 use crate::{Counter, DynamicFamily, Engine, Registry, Schema, SharedRecorder, Snapshot};
 
-/// An engine, and a counter with room for one series.
+/// An engine, and a counter with dynamic labels and room for one series.
 struct Rig {
     registry: Registry,
     /// Stays attached.
@@ -24,7 +24,7 @@ impl Rig {
         Self { recorder: engine.shared_recorder(), _engine: engine, registry, hits }
     }
 
-    /// Looks up and counts, in any thread.
+    /// A function for any thread: looks up a series and counts in it.
     fn hit(&self, tenant: &'static str) -> impl FnOnce() + Send + use<> {
         let (recorder, hits) = (self.recorder.clone(), self.hits);
         move || recorder.with_label_values(hits, [tenant]).inc()
@@ -42,9 +42,9 @@ fn rows(rows: &[(&str, u64)]) -> Vec<(String, u64)> {
     rows.iter().map(|(tenant, hits)| ((*tenant).to_owned(), *hits)).collect()
 }
 
-/// Two threads look up the same values: they get the same series, whoever made it.
+/// Two threads look up the same values. They get the same series, whichever of them made it.
 #[test]
-fn one_series_for_all_who_look_up_the_same_values() {
+fn the_same_label_values_give_the_same_series() {
     let during = [rows(&[("other", 0)]), rows(&[("a", 0), ("other", 0)]), rows(&[("a", 1), ("other", 0)])];
     explore(3, during, || {
         let rig = Rig::new();
@@ -57,9 +57,10 @@ fn one_series_for_all_who_look_up_the_same_values() {
     });
 }
 
-/// Room for one, and two threads that look up different values: one of them gets the overflow series.
+/// Two threads look up different values, and there is room for one: the other thread gets the
+/// overflow series.
 #[test]
-fn never_more_series_than_there_is_room_for() {
+fn never_more_series_than_the_capacity() {
     let outcomes = [rows(&[("a", 1), ("other", 1)]), rows(&[("b", 1), ("other", 1)])];
     explore(3, outcomes, || {
         let rig = Rig::new();
@@ -70,9 +71,10 @@ fn never_more_series_than_there_is_room_for() {
     });
 }
 
-/// A series is removed and comes again while an old handle goes on: what the old one adds is never in the new one.
+/// A series is removed and looked up again while an old handle is in use. What the old handle adds
+/// is never in the new series.
 #[test]
-fn a_series_that_comes_again_inherits_nothing() {
+fn a_series_that_is_looked_up_again_inherits_nothing() {
     let before = [rows(&[("a", 0), ("other", 0)]), rows(&[("a", 5), ("other", 0)])];
     let after = [rows(&[("other", 0)]), rows(&[("a", 1), ("other", 0)])];
     explore(2, before.into_iter().chain(after), || {

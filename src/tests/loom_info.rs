@@ -1,4 +1,5 @@
-//! Models of infos: one that changes while a snapshot is taken again, two recorders that set one, engines that come.
+//! Models of infos: an info that changes while a snapshot is reused, two recorders that set the
+//! same info, and an engine that attaches and detaches.
 
 use loom::thread;
 
@@ -6,7 +7,7 @@ use super::explore::explore;
 use crate::tests::one_step::OneStep as _;
 use crate::{Info, Recorder, Registry, Schema, Snapshot};
 
-/// A registry of engines with one info, on which no engine label stands.
+/// A registry of engines with one info, whose samples have no engine label.
 fn registry(max_recorders: usize) -> (Registry, Info<1>) {
     let mut schema = Schema::builder(&["engine"]);
     schema.max_recorders(max_recorders);
@@ -14,10 +15,11 @@ fn registry(max_recorders: usize) -> (Registry, Info<1>) {
     (Registry::new(schema.build().expect("a valid schema")), info)
 }
 
-/// A snapshot that is used again never keeps old labels for new ones, and never shows a value with labels that it wasn't set with.
-/// Odd but allowed: the first value after the last one was set, since nothing orders that before the read.
+/// A reused snapshot never keeps outdated labels, and never shows a value with labels that it
+/// wasn't set with. Odd but allowed: it shows the first value although the last one was set, since
+/// nothing orders that before the read.
 #[test]
-fn a_snapshot_that_is_used_again_shows_labels_with_their_values() {
+fn a_reused_snapshot_shows_labels_with_their_values() {
     let seen = || [("a", 1), ("a", 2), ("b", 3)].into_iter().enumerate();
     let pairs = seen().flat_map(|(n, one)| seen().skip(n).map(move |(_, other)| [one, other]));
     explore(3, pairs.map(|pair| pair.map(|(label, value)| (label.to_owned(), value))), || {
@@ -35,15 +37,16 @@ fn a_snapshot_that_is_used_again_shows_labels_with_their_values() {
         };
         let reads = [read(), read()];
         thread.join().unwrap();
-        assert_eq!(read(), ("b".to_owned(), 3), "the newest, for who has seen it set");
+        assert_eq!(read(), ("b".to_owned(), 3), "the newest sample, after joining the thread that set it");
         reads
     });
 }
 
-/// Two recorders of one engine set its info at the same time: one of the two samples stays. Whoever sets it afterwards is
-/// shown, also if its labels are those that it set last, and a snapshot that is used again shows that too.
+/// Two recorders of one engine set its info at the same time: one of the two samples stays.
+/// Afterwards each new sample is shown, also in a reused snapshot, and even if a recorder sets the
+/// same labels as the last time.
 #[test]
-fn an_info_is_its_engines_whichever_recorder_sets_it() {
+fn an_info_belongs_to_its_engine_whichever_recorder_sets_it() {
     let allowed = [("a", 1), ("b", 2)].map(|(label, value)| (label.to_owned(), value));
     explore(3, allowed, || {
         let (registry, info) = registry(2);
@@ -66,16 +69,17 @@ fn an_info_is_its_engines_whichever_recorder_sets_it() {
         let stayed = read();
         for (value, label) in [(3, "a"), (4, "b"), (5, "a")] {
             set(if label == "a" { &mut one } else { &mut other }, label, f64::from(value));
-            assert_eq!(read(), (label.to_owned(), value), "the newest");
+            assert_eq!(read(), (label.to_owned(), value), "the newest sample");
         }
         stayed
     });
 }
 
-/// Of engines whose samples look label_groups a page shows the newest, also while one comes and goes. The outcome: engines, those whose sample is
-/// there, and the sample that is shown.
+/// If the samples of several engines have the same labels, a page shows the newest, also while one
+/// engine attaches and detaches. The outcome: how many engines there are, how many of them have a
+/// sample, and the sample that is shown.
 #[test]
-fn the_newest_info_shows_while_an_engine_comes_and_goes() {
+fn the_newest_info_shows_while_an_engine_attaches_and_detaches() {
     let (a, b) = ("label=\"a\"} 1.0", "label=\"b\"} 2.0");
     let shown = [(1, 1, a), (2, 1, a), (2, 2, b)];
     explore(3, shown.map(|(engines, set, sample)| (engines, set, vec![sample.to_owned()])), || {

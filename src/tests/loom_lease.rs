@@ -1,4 +1,4 @@
-//! Models of recorders that come and go, against a snapshot.
+//! Models of recorders that are created and dropped, against a snapshot.
 
 use std::sync::Arc as StdArc;
 
@@ -8,7 +8,7 @@ use super::explore::explore;
 use crate::tests::one_step::OneStep as _;
 use crate::{Counter, Engine, Gauge, Recorder, Registry, Schema, Snapshot};
 
-/// An engine that may have so many recorders.
+/// An engine, and how to record and read a step.
 struct Rig {
     registry: Registry,
     engine: StdArc<Engine>,
@@ -17,6 +17,7 @@ struct Rig {
 }
 
 impl Rig {
+    /// The engine may have `max_recorders` recorders.
     fn new(max_recorders: usize) -> Self {
         let mut schema = Schema::builder(&["engine"]);
         schema.max_recorders(max_recorders);
@@ -27,7 +28,7 @@ impl Rig {
         Self { registry, engine, count, level }
     }
 
-    /// Counts, and sets the level.
+    /// A function that counts once and sets the level.
     fn step(&self) -> impl Fn(&mut Recorder) + use<> {
         let (count, level) = (self.count, self.level);
         move |recorder| {
@@ -47,7 +48,8 @@ impl Rig {
     }
 }
 
-/// A recorder leases a slab, commits a step and is dropped: its count stays and its level goes, both in whole steps.
+/// A recorder leases a slab, commits a step and is dropped. Its count stays and its level goes,
+/// both in whole steps.
 #[test]
 fn a_returned_slab_keeps_its_counts_and_gives_up_its_gauges() {
     explore(3, [(0, 0), (1, 5), (1, 0)], || {
@@ -56,14 +58,14 @@ fn a_returned_slab_keeps_its_counts_and_gives_up_its_gauges() {
         let thread = thread::spawn(move || step(&mut engine.recorder().expect("the first recorder")));
         let seen = rig.seen();
         thread.join().unwrap();
-        assert_eq!(rig.seen(), (1, 0), "both");
+        assert_eq!(rig.seen(), (1, 0), "both the step and the return of the slab");
         seen
     });
 }
 
-/// One recorder is dropped and the next one goes on: what one reader saw of the count it never sees less of.
+/// One recorder is dropped and the next one goes on. A reader never sees the count fall.
 #[test]
-fn counts_never_fall_when_recorders_come_and_go() {
+fn counts_never_fall_when_recorders_are_replaced() {
     let steps = [(1, 5), (1, 0), (2, 5)];
     let pairs = (0..3).flat_map(|one| (one..3).map(move |other| [steps[one], steps[other]]));
     explore(2, pairs, || {
@@ -79,12 +81,13 @@ fn counts_never_fall_when_recorders_come_and_go() {
         });
         let seen = [rig.seen(), rig.seen()];
         drop(thread.join().unwrap());
-        assert_eq!(rig.seen(), (2, 0), "both");
+        assert_eq!(rig.seen(), (2, 0), "both recorders' steps");
         seen
     });
 }
 
-/// Two threads lease at a time and go on: each has a slab of its own, and a snapshot sees whole steps of both.
+/// Two threads lease at the same time. Each gets a slab of its own, and a snapshot sees whole steps
+/// of both.
 #[test]
 fn two_recorders_have_a_slab_each() {
     explore(2, [(0, 0), (1, 5), (2, 10)], || {
@@ -99,14 +102,15 @@ fn two_recorders_have_a_slab_each() {
         let threads = [(); 2].map(|()| lease(StdArc::clone(&rig.engine), Box::new(rig.step())));
         let seen = rig.seen();
         let recorders = threads.map(|thread| thread.join().unwrap());
-        assert_eq!(rig.seen(), (2, 10), "both");
+        assert_eq!(rig.seen(), (2, 10), "both recorders' steps");
         drop(recorders);
-        assert_eq!(rig.seen(), (2, 0), "both");
+        assert_eq!(rig.seen(), (2, 0), "both slabs are returned");
         seen
     });
 }
 
-/// Of two threads that want the only recorder at the same time and keep it, one is refused.
+/// Two threads ask for the only recorder at the same time, and keep what they get. One of them is
+/// refused.
 #[test]
 fn one_recorder_is_leased_once() {
     explore(3, [[true, false], [false, true]], || {
@@ -119,9 +123,10 @@ fn one_recorder_is_leased_once() {
     });
 }
 
-/// An engine gets one more slab and its first shards while another engine attaches and detaches: nothing of it is lost.
+/// An engine gets one more slab and its first shards while another engine attaches and detaches.
+/// Nothing is lost.
 #[test]
-fn an_engine_grows_while_another_comes_and_goes() {
+fn an_engine_grows_while_another_attaches_and_detaches() {
     explore(2, [(0, 0), (1, 5), (2, 5)], || {
         let rig = Rig::new(2);
         let _first = rig.engine.recorder().expect("the first recorder");
@@ -136,7 +141,7 @@ fn an_engine_grows_while_another_comes_and_goes() {
         let seen = rig.seen();
         drop(other);
         let recorder = thread.join().unwrap();
-        assert_eq!(rig.seen(), (2, 5), "both");
+        assert_eq!(rig.seen(), (2, 5), "both the slab's count and the shard's");
         drop(recorder);
         seen
     });

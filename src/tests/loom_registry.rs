@@ -25,7 +25,8 @@ fn seen(registry: &Registry, count: Counter<u64>) -> Vec<(String, u64, u64)> {
         .collect()
 }
 
-/// An engine is there with all that it has committed, or it isn't there; the others stay as they are.
+/// A snapshot has an engine with all that it committed before, or doesn't have it. Other engines
+/// don't change.
 #[test]
 fn an_engine_attaches_and_detaches_against_a_snapshot() {
     let rows = |rows: &[(&str, u64, u64)]| {
@@ -52,9 +53,9 @@ fn labels(registry: &Registry, count: Counter<u64>) -> Vec<String> {
     seen(registry, count).into_iter().map(|(label, ..)| label).collect()
 }
 
-/// Nobody's engine is lost when two attach at a time.
+/// When two engines attach at the same time, neither is lost.
 #[test]
-fn two_engines_attach_at_a_time() {
+fn two_engines_attach_at_once() {
     explore(3, [["a", "b"], ["b", "a"]].map(|labels| labels.map(str::to_owned).to_vec()), || {
         let (registry, count) = registry();
         let shared = registry.clone();
@@ -65,7 +66,7 @@ fn two_engines_attach_at_a_time() {
     });
 }
 
-/// Of two engines with the same labels one is refused, whoever comes first.
+/// Of two engines with the same labels, the one that comes second is refused.
 #[test]
 fn the_same_labels_attach_once() {
     explore(3, [[true, false], [false, true]], || {
@@ -79,7 +80,8 @@ fn the_same_labels_attach_once() {
     });
 }
 
-/// Attach and detach at a time: the one is there, the other is gone.
+/// One engine attaches and another detaches at the same time. Afterwards the first is there and the
+/// second is gone.
 #[test]
 fn one_engine_attaches_while_another_detaches() {
     explore(3, [vec!["b".to_owned()]], || {

@@ -1,8 +1,9 @@
-//! Models of shards: what threads add, against a snapshot. All operations are relaxed, so there is no ordering to weaken: what must
-//! fail stands in `scripts/mutants`.
+//! Models of shards: additions by threads, against a snapshot. All operations are relaxed, so there
+//! is no ordering to weaken; `scripts/mutants` lists what must fail.
 //!
-//! Loom tries no switch at a load of a word that the other thread loads itself before it stores it. So each thread also stores a word
-//! of its own when it is done ([`Done`]), and the reader loads it first: relaxed, so that it orders nothing.
+//! Loom doesn't switch threads at a load of a word which the other thread loads before it stores.
+//! So each thread also stores a word of its own when it is done ([`Done`]), and the reader loads
+//! that word first. Both are relaxed, so they order nothing.
 
 use std::{cell::Cell, sync::Arc as StdArc};
 
@@ -20,7 +21,7 @@ loom::thread_local! {
     static THREAD: Cell<usize> = Cell::new(0);
 }
 
-/// What stands for the index of a thread: models choose it.
+/// The index of the current thread, as the model chose it.
 pub(crate) fn current() -> usize {
     THREAD.with(Cell::get)
 }
@@ -37,7 +38,7 @@ impl Done {
         Self(Arc::new(AtomicU64::new(0)))
     }
 
-    /// Runs `f` in a thread that is done then.
+    /// Runs `f` in a thread, which then says that it is done.
     fn spawn<R: 'static>(&self, f: impl FnOnce() -> R + 'static) -> thread::JoinHandle<R> {
         let done = Arc::clone(&self.0);
         thread::spawn(move || {
@@ -84,7 +85,8 @@ impl Rig {
     }
 }
 
-/// Threads of one shard, and of two: all additions are there in the end, and a snapshot meanwhile sees some of them.
+/// Two threads add, in one shard or in two. In the end all additions are there; a snapshot
+/// meanwhile sees some of them.
 #[test]
 fn additions_to_shards_are_never_lost() {
     for shards in [[0, 0], [0, 1]] {
@@ -100,13 +102,13 @@ fn additions_to_shards_are_never_lost() {
             });
             let seen = rig.seen(|view| view.counter(rig.count));
             threads.into_iter().for_each(|thread| thread.join().unwrap());
-            assert_eq!(rig.seen(|view| view.counter(rig.count)), 3, "both");
+            assert_eq!(rig.seen(|view| view.counter(rig.count)), 3, "both additions");
             seen
         });
     }
 }
 
-/// A loop that repeats when the other thread changed the same word.
+/// Floats are added in a loop that repeats when another thread changed the same word.
 #[test]
 fn additions_of_floats_are_never_lost() {
     explore(3, [0.0, 0.5, 2.0, 2.5], || {
@@ -118,12 +120,12 @@ fn additions_of_floats_are_never_lost() {
         });
         let seen = rig.seen(|view| view.counter(rig.amount));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(rig.seen(|view| view.counter(rig.amount)), 2.5, "both");
+        assert_eq!(rig.seen(|view| view.counter(rig.amount)), 2.5, "both additions");
         seen
     });
 }
 
-/// What one reader saw it never sees less of, also when other threads add.
+/// A reader never sees a count fall while other threads add to it.
 #[test]
 fn a_count_in_shards_never_falls() {
     let pairs = (0..=2).flat_map(|one| (one..=2).map(move |other| [one, other]));
@@ -143,7 +145,8 @@ fn a_count_in_shards_never_falls() {
     });
 }
 
-/// Odd but allowed: an observation whose sum is seen and whose bucket isn't, and the other way round. The outcome: sum and count.
+/// Odd but allowed: a reader sees an observation in the sum and not in the bucket, or the other way
+/// round. The outcome: sum and count.
 #[test]
 fn an_observation_is_not_one_moment() {
     explore(3, [(0.0, 0), (0.5, 0), (0.0, 1), (0.5, 1)], || {
@@ -153,13 +156,13 @@ fn an_observation_is_not_one_moment() {
         let seen = rig.seen(|view| (view.histogram(seconds).sum(), view.histogram(seconds).count()));
         thread.join().unwrap();
         let settled = rig.seen(|view| (view.histogram(seconds).sum(), view.histogram(seconds).count()));
-        assert_eq!(settled, (0.5, 1), "both");
+        assert_eq!(settled, (0.5, 1), "both sum and bucket");
         seen
     });
 }
 
-/// An integer that doesn't fit is rejected, whatever another thread adds at the same time: the total doesn't overflow. The outcome:
-/// total and rejected additions.
+/// An integer that doesn't fit is rejected, whatever another thread adds at the same time. So the
+/// total never overflows. The outcome: the total, and how many additions were rejected.
 #[test]
 fn additions_never_overflow() {
     explore(3, [(1 << 63, 1)], || {
@@ -179,8 +182,8 @@ fn additions_never_overflow() {
     });
 }
 
-/// A gauge that goes up and down again, in one shard or in different ones, is seen at any of its parts' levels and is back at zero in
-/// the end.
+/// A gauge goes up and down again, in one shard or in two. A reader may see either change alone; in
+/// the end the gauge is at zero.
 #[test]
 fn a_gauge_is_the_sum_of_its_changes() {
     for shards in [[0, 0], [0, 1]] {
@@ -196,13 +199,14 @@ fn a_gauge_is_the_sum_of_its_changes() {
             });
             let seen = rig.seen(|view| view.gauge(rig.level));
             threads.into_iter().for_each(|thread| thread.join().unwrap());
-            assert_eq!(rig.seen(|view| view.gauge(rig.level)), 0, "both");
+            assert_eq!(rig.seen(|view| view.gauge(rig.level)), 0, "both changes");
             seen
         });
     }
 }
 
-/// Two threads want the first shared recorder, while a third takes a snapshot: both get the same shards, so nothing is lost.
+/// Two threads ask for the first shared recorder while a third takes a snapshot. Both get the same
+/// shards, so nothing is lost.
 #[test]
 fn the_first_shared_recorder_is_made_once() {
     explore(2, [0, 1, 2], || {
@@ -217,13 +221,14 @@ fn the_first_shared_recorder_is_made_once() {
         };
         let seen = rig.seen(|view| view.counter(rig.count));
         [thread, other].into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(rig.seen(|view| view.counter(rig.count)), 2, "both");
+        assert_eq!(rig.seen(|view| view.counter(rig.count)), 2, "both additions");
         seen
     });
 }
 
-/// Living threads never have the same index while one is free: there are two of them in models. The outcome: the indices, and what the
-/// next thread gets when one gave back its own.
+/// Living threads never have the same index while one is free. In models there are two indices. The
+/// outcome: the indices of two threads, and what the next one gets after one of them was given
+/// back.
 #[test]
 fn threads_have_indices_of_their_own() {
     explore(3, [([0, 1], 0), ([1, 0], 0)], || {
@@ -238,10 +243,10 @@ fn threads_have_indices_of_their_own() {
     });
 }
 
-/// A thread that ends, and two that come: the index is handed out to one of them. The outcome: what they got.
+/// One thread ends and two others start: one of these gets the index. The outcome: what they got.
 #[test]
 fn an_index_is_handed_on_once() {
-    // Index 2 is the first of those who found none free.
+    // Index 2 is that of the first thread that found none free.
     let allowed = [[0, 1], [1, 0], [1, 2], [2, 1]];
     explore(3, allowed, || {
         let indices = Arc::new(Indices::new());

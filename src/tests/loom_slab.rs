@@ -1,10 +1,14 @@
-//! Models of the publication protocol: each lists the outcomes that are allowed, and all of them are reached.
+//! Models of the publication protocol. Each lists the outcomes that are allowed, and all of them
+//! are reached.
 //!
-//! Step k leaves k in every word that it changes, so a torn read shows as words that differ, or that aren't the step's number.
-//! Under loom a log holds two entries, so a step of three log entries overflows it. Loom remembers the last seven stores of
-//! an atomic: a model that stores a word more often before it is read would lose edges and fail for no reason, hence the
-//! short models, and `store_pair`, which copies no word twice. And it tries no switch at a load of a word that the other thread
-//! loads itself before it stores it; the loads of `sequence` make up for that.
+//! Step k leaves k in every word that it changes. So a torn read shows as words that differ, or
+//! that aren't the step's number. Under loom a log holds two entries, so a step with three log
+//! entries overflows it.
+//!
+//! Loom remembers the last seven stores of an atomic. A model that stores a word more often before
+//! it is read would lose edges and fail for no reason. Hence the models are short and use
+//! `store_pair`, which copies no word twice. Also, loom doesn't switch threads at a load of a word
+//! which the other thread loads before it stores; the loads of `sequence` make up for that.
 
 use loom::thread;
 
@@ -15,10 +19,10 @@ use crate::{
     sync::Arc,
 };
 
-/// A slab of `words` words, and its owner.
+/// A slab of `words` words, and its writer.
 fn slab(words: usize) -> (Arc<Slab>, Writer) {
     let slab = Slab::new(words);
-    let writer = Slab::writer(&slab).expect("nobody else is the owner");
+    let writer = Slab::writer(&slab).expect("the slab has no writer yet");
     (slab, writer)
 }
 
@@ -40,28 +44,28 @@ fn step_both(writer: &mut Writer) {
     step.commit();
 }
 
-/// What one try gave: the step and its words.
-type Try<const N: usize> = Option<(u64, [u64; N])>;
+/// The result of one attempt: the step and its words.
+type Attempt<const N: usize> = Option<(u64, [u64; N])>;
 
-fn try_read<const N: usize>(slab: &Slab) -> Try<N> {
+fn attempt<const N: usize>(slab: &Slab) -> Attempt<N> {
     let mut words = [0; N];
     slab.attempt_newest(None, &mut words).ok().map(|step| (step, words))
 }
 
-/// A failed try, and all whole steps up to `last` of an owner that changes both words.
-fn failed_or_whole(last: u64) -> impl Iterator<Item = Try<2>> {
+/// A failed attempt, and all whole steps up to `last` of a writer that changes both words.
+fn failed_or_whole(last: u64) -> impl Iterator<Item = Attempt<2>> {
     (0..=last).map(|step| Some((step, [step; 2]))).chain([None])
 }
 
-/// One try of the newest copy of an owner that changes both words. Never torn.
+/// One attempt on the newest copy, with a writer that changes both words. Never torn.
 fn newest_step(slab: &Slab) -> Option<u64> {
-    let (step, words) = try_read(slab)?;
+    let (step, words) = attempt(slab)?;
     assert_eq!(words, [step; 2], "torn");
     Some(step)
 }
 
-/// The same of the fallback copy.
-fn step_at_rest(slab: &Slab) -> Option<u64> {
+/// The same for the fallback copy.
+fn fallback_step(slab: &Slab) -> Option<u64> {
     let mut words = [0; 2];
     let step = slab.attempt_fallback(0, None, &mut words)?;
     assert_eq!(words, [step; 2], "torn");
@@ -74,32 +78,32 @@ fn a_read_is_one_whole_step() {
     explore(3, failed_or_whole(3), || {
         let (slab, mut writer) = slab(2);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
-        let read = try_read(&slab);
+        let read = attempt(&slab);
         thread.join().unwrap();
-        assert_eq!(try_read(&slab), Some((3, [3, 3])), "the newest step, for who has seen it committed");
+        assert_eq!(attempt(&slab), Some((3, [3, 3])), "the newest step, after joining the writer");
         read
     });
 }
 
-/// A read of chosen words is one step of these words: the first and the last of three, all of which each step changes. Loom tries
-/// what it tries of a whole read.
+/// A read of chosen words shows them as of one step. Here they are the first and the last of three
+/// words, all of which each step changes. Loom tries the same as for a read of all words.
 #[test]
 fn a_read_of_chosen_words_is_one_whole_step() {
     explore(3, failed_or_whole(3), || {
         let (slab, mut writer) = slab(3);
         let thread = thread::spawn(move || (0..3).for_each(|_| step(&mut writer, &[0, 1, 2])));
-        let try_chosen = || {
+        let attempt_chosen = || {
             let mut words = [0; 2];
             slab.attempt_newest(Some(&[0, 2]), &mut words).ok().map(|step| (step, words))
         };
-        let read = try_chosen();
+        let read = attempt_chosen();
         thread.join().unwrap();
-        assert_eq!(try_chosen(), Some((3, [3, 3])), "the newest step, for who has seen it committed");
+        assert_eq!(attempt_chosen(), Some((3, [3, 3])), "the newest step, after joining the writer");
         read
     });
 }
 
-/// Each step changes another word, so a word that wasn't caught up shows.
+/// Each step changes a different word, so a word that wasn't caught up would show.
 #[test]
 fn words_that_a_step_leaves_alone_are_caught_up() {
     let steps = [[0, 0], [1, 0], [1, 1], [2, 1]];
@@ -107,14 +111,15 @@ fn words_that_a_step_leaves_alone_are_caught_up() {
     explore(3, whole.chain([None]), || {
         let (slab, mut writer) = slab(2);
         let thread = thread::spawn(move || [0, 1, 0].iter().for_each(|word| step(&mut writer, &[*word])));
-        let read = try_read(&slab);
+        let read = attempt(&slab);
         thread.join().unwrap();
-        assert_eq!(try_read(&slab), Some((3, [2, 1])), "the newest step, for who has seen it committed");
+        assert_eq!(attempt(&slab), Some((3, [2, 1])), "the newest step, after joining the writer");
         read
     });
 }
 
-/// Three entries overflow the log: then the next step copies the whole slab, which is so large that two entries wouldn't do that.
+/// Three entries overflow the log, so the next step copies the whole slab. The slab is so large
+/// that two entries wouldn't cause that.
 #[test]
 fn a_log_that_overflowed_loses_nothing() {
     let steps = [[0, 0, 0, 0], [1, 1, 1, 0], [2, 1, 1, 0], [2, 2, 2, 0]];
@@ -126,16 +131,16 @@ fn a_log_that_overflowed_loses_nothing() {
             step(&mut writer, &[0]);
             step(&mut writer, &[1, 2]);
         });
-        let read = try_read(&slab);
+        let read = attempt(&slab);
         thread.join().unwrap();
-        assert_eq!(try_read(&slab), Some((3, [2, 2, 2, 0])), "the newest step, for who has seen it committed");
+        assert_eq!(attempt(&slab), Some((3, [2, 2, 2, 0])), "the newest step, after joining the writer");
         read
     });
 }
 
-/// A discarded step is never seen, neither before nor after the next commit. It changes a word that no other step does, so that
-/// catching up alone can't restore it. Odd but allowed: a failed try although only two steps were committed, as the
-/// discarded one was open between them and counts as begun.
+/// A discarded step is never seen, neither before nor after the next commit. It changes a word that
+/// no other step changes, so that catching up alone can't restore it. Odd but allowed: an attempt
+/// fails although only two steps are committed, since the discarded step was opened between them.
 #[test]
 fn a_discarded_step_leaves_no_trace() {
     let whole = (0..=2).map(|step| Some((step, [step, 0])));
@@ -148,15 +153,15 @@ fn a_discarded_step_leaves_no_trace() {
             drop(discarded);
             step(&mut writer, &[0]);
         });
-        let read = try_read(&slab);
+        let read = attempt(&slab);
         thread.join().unwrap();
-        assert_eq!(try_read(&slab), Some((2, [2, 0])), "the newest step, for who has seen it committed");
+        assert_eq!(attempt(&slab), Some((2, [2, 0])), "the newest step, after joining the writer");
         read
     });
 }
 
-/// A step that stays open forever doesn't hold up a read: one try fails at most, for the one commit before. The outcome: failed
-/// tries, step.
+/// A step that stays open forever doesn't hold up a read. At most one attempt fails, because of the
+/// one commit before. The outcome: retries, step.
 #[test]
 fn an_open_step_never_blocks_a_read() {
     explore(3, [(0, 0), (0, 1), (1, 1)], || {
@@ -168,17 +173,18 @@ fn an_open_step_never_blocks_a_read() {
             std::mem::forget(open);
             writer
         });
-        let first = try_read::<2>(&slab);
-        let (step, words) = first.or_else(|| try_read(&slab)).expect("two tries suffice for one commit");
+        let first = attempt::<2>(&slab);
+        let (step, words) = first.or_else(|| attempt(&slab)).expect("two attempts suffice for one commit");
         assert_eq!(words, [step; 2], "torn");
         drop(thread.join().unwrap());
         (u32::from(first.is_none()), step)
     });
 }
 
-/// Odd but allowed: of two readers that don't talk, one has the newest step and the other an old one.
+/// Odd but allowed: of two readers that don't synchronize, one sees the newest step and the other
+/// an older one.
 #[test]
-fn two_readers_that_do_not_talk_may_disagree() {
+fn two_unsynchronized_readers_may_disagree() {
     let any = || (0..=2).map(Some).chain([None]);
     explore(2, any().flat_map(|one| any().map(move |other| [one, other])), || {
         let (slab, mut writer) = slab(2);
@@ -192,11 +198,12 @@ fn two_readers_that_do_not_talk_may_disagree() {
     });
 }
 
-/// What a reader passes on, another one can't fall behind: the second read begins when the first is joined.
+/// A read that begins after another reader was joined isn't older than what that reader saw.
 #[test]
-fn a_reader_is_never_behind_one_that_it_heard_of() {
+fn a_reader_is_never_behind_one_that_it_joined() {
     let pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)].map(|(one, other)| (Some(one), Some(other)));
-    // The last step is never overwritten, and a try of the first that failed saw the second being opened.
+    // The last step is never overwritten. A failed attempt of the first reader saw the second step
+    // being opened.
     let failures = [(Some(0), None), (None, Some(1)), (None, Some(2))];
     explore(2, pairs.into_iter().chain(failures), || {
         let (slab, mut writer) = slab(2);
@@ -209,27 +216,29 @@ fn a_reader_is_never_behind_one_that_it_heard_of() {
     });
 }
 
-/// Whole reads of one reader, the fallback copy included, never go back.
+/// The reads of one reader never go back, the fallback copy included.
 #[test]
 fn reads_never_go_back() {
     let whole = (0..=3).flat_map(|one| (one..=3).map(move |other| (Some(one), Some(other))));
-    // Nothing overwrites the last two steps, and after a failed try the next one is of a newer step.
+    // Nothing overwrites the last two steps, and after a failed attempt the next one sees a newer
+    // step.
     let failures = [0, 1].map(|one| (Some(one), None)).into_iter();
     let failed_first = [None, Some(1), Some(2), Some(3)].map(|other| (None, other));
     explore(2, whole.chain(failures).chain(failed_first), || {
         let (slab, mut writer) = slab(2);
         let writing = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
-        let read = || newest_step(&slab).or_else(|| step_at_rest(&slab));
+        let read = || newest_step(&slab).or_else(|| fallback_step(&slab));
         let reads = (read(), read());
         writing.join().unwrap();
         reads
     });
 }
 
-/// A fallback copy that is older than the newest step when the read began isn't taken. The slab is so large that the resting
-/// copy holds step 0 until step 3. The outcome: the floor, and what was taken at rest.
+/// A fallback copy that is older than the newest step when the read began isn't taken. The slab is
+/// so large that the fallback copy holds step 0 until step 3. The outcome: the floor, and the step
+/// of the fallback copy if it was taken.
 #[test]
-fn a_read_at_rest_is_not_older_than_its_floor() {
+fn a_fallback_read_is_not_older_than_its_floor() {
     let allowed = [(0, None), (0, Some(0)), (0, Some(3)), (1, None), (1, Some(3))];
     explore(2, allowed.map(Some).into_iter().chain([None]), || {
         let (slab, mut writer) = slab(6);
@@ -242,8 +251,9 @@ fn a_read_at_rest_is_not_older_than_its_floor() {
     });
 }
 
-/// A read as readers call it. The outcome: the newest step known before, the step, and its failed tries: each stands for a commit,
-/// and none of them leads back before what was known. Odd but allowed: step 0 after a failed try, from the fallback copy.
+/// A read as readers call it. The outcome: the newest step known before, the step that was read,
+/// and the retries. Each retry means a commit, and the step is never older than the known one. Odd
+/// but allowed: step 0 after a retry, from the fallback copy.
 #[test]
 fn a_read_ends_with_one_whole_step() {
     let at_once = (0..=3).flat_map(|known| (known..=3).map(move |step| (known, step, 0)));
@@ -261,65 +271,68 @@ fn a_read_ends_with_one_whole_step() {
     });
 }
 
-/// The fallback copy by itself is whole, and never ahead of `sequence`. The outcome: its step, and the newest step after it.
+/// The fallback copy by itself is whole, and never ahead of `sequence`. The outcome: its step, and
+/// the newest step after it.
 #[test]
-fn the_resting_copy_is_one_whole_step() {
-    let at_rest = (0..=3).flat_map(|rest| (rest..=3).map(move |newest| Some((rest, newest))));
-    explore(3, at_rest.chain([None]), || {
+fn the_fallback_copy_is_one_whole_step() {
+    let taken = (0..=3).flat_map(|fallback| (fallback..=3).map(move |newest| Some((fallback, newest))));
+    explore(3, taken.chain([None]), || {
         let (slab, mut writer) = slab(2);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
         let newest = || slab.attempt_newest(None, &mut [0; 2]).unwrap_or_else(|overwritten| overwritten);
-        let outcome = step_at_rest(&slab).map(|step| (step, newest()));
+        let outcome = fallback_step(&slab).map(|step| (step, newest()));
         thread.join().unwrap();
         outcome
     });
 }
 
-/// The next owner goes on from what the last one committed, or finds the slab taken. The slab is too large to be refreshed at rest,
-/// whose fence would hide a missing edge.
+/// The next writer goes on from what the last one committed, or finds the slab leased. The slab is
+/// so large that the fallback copy isn't refreshed: the fence of a refresh would hide a missing
+/// edge.
 #[test]
-fn ownership_is_handed_over_with_all_words() {
+fn a_slab_is_handed_over_with_all_words() {
     explore(3, [None, Some((2, [2, 2, 0, 0, 0, 0, 0, 0]))], || {
         let (slab, mut writer) = slab(8);
         let thread = thread::spawn(move || step_both(&mut writer));
         let outcome = Slab::writer(&slab).and_then(|mut writer| {
             step_both(&mut writer);
             drop(writer);
-            try_read(&slab)
+            attempt(&slab)
         });
         thread.join().unwrap();
         outcome
     });
 }
 
-/// What is counted outside of steps is counted by owners only, so the next one loses nothing of it; a reader sees it grow.
+/// Only a writer counts diagnostics, so the next writer loses none of them. A reader sees them
+/// grow.
 #[test]
-fn what_is_counted_aside_is_never_lost() {
+fn diagnostics_are_never_lost() {
     explore(3, [[0, 0], [0, 1], [1, 1], [0, 2], [1, 2], [2, 2]], || {
         let (slab, mut writer) = slab(1);
         let shared = Arc::clone(&slab);
         let discarded_steps = |slab: &Slab| {
-            let _: Try<1> = try_read(slab); // where loom can switch threads
-            let mut aside = [0; Diagnostic::COUNT];
-            slab.read_diagnostics(&mut aside);
-            aside[Diagnostic::DiscardedSteps as usize]
+            let _: Attempt<1> = attempt(slab); // where loom can switch threads
+            let mut diagnostics = [0; Diagnostic::COUNT];
+            slab.diagnostics.read(&mut diagnostics);
+            diagnostics[Diagnostic::DiscardedSteps as usize]
         };
         let thread = thread::spawn(move || {
             drop(writer.open());
             drop(writer);
-            drop(Slab::writer(&shared).expect("nobody else wants it").open());
+            drop(Slab::writer(&shared).expect("the last writer gave up").open());
         });
         let seen = [discarded_steps(&slab), discarded_steps(&slab)];
         thread.join().unwrap();
-        assert_eq!(discarded_steps(&slab), 2, "both");
+        assert_eq!(discarded_steps(&slab), 2, "both writers' steps");
         seen
     });
 }
 
-/// A leaked step is counted before the slab is given up, so that two owners never count at once. The outcome: whether there was a second
-/// owner, and the discarded steps.
+/// A leaked step is counted before the slab is given up, so that two writers never count at once.
+/// The outcome: whether there was a second writer, and the discarded steps.
 #[test]
-fn a_leaked_step_is_counted_by_its_owner() {
+fn a_leaked_step_is_counted_by_its_writer() {
     explore(3, [(false, 1), (true, 2)], || {
         let (slab, mut writer) = slab(1);
         let thread = thread::spawn(move || {
@@ -328,8 +341,8 @@ fn a_leaked_step_is_counted_by_its_owner() {
         });
         let second = Slab::writer(&slab).map(|mut writer| drop(writer.open())).is_some();
         thread.join().unwrap();
-        let mut aside = [0; Diagnostic::COUNT];
-        slab.read_diagnostics(&mut aside);
-        (second, aside[Diagnostic::DiscardedSteps as usize])
+        let mut diagnostics = [0; Diagnostic::COUNT];
+        slab.diagnostics.read(&mut diagnostics);
+        (second, diagnostics[Diagnostic::DiscardedSteps as usize])
     });
 }

@@ -1,5 +1,6 @@
-//! Tests that need the crate's inside. Under `--cfg loom` the models (`scripts/loom` runs them); otherwise those that stop a
-//! thread where only the protocol's code is, or count what it does.
+//! Tests that need the crate's inside. Under `--cfg loom` these are the models (`scripts/loom` runs
+//! them). Otherwise they are tests that stop a thread inside the protocol's code, or that count
+//! what the code does.
 
 #[cfg(loom)]
 mod explore;
@@ -25,8 +26,8 @@ pub(crate) mod counted;
 #[path = "../../tests/common/one_step.rs"]
 pub(crate) mod one_step;
 #[cfg(not(loom))]
-mod owner;
-#[cfg(not(loom))]
 pub(crate) mod probes;
 #[cfg(not(loom))]
 mod stopped_threads;
+#[cfg(not(loom))]
+mod writer;

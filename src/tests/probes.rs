@@ -10,13 +10,13 @@ thread_local! {
     static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
 }
 
-/// From now on this thread calls `hook` wherever it comes to a place, except within `hook` itself.
+/// From now on this thread calls `hook` whenever it reaches a probe, except within `hook` itself.
 pub(super) fn at_each_probe(hook: impl FnMut(Probe) + 'static) {
     HOOK.set(Some(Box::new(hook)));
 }
 
-pub(crate) fn reached(place: Probe) {
+pub(crate) fn reached(probe: Probe) {
     let Some(mut hook) = HOOK.take() else { return };
-    hook(place);
+    hook(probe);
     HOOK.set(Some(hook));
 }

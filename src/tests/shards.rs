@@ -1,4 +1,4 @@
-//! How threads spread over shards, and what shares a cache line.
+//! How threads spread over shards, and which data shares a cache line.
 
 use std::{
     cell::RefCell,
@@ -24,7 +24,7 @@ fn spread(indices: &[usize], shards: usize) -> Vec<usize> {
     (0..shards).map(|shard| indices.iter().filter(|index| *index & (shards - 1) == shard).count()).collect()
 }
 
-/// All of these threads live at the same time.
+/// Here all threads live at the same time.
 #[test]
 fn threads_spread_evenly() {
     for threads in [1, 2, 16, 64] {
@@ -46,10 +46,11 @@ fn threads_spread_evenly() {
     }
 }
 
-/// Threads come and go in an order of no pattern. A thread gets the lowest index that none of the living ones has, so as many as
-/// never lived at a time are never used, and those that are left differ only by who has gone.
+/// Threads start and end in a random order. Each gets the lowest index that no living thread has.
+/// So no index reaches the greatest number of threads that lived at the same time, and new threads
+/// fill all gaps.
 #[test]
-fn threads_that_come_and_go_leave_no_gap_behind() {
+fn threads_that_start_and_end_leave_no_gap() {
     let indices = Indices::new();
     let (mut living, mut seed) = (BTreeSet::new(), 1_u64);
     for most in [1, 2, 16, 64, 1_000] {
@@ -60,9 +61,9 @@ fn threads_that_come_and_go_leave_no_gap_behind() {
                 let lowest = (0..).find(|index| !living.contains(index)).unwrap();
                 assert_eq!(indices.take(), lowest);
                 living.insert(lowest);
-            } else if let Some(leaves) = living.iter().nth(choice / 2 % living.len().max(1)).copied() {
-                living.remove(&leaves);
-                indices.give_back(leaves);
+            } else if let Some(ended) = living.iter().nth(choice / 2 % living.len().max(1)).copied() {
+                living.remove(&ended);
+                indices.give_back(ended);
             }
             assert!(living.last().is_none_or(|last| *last < most));
         }
@@ -74,9 +75,10 @@ fn threads_that_come_and_go_leave_no_gap_behind() {
     }
 }
 
-/// More threads than there are indices take turns, and spread too.
+/// If there are more threads than indices, the others are assigned round-robin, so they spread
+/// evenly too.
 #[test]
-fn threads_without_an_index_take_turns() {
+fn threads_without_an_index_are_assigned_round_robin() {
     let indices = Indices::new();
     let taken: Vec<usize> = (0..3 * 1_024).map(|_| indices.take()).collect();
     assert_eq!(spread(&taken, 16), [3 * 64; 16]);
@@ -84,8 +86,8 @@ fn threads_without_an_index_take_turns() {
     assert_eq!(indices.take(), 1, "an index that was shared isn't given back twice");
 }
 
-/// The same through what recorders call: living threads never share an index, whatever other tests run meanwhile, and those that
-/// come one after the other use the same ones again.
+/// The same by the function that recorders call, whatever other tests run meanwhile. Living threads
+/// never share an index, and threads that run one after another reuse the same ones.
 #[test]
 fn threads_of_this_process_have_indices_of_their_own() {
     let together = Barrier::new(64);
@@ -104,7 +106,7 @@ fn threads_of_this_process_have_indices_of_their_own() {
     assert!(last < Some(1_000), "{last:?}: nothing was given back");
 }
 
-/// What it records about its page goes into the only shard there is.
+/// What the thread records about its page goes into the registry's only shard.
 #[test]
 fn a_thread_that_only_renders_takes_no_index() {
     let mut schema = Schema::builder(&[]);
@@ -121,7 +123,8 @@ fn a_thread_that_only_renders_takes_no_index() {
     assert_eq!(thread::spawn(taken).join().unwrap(), (false, true));
 }
 
-/// Records when it is dropped, and sends whether the thread had an index then, and which is its own now.
+/// Records when it is dropped. Sends whether the thread still had an index, and which index it uses
+/// afterwards.
 struct AtTheEnd(SharedRecorder, Counter<u64>, mpsc::Sender<(bool, usize)>);
 
 impl Drop for AtTheEnd {
@@ -133,8 +136,8 @@ impl Drop for AtTheEnd {
     }
 }
 
-/// Destructors of a thread's locals may record too, before its index is given back and after. Which comes first depends on which
-/// local was used first, so both are tried.
+/// Destructors of thread locals may record too, before or after the thread's index is given back.
+/// The order depends on which local was used first, so both are tried.
 #[test]
 fn a_thread_that_ends_can_still_record() {
     thread_local!(static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
@@ -178,7 +181,7 @@ fn what_is_written_apart_shares_no_line() {
     let shards = shards(4);
     let counts = (&raw const *shards).addr() - 2 * size_of::<usize>();
     let fixed = (&raw const *shards).addr();
-    assert!(fixed % LINE == 0 && counts < fixed, "clones write the counts, recorders read what stands behind them");
+    assert!(fixed % LINE == 0 && counts < fixed, "clones write the reference counts, recorders read what follows them");
     let rows: Vec<_> = shards.iter().map(|shard| shard.0.as_ptr_range()).collect();
     for pair in rows.windows(2) {
         let [one, other] = pair else { unreachable!("two") };
@@ -199,5 +202,5 @@ fn a_total_stops_at_2_to_the_63() {
     assert_eq!((shard.load(0), shard.add(0, 0)), (MAX_TOTAL, Some(())));
     shard.count_diagnostic(Diagnostic::RejectedObservations, 2);
     shard.count_diagnostic(Diagnostic::RejectedObservations, u64::MAX);
-    assert_eq!(shard.load(1), u64::MAX, "counts aside stop at the end of their range");
+    assert_eq!(shard.load(1), u64::MAX, "diagnostics stop at the end of their range");
 }

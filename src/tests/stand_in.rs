@@ -1,4 +1,5 @@
-//! What stands for `ArcSwap` in models: loom can't look into the real one, whose own tests show that it is linearizable.
+//! Replacements for `ArcSwap` in models. Loom can't look into the real one, whose own tests show
+//! that it is linearizable.
 
 use std::{
     ops::Deref,
@@ -13,10 +14,10 @@ use loom::sync::{
     },
 };
 
-/// A lock, so that loom tries every order of its calls.
+/// Uses a lock, so that loom tries every order of its calls.
 pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
 
-/// What `load` gives.
+/// What `load` and `compare_and_swap` return.
 pub(crate) struct Guard<T>(Arc<T>);
 
 impl<T> Deref for Guard<T> {
@@ -36,23 +37,24 @@ impl<T> ArcSwap<T> {
         Guard(Arc::clone(&self.0.lock().unwrap()))
     }
 
-    /// Puts `new` in the place of `current`, and returns what stood there: `current`, if it was replaced.
+    /// Replaces the value with `new` if it is `current`. Returns the value that was there before.
     pub(crate) fn compare_and_swap(&self, current: &Arc<T>, new: Arc<T>) -> Guard<T> {
-        let mut place = self.0.lock().unwrap();
-        let found = Arc::clone(&place);
+        let mut value = self.0.lock().unwrap();
+        let found = Arc::clone(&value);
         if Arc::ptr_eq(&found, current) {
-            *place = new;
+            *value = new;
         }
         Guard(found)
     }
 }
 
-/// All values that it ever held, and which of them it holds. A lock would order more than the real one does, and hide a missing edge; this
-/// orders less (that is sequentially consistent, of which loom would only show that a load sees the last store).
+/// All values that it ever held, and which of them it holds now. A lock would order more than the
+/// real one does, and hide a missing edge. This orders less than the real one, which is
+/// sequentially consistent; of that, loom would only show that a load sees the last store.
 pub(crate) struct ArcSwapOption<T> {
-    /// 0 for none, and otherwise the place plus one.
+    /// 0 for none, otherwise the index plus one.
     which: AtomicUsize,
-    /// Not modelled: a place is read only after it was stored in `which`.
+    /// Not modelled: a value is read only after its index was stored in `which`.
     values: sync::Mutex<Vec<Arc<T>>>,
 }
 
@@ -62,19 +64,19 @@ impl<T> ArcSwapOption<T> {
     }
 
     pub(crate) fn load_full(&self) -> Option<Arc<T>> {
-        let place = self.which.load(Acquire).checked_sub(1)?;
-        Some(Arc::clone(&self.values.lock().unwrap()[place]))
+        let index = self.which.load(Acquire).checked_sub(1)?;
+        Some(Arc::clone(&self.values.lock().unwrap()[index]))
     }
 
-    /// Puts `new` in the place of `current`, and returns what stood there: `current`, if it was replaced.
+    /// Replaces the value with `new` if it is `current`. Returns the value that was there before.
     pub(crate) fn compare_and_swap(&self, current: &Option<Arc<T>>, new: Option<Arc<T>>) -> Found<T> {
-        let (current, new) = (self.place(current), self.place(&new));
+        let (current, new) = (self.index(current), self.index(&new));
         let found = self.which.compare_exchange(current, new, AcqRel, Acquire).unwrap_or_else(|found| found);
-        Found(found.checked_sub(1).map(|place| Arc::clone(&self.values.lock().unwrap()[place])))
+        Found(found.checked_sub(1).map(|index| Arc::clone(&self.values.lock().unwrap()[index])))
     }
 
-    /// Where a value is kept, from 1; 0 for none.
-    fn place(&self, value: &Option<Arc<T>>) -> usize {
+    /// The index of a value, plus one; 0 for none.
+    fn index(&self, value: &Option<Arc<T>>) -> usize {
         let Some(value) = value else { return 0 };
         let mut values = self.values.lock().unwrap();
         let known = values.iter().position(|other| Arc::ptr_eq(other, value));
@@ -85,7 +87,7 @@ impl<T> ArcSwapOption<T> {
     }
 }
 
-/// What `compare_and_swap` gives.
+/// What `compare_and_swap` returns.
 pub(crate) struct Found<T>(Option<Arc<T>>);
 
 impl<T> Deref for Found<T> {

@@ -1,6 +1,7 @@
-//! A writer that is descheduled inside a commit, and a reader that is overtaken at each try.
+//! A writer that is descheduled inside a commit, and a reader that is overtaken at each attempt.
 //!
-//! `TACHOMETER_STRESS_SECONDS` sets how long the first goes on (unless set, until the writer has stopped often enough).
+//! `TACHOMETER_STRESS_SECONDS` sets how long the first test runs. Unless set, it runs until the
+//! writer has stopped often enough.
 
 use std::{
     cell::Cell,
@@ -22,31 +23,31 @@ use crate::{
     sync::Arc,
 };
 
-/// How often the writer stops at least, and how many snapshots are taken meanwhile.
+/// The least number of stops of the writer, and of snapshots during each stop.
 const STOPS: u64 = 20;
-const READS_A_STOP: u64 = 10;
-/// How long the writer waits for these before it takes readers for stuck.
+const READS_PER_STOP: u64 = 10;
+/// How long the writer waits for these snapshots before it considers readers stuck.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the writer and the reader share beside the registry.
+/// What the writer and the reader share besides the registry.
 #[derive(Default)]
 struct Shared {
-    /// Steps that were committed, counted after the commit.
+    /// Committed steps, counted after the commit.
     committed: AtomicU64,
     /// Odd while the writer is stopped.
     stops: AtomicU64,
-    /// Snapshots that were taken.
+    /// How many snapshots were taken.
     snapshots: AtomicU64,
-    /// Readers wait for the writer, it seems.
+    /// Readers seem to wait for the writer.
     stuck: AtomicBool,
     done: AtomicBool,
 }
 
 impl Shared {
-    /// Until one snapshot that may have begun before, and as many as it takes, are there.
+    /// Waits for one snapshot that may have begun before, and for `READS_PER_STOP` more.
     fn stop(&self) {
         self.stops.fetch_add(1, Ordering::SeqCst);
-        let (enough, begun) = (self.snapshots.load(Ordering::SeqCst) + 1 + READS_A_STOP, Instant::now());
+        let (enough, begun) = (self.snapshots.load(Ordering::SeqCst) + 1 + READS_PER_STOP, Instant::now());
         let go_on = || self.snapshots.load(Ordering::SeqCst) >= enough || self.done.load(Ordering::Relaxed);
         while !go_on() && !self.stuck.load(Ordering::Relaxed) {
             self.stuck.store(begun.elapsed() > PATIENCE, Ordering::Relaxed);
@@ -56,12 +57,13 @@ impl Shared {
     }
 }
 
-/// Commits steps, and stops at `place` inside every 50th commit, or the next that comes to it.
-fn write(mut recorder: Recorder, counters: [Counter<u64>; 2], place: Probe, shared: Arc<Shared>) {
+/// Commits steps. Stops at `probe` inside every 50th commit, or inside the next commit that reaches
+/// it.
+fn write(mut recorder: Recorder, counters: [Counter<u64>; 2], probe: Probe, shared: Arc<Shared>) {
     let (mut commits, stopping) = (0, Arc::clone(&shared));
     at_each_probe(move |reached| {
         commits += u32::from(reached == Probe::BeforePublish);
-        if reached == place && commits >= 50 {
+        if reached == probe && commits >= 50 {
             commits = 0;
             stopping.stop();
         }
@@ -72,19 +74,19 @@ fn write(mut recorder: Recorder, counters: [Counter<u64>; 2], place: Probe, shar
     }
 }
 
-/// How the snapshots went.
+/// Statistics of the snapshots.
 #[derive(Default)]
 struct Reads {
     snapshots: u64,
-    /// Stops of the writer that have ended.
+    /// How many stops of the writer have ended.
     stops: u64,
-    /// Begun and ended within one stop of the writer.
+    /// How many snapshots began and ended within one stop of the writer.
     while_stopped: u64,
     retries: u32,
     greatest_age: u64,
 }
 
-/// Reads until `end`, and until the writer has stopped often enough.
+/// Reads at least until `end`, and until the writer has stopped often enough.
 fn read(registry: &Registry, counters: [Counter<u64>; 2], shared: &Shared, end: Instant) -> Reads {
     let (mut reads, mut snapshot, mut newest) = (Reads::default(), Snapshot::new(), 0);
     while !shared.stuck.load(Ordering::Relaxed) && (reads.stops < STOPS || Instant::now() < end) {
@@ -94,12 +96,9 @@ fn read(registry: &Registry, counters: [Counter<u64>; 2], shared: &Shared, end: 
         let view = snapshot.engines().next().unwrap();
         let step = view.step();
         assert_eq!(counters.map(|counter| view.counter(counter)), [step; 2], "torn: step {step}");
-        assert!(step >= newest.max(before), "step {step} after step {newest}, {before} were committed before");
+        assert!(step >= newest.max(before), "step {step} after step {newest}; {before} were committed before");
         let stopped = stop == stop_after && stop % 2 == 1;
-        assert!(
-            !stopped || step <= before + 1,
-            "step {step}, but no more than {before} and the open one were recorded"
-        );
+        assert!(!stopped || step <= before + 1, "step {step}, but only {before} steps and the open one were recorded");
         reads.snapshots += 1;
         shared.snapshots.store(reads.snapshots, Ordering::SeqCst);
         reads.stops = stop_after / 2;
@@ -111,28 +110,28 @@ fn read(registry: &Registry, counters: [Counter<u64>; 2], shared: &Shared, end: 
     reads
 }
 
-/// Wherever the writer stops, readers go on, and what they get is whole and recent.
+/// Wherever the writer stops, readers go on, and what they read is whole and recent.
 #[test]
-fn a_writer_that_stops_inside_a_commit_holds_up_nobody() {
+fn a_writer_that_stops_inside_a_commit_holds_up_no_reader() {
     let seconds: f64 = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(0.0, |seconds| seconds.parse().unwrap());
-    for place in [Probe::BeforePublish, Probe::Published, Probe::Refreshing] {
+    for probe in [Probe::BeforePublish, Probe::Published, Probe::Refreshing] {
         let mut schema = Schema::builder(&[]);
         let counters = schema.counter::<u64>("moves", "").label("which", ["first", "second"]).declare().unwrap();
-        // So large that the writer is slow to come to the fallback copy again, and small enough that it does.
+        // So large that refreshes of the fallback copy are rare, and so small that they happen.
         schema.histogram::<u64>("wide", "", &(0..100).map(f64::from).collect::<Vec<_>>()).declare().unwrap();
         let registry = Registry::new(schema.build().unwrap());
         let engine = registry.attach(&[]).unwrap();
         let (recorder, shared) = (engine.recorder().unwrap(), Arc::new(Shared::default()));
         let writer = thread::spawn({
             let shared = Arc::clone(&shared);
-            move || write(recorder, counters, place, shared)
+            move || write(recorder, counters, probe, shared)
         });
         let reads = read(&registry, counters, &shared, Instant::now() + Duration::from_secs_f64(seconds / 3.0));
         shared.done.store(true, Ordering::Relaxed);
         writer.join().unwrap();
         println!(
-            "stopped at {place:?}: {} steps, {} stops, {} snapshots, {} of them within a stop, 0 torn, \
-             {} failed tries at most, {} steps of age at most",
+            "stopped at {probe:?}: {} steps, {} stops, {} snapshots, {} of them within a stop, 0 torn, \
+             at most {} retries, at most {} steps of age",
             shared.committed.load(Ordering::Relaxed),
             reads.stops,
             reads.snapshots,
@@ -140,12 +139,12 @@ fn a_writer_that_stops_inside_a_commit_holds_up_nobody() {
             reads.retries,
             reads.greatest_age
         );
-        assert!(!shared.stuck.load(Ordering::Relaxed), "{place:?}: readers wait for the writer");
-        assert!(reads.while_stopped >= READS_A_STOP * reads.stops, "{place:?}");
+        assert!(!shared.stuck.load(Ordering::Relaxed), "{probe:?}: readers wait for the writer");
+        assert!(reads.while_stopped >= READS_PER_STOP * reads.stops, "{probe:?}");
     }
 }
 
-/// Adds one to word 7 in a step.
+/// Commits a step that adds one to word 7.
 fn step(writer: &mut Writer) {
     let mut open = writer.open();
     let value = open.load(7) + 1;
@@ -154,10 +153,10 @@ fn step(writer: &mut Writer) {
 }
 
 const WORDS: usize = 100;
-/// A step stores three words, and the fallback copy is refreshed after four slabs' worth.
-const STEPS_A_REFRESH: u64 = 4 * WORDS as u64 / 3 + 1;
+/// A step counts as three words, and the fallback copy is refreshed after four slabs' worth.
+const STEPS_PER_REFRESH: u64 = 4 * WORDS as u64 / 3 + 1;
 
-/// Reads a slab of `WORDS` words, of which `committed` steps were committed before.
+/// Reads a slab of `WORDS` words, in which `committed` steps were committed before.
 fn read_after_all(slab: &Slab, committed: u64) -> Reading {
     let mut words = [0; WORDS];
     let reading = slab.read(None, &mut words);
@@ -166,44 +165,45 @@ fn read_after_all(slab: &Slab, committed: u64) -> Reading {
     reading
 }
 
-/// Deterministic, on one thread: at each try of the newest copy two steps are committed before the reader's check, so that no such
-/// try can succeed. The fallback copy ends the read, also where each step has an owner of its own.
+/// Deterministic, on one thread. At each attempt on the newest copy, two steps are committed before
+/// the reader's check, so that no such attempt can succeed. The fallback copy ends the read, even
+/// if each step has another writer.
 #[test]
-fn a_reader_that_is_overtaken_at_each_try_is_served_at_rest() {
-    for owners in [1, 1_000] {
+fn a_reader_that_is_overtaken_at_each_attempt_gets_the_fallback_copy() {
+    for writers in [1, 1_000] {
         let slab = Slab::new(WORDS);
-        let (mut writer, owned, mut steps) = (Slab::writer(&slab), Arc::clone(&slab), 0);
+        let (mut writer, leased, mut steps) = (Slab::writer(&slab), Arc::clone(&slab), 0);
         let mut step = move || {
             steps += 1;
-            if steps % (1_000 / owners) == 0 {
+            if steps % (1_000 / writers) == 0 {
                 writer = None;
             }
-            step(writer.get_or_insert_with(|| Slab::writer(&owned).unwrap()));
+            step(writer.get_or_insert_with(|| Slab::writer(&leased).unwrap()));
         };
         step();
         let mut overtakings = 0;
-        at_each_probe(move |place| {
-            if place == Probe::Copied {
+        at_each_probe(move |probe| {
+            if probe == Probe::Copied {
                 overtakings += 1;
                 assert!(overtakings < 1_000, "a read that never ends");
                 (0..2).for_each(|_| step());
             }
         });
         let reading = read_after_all(&slab, 1);
-        assert_eq!(u64::from(reading.retries), STEPS_A_REFRESH.div_ceil(2), "tries until the first refresh");
+        assert_eq!(u64::from(reading.retries), STEPS_PER_REFRESH.div_ceil(2), "attempts until the first refresh");
     }
 }
 
-/// The next page tells how many tries failed, whoever took the snapshot.
+/// The next page shows how many attempts failed, whatever the snapshot was for.
 #[test]
-fn failed_tries_are_counted() {
+fn retries_are_counted() {
     let mut schema = Schema::builder(&[]);
     let count = schema.counter::<u64>("count", "").declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let engine = registry.attach(&[]).unwrap();
     let (mut recorder, mut overtakings) = (engine.recorder().unwrap(), 0);
-    at_each_probe(move |place| {
-        if place == Probe::Copied && overtakings < 8 {
+    at_each_probe(move |probe| {
+        if probe == Probe::Copied && overtakings < 8 {
             overtakings += 1;
             (0..2).for_each(|_| recorder.inc(count));
         }
@@ -219,33 +219,34 @@ fn failed_tries_are_counted() {
     assert!(retries > 0 && String::from_utf8(page).unwrap().contains(&line), "{retries}");
 }
 
-/// What is refreshed between two tries will do, even if it is older than what the last try saw.
+/// A fallback copy that was refreshed between two attempts is taken, even if it is older than what
+/// the last attempt saw.
 #[test]
-fn a_read_takes_from_rest_what_is_not_older_than_its_beginning() {
+fn a_read_takes_a_fallback_copy_that_is_not_older_than_its_beginning() {
     let slab = Slab::new(WORDS);
     let mut writer = Slab::writer(&slab).unwrap();
     step(&mut writer);
-    let (mut tries, mut committed) = (0, 1);
-    at_each_probe(move |place| {
-        let steps = match place {
+    let (mut attempts, mut committed) = (0, 1);
+    at_each_probe(move |probe| {
+        let steps = match probe {
             Probe::Attempting => {
-                tries += 1;
-                if tries == 2 { STEPS_A_REFRESH + 2 - committed } else { 0 }
+                attempts += 1;
+                if attempts == 2 { STEPS_PER_REFRESH + 2 - committed } else { 0 }
             }
             Probe::Copied => 2,
             _ => 0,
         };
-        assert!(tries < 1_000, "a read that never ends");
+        assert!(attempts < 1_000, "a read that never ends");
         (0..steps).for_each(|_| step(&mut writer));
         committed += steps;
     });
     let reading = read_after_all(&slab, 1);
-    assert_eq!((reading.step, reading.retries), (STEPS_A_REFRESH, 2));
+    assert_eq!((reading.step, reading.retries), (STEPS_PER_REFRESH, 2));
 }
 
-/// A reader that stops in the middle of a read costs the owner nothing.
+/// A reader that stops in the middle of a read costs the writer nothing.
 #[test]
-fn a_reader_that_stops_holds_up_nobody() {
+fn a_reader_that_stops_holds_up_no_writer() {
     let slab = Slab::new(WORDS);
     let mut writer = Slab::writer(&slab).unwrap();
     let (stopped, in_the_middle) = mpsc::channel();
@@ -253,8 +254,8 @@ fn a_reader_that_stops_holds_up_nobody() {
     let reader = thread::spawn({
         let slab = Arc::clone(&slab);
         move || {
-            at_each_probe(move |place| {
-                if place == Probe::Copied && stopped.send(()).is_ok() {
+            at_each_probe(move |probe| {
+                if probe == Probe::Copied && stopped.send(()).is_ok() {
                     told.recv().ok();
                 }
             });
@@ -264,16 +265,17 @@ fn a_reader_that_stops_holds_up_nobody() {
     in_the_middle.recv().unwrap();
     (0..10_000).for_each(|_| step(&mut writer)); // would never end if it waited for the reader
     drop((in_the_middle, go_on));
-    assert!(reader.join().unwrap().step >= 10_000 - STEPS_A_REFRESH, "what was refreshed last");
+    assert!(reader.join().unwrap().step >= 10_000 - STEPS_PER_REFRESH, "the last refresh");
 }
 
-/// P1's bound: beyond what it records, a step copies the slab twice at most, whatever became of the steps before.
+/// P1's bound: besides what it records, a step copies the slab at most twice, however the steps
+/// before it ended.
 #[test]
-fn a_step_copies_the_slab_twice_at_most() {
+fn a_step_copies_the_slab_at_most_twice() {
     let copies = Rc::new(Cell::new(0));
     at_each_probe({
         let copies = Rc::clone(&copies);
-        move |place| copies.set(copies.get() + u32::from(place == Probe::WholeCopy))
+        move |probe| copies.set(copies.get() + u32::from(probe == Probe::WholeCopy))
     });
     let slab = Slab::new(20);
     let mut writer = Slab::writer(&slab).unwrap();

@@ -1,6 +1,7 @@
-//! Loom's atomics, one operation of which can be weakened from outside: `TACHOMETER_WEAKEN=src/store/slab.rs:243` makes the load, store
-//! or swap in that line relaxed, or takes the fence there away. So each ordering of the protocol has a mutant without a second
-//! version of the code; `scripts/loom` tries them all.
+//! Loom's atomics, one operation of which can be weakened from outside:
+//! `TACHOMETER_WEAKEN=src/store/slab.rs:243` makes the load, store or swap in that line relaxed, or
+//! removes the fence there. So each ordering of the protocol has a mutant without a second version
+//! of the code. `scripts/loom` tries them all.
 
 use std::{panic::Location, sync::LazyLock};
 

@@ -1,25 +1,25 @@
-//! Which words a step touched, and how words are copied: from one copy of the slab to another, and
-//! out of it.
+//! Which words a step touched, and how words are copied between copies of a slab and out of it.
 
 use crate::{
     probe::{Probe, reached},
     sync::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Log entries of a step. A step with more counts as having touched every word. A power of two. Small
-/// under loom, so that models reach the overflow.
+/// Log entries per step, a power of two. A step with more entries counts as having touched every
+/// word. Small under loom, so that models reach the overflow.
 pub(super) const LOG_CAPACITY: usize = if cfg!(all(test, loom)) { 2 } else { 256 };
 
-/// Which words a step touched: two per entry, the same one twice for a scalar.
+/// Which words a step touched. An entry has two; for a scalar they are the same.
 pub(super) struct Log {
     pub(super) entries: [[u16; 2]; LOG_CAPACITY],
-    /// More than `LOG_CAPACITY`: overflowed, every word may have been touched.
+    /// If greater than `LOG_CAPACITY`, the log overflowed: any word may have been touched.
     pub(super) len: usize,
 }
 
 impl Log {
     pub(super) const OVERFLOWED: Self = Self { entries: [[0; 2]; LOG_CAPACITY], len: LOG_CAPACITY + 1 };
 
+    /// Copies the logged words, or all if the log overflowed or lists more words than there are.
     #[inline]
     pub(super) fn copy_words(&self, from: &[AtomicU64], to: &[AtomicU64]) {
         let len = mutant!(self.len, "log: overflow not noticed" => self.len.min(LOG_CAPACITY));
@@ -48,7 +48,8 @@ pub(super) fn copy_all(from: &[AtomicU64], to: &[AtomicU64]) {
     }
 }
 
-/// The only loads of a read. The edges hold for every word that a reader loads, so it may load any of them.
+/// The only loads of words in a read. The edges hold for every word that a reader loads, so it may
+/// load any subset.
 pub(super) fn copy_out(from: &[AtomicU64], chosen: Option<&[u16]>, out: &mut [u64]) {
     let Some(words) = chosen else {
         for (out, word) in out.iter_mut().zip(from) {

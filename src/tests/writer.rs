@@ -1,4 +1,4 @@
-//! P1 by counting: what a step makes the owner's thread do besides plain loads and stores.
+//! P1 by counting: what a step makes the writer's thread do besides plain loads and stores.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -35,7 +35,8 @@ fn engine() -> (Registry, Engine, Handles) {
     (registry, engine, handles)
 }
 
-/// Every kind of call, also what is rejected, and batches that are counted bound by bound and value by value.
+/// Calls every method, also with what is rejected, and with batches that are counted bound by bound
+/// and value by value.
 fn record(step: &mut Step<'_>, handles: &Handles, round: u64) {
     step.add(handles.count, round);
     step.inc(handles.count);
@@ -51,7 +52,7 @@ fn record(step: &mut Step<'_>, handles: &Handles, round: u64) {
     step.set_info(handles.adapters, ["sql"], round as f64);
 }
 
-/// How the step of a round ends.
+/// Ends the step of a round.
 fn end(step: Step<'_>, round: u64) {
     match round % 7 {
         3 => drop(step),
@@ -60,7 +61,7 @@ fn end(step: Step<'_>, round: u64) {
     }
 }
 
-/// Few entries, none, or more than the log holds.
+/// A few entries, none, or more than the log holds.
 fn entries(round: u64) -> u64 {
     [1, 0, 20][round as usize % 3]
 }
@@ -71,7 +72,8 @@ fn step(recorder: &mut Recorder, handles: &Handles, round: u64) {
     end(step, round);
 }
 
-/// One release fence a step, at its opening (E2), and another one in a commit that refreshes the fallback copy (E4).
+/// One release fence per step, at its opening (E2), and another one in a commit that refreshes the
+/// fallback copy (E4).
 #[test]
 fn a_step_makes_no_read_modify_write_and_one_fence() {
     let (_registry, engine, handles) = engine();
@@ -80,7 +82,7 @@ fn a_step_makes_no_read_modify_write_and_one_fence() {
     let refreshes = Rc::new(Cell::new(0));
     at_each_probe({
         let refreshes = Rc::clone(&refreshes);
-        move |place| refreshes.set(refreshes.get() + u64::from(place == Probe::Refreshing))
+        move |probe| refreshes.set(refreshes.get() + u64::from(probe == Probe::Refreshing))
     });
     let mut steps_that_refreshed = 0;
     for round in 0..1_000 {
@@ -91,10 +93,13 @@ fn a_step_makes_no_read_modify_write_and_one_fence() {
         assert!(refreshes.get() <= 1);
         steps_that_refreshed += refreshes.get();
     }
-    assert!((1..1_000).contains(&steps_that_refreshed), "both kinds were counted: {steps_that_refreshed}");
+    assert!(
+        (1..1_000).contains(&steps_that_refreshed),
+        "some steps refreshed, and some didn't: {steps_that_refreshed}"
+    );
 }
 
-/// What the count above would see.
+/// The counts above would see a read-modify-write.
 #[test]
 fn read_modify_writes_are_counted() {
     let (_registry, engine, handles) = engine();
