@@ -1,9 +1,9 @@
-//! Instructions of the main operations: `scripts/instructions` prints the table. Where times are noisy, these numbers are the same
-//! in each run.
+//! Counts instructions of the main operations; `scripts/instructions` prints the table. On machines
+//! where times are noisy, these numbers are the same in each run.
 //!
-//! Runs itself under valgrind, an operation at a time, and has only [`counted`] looked into. As in the bench `record`, what an
-//! operation in a step makes the next step do for it is part of its price, and so is fetching its value. The engine has the
-//! vLLM base set: histograms of f64 have 19 bounds, those of u64 have 13.
+//! Runs itself under valgrind, once per operation, and has only [`counted`] inspected. As in the
+//! bench `record`, an operation's price includes what it makes the next step do, and fetching its
+//! value. The engine has the vLLM base set: histograms of f64 have 19 bounds, those of u64 have 13.
 
 mod common;
 
@@ -18,10 +18,11 @@ use crate::common::{
     vllm::{Fleet, Steps},
 };
 
-/// Repetitions: enough to share the refreshing of the resting copy, now and then, and to come to whole numbers.
+/// Repetitions: enough to spread the occasional refresh of the fallback copy, and to get whole
+/// numbers.
 const ROUNDS: u64 = 4_096;
 
-/// Operations, and how many of them a step holds: so few that its log doesn't overflow.
+/// Operations, and how many of them a step holds: few enough that its log doesn't overflow.
 const IN_A_STEP: [(&str, u64); 8] = [
     ("add, u64", 64),
     ("add, f64", 64),
@@ -35,7 +36,7 @@ const IN_A_STEP: [(&str, u64); 8] = [
 
 const EMPTY: &str = "an empty step";
 
-/// What isn't an operation in a step.
+/// Operations outside of a step.
 const OTHERS: [&str; 6] = [
     EMPTY,
     "an addition, discarded",
@@ -49,7 +50,7 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--bench"] => print_table(),
-        // As a test: each once.
+        // As a test: each one once.
         [] | ["--test"] | ["--test", "--bench"] => {
             let in_a_step = IN_A_STEP.iter().map(|(name, _)| name);
             in_a_step.chain(&OTHERS).for_each(|name| _ = run(name, 1));
@@ -71,7 +72,8 @@ fn print_table() {
     }
 }
 
-/// Instructions of an operation when a step holds `a_step` of it, as a run of its own under valgrind counts them.
+/// Instructions per operation when a step holds `a_step` of it, as counted by a separate run under
+/// valgrind.
 fn instructions(name: &str, a_step: u64) -> f64 {
     let this = env::current_exe().expect("a bench is a file");
     let valgrind = Command::new("valgrind")
@@ -88,13 +90,13 @@ fn instructions(name: &str, a_step: u64) -> f64 {
     collected / ROUNDS as f64 / elements
 }
 
-/// Whose instructions are counted.
+/// The function whose instructions are counted.
 #[inline(never)]
 fn counted(mut operation: impl FnMut()) {
     (0..ROUNDS).for_each(|_| operation());
 }
 
-/// Runs an operation again and again. Returns how many of it a round has.
+/// Runs an operation repeatedly. Returns how many of it one round has.
 fn run(name: &str, a_step: u64) -> u64 {
     let mut fleet = Fleet::new(1);
     fleet.run(); // so that nothing is done for the first time
@@ -154,8 +156,8 @@ fn steps(recorder: &mut Recorder, a_step: u64, mut operation: impl FnMut(&mut St
 
 fn vllm_step(mut fleet: Fleet, batch: usize) -> u64 {
     let mut steps = Steps::new(&fleet, batch, Latencies::Clustered);
-    let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
-    counted(|| recorder.record(|step| steps.record(recording, step)));
+    let (recorder, metrics) = (&mut fleet.recorders[0], &mut fleet.metrics[0]);
+    counted(|| recorder.record(|step| steps.record(metrics, step)));
     1
 }
 

@@ -1,16 +1,19 @@
-//! What a step costs from opening to commit, and thereby what the next step pays for it.
+//! What a step costs from open to commit, including what the next step pays for it.
 //!
-//! * `vllm`: a whole step of a batch through the vLLM set, its statistics built by the caller (`common/vllm.rs` counts the
-//!   work). It differs from the step that other crates were measured with (`by_hand`) in this: 5 gauges, not 3; 13 observations for
-//!   a finished request, not 11, two of them with 7 and 5 bounds; times to first token are observed as a batch.
-//! * `by_hand`: the same step written out with plain handles: 3 gauges, 12 counters, one observation of iteration
-//!   tokens (13 bounds), the batch's inter-token latencies (19 bounds), and for each of max(1, batch / 64) finished requests
-//!   11 observations (16 to 21 bounds), one time to first token (22 bounds) and one counter.
-//! * The least steps: one addition, nothing, and a step that is discarded.
-//! * The vLLM step of 256 requests while another thread takes snapshots without pause.
+//! * `vllm`: a whole step of a batch through the vLLM set, with statistics built by the caller
+//!   (`common/vllm.rs` counts the work). It differs from the step that other crates were measured
+//!   with (`by_hand`): it has 5 gauges, not 3; 13 observations per finished request, not 11, two of
+//!   them with 7 and 5 bounds; and times to first token are observed as a batch.
+//! * `by_hand`: the same step written with plain handles: 3 gauges, 12 counters, one observation of
+//!   iteration tokens (13 bounds), the batch's inter-token latencies (19 bounds), and for each of
+//!   max(1, batch / 64) finished requests 11 observations (16 to 21 bounds), one time to first
+//!   token (22 bounds) and one counter.
+//! * The smallest steps: one addition, nothing, and a discarded step.
+//! * The vLLM step of 256 requests while another thread takes snapshots without a pause.
 //!
-//! "spread" latencies fall in all buckets alike, "clustered" ones are 12 to 40 ms. Everything else is spread in both, except
-//! that the vLLM set's iteration tokens are never fewer than the batch.
+//! "spread" latencies fall into all buckets evenly, "clustered" ones are 12 to 40 ms. Everything
+//! else is spread in both, except that the vLLM set's iteration tokens are never fewer than the
+//! batch.
 
 mod common;
 
@@ -57,8 +60,8 @@ fn vllm_step(
     latencies: Latencies,
 ) {
     let mut steps = Steps::new(fleet, batch, latencies);
-    let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
-    group.bench_function(id, |bencher| bencher.iter(|| recorder.record(|step| steps.record(recording, step))));
+    let (recorder, metrics) = (&mut fleet.recorders[0], &mut fleet.metrics[0]);
+    group.bench_function(id, |bencher| bencher.iter(|| recorder.record(|step| steps.record(metrics, step))));
 }
 
 fn steps_by_hand(criterion: &mut Criterion) {
@@ -80,15 +83,15 @@ fn least_steps(criterion: &mut Criterion) {
     let mut steps = Steps::new(&fleet, 256, Latencies::Clustered);
     let mut random = random();
     let mut amounts = Rotation::new(|| random.u64(..1_000));
-    let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
+    let (recorder, metrics) = (&mut fleet.recorders[0], &mut fleet.metrics[0]);
     let counter = fleet.families.generation_tokens;
     group.bench_function("add_and_commit", |bencher| bencher.iter(|| recorder.add(counter, amounts.next())));
     group.bench_function("empty", |bencher| bencher.iter(|| recorder.step().commit()));
-    recorder.record(|step| steps.record(recording, step)); // each step that opens now has as much to catch up with
+    recorder.record(|step| steps.record(metrics, step)); // each step that opens now has as much to catch up with
     group.bench_function("discarded/256", |bencher| {
         bencher.iter(|| {
             let mut step = recorder.step();
-            steps.record(recording, &mut step);
+            steps.record(metrics, &mut step);
             drop(step);
         });
     });
@@ -112,7 +115,7 @@ fn steps_under_snapshots(criterion: &mut Criterion) {
     }
 }
 
-/// An engine for steps written out by hand.
+/// An engine for steps written by hand.
 struct ByHand {
     recorder: Recorder,
     handles: Handles,
@@ -137,7 +140,7 @@ struct Handles {
     latency: Histogram<f64>,
     first_token: Histogram<f64>,
     finished: Counter<u64>,
-    /// Of a finished request: numbers of tokens, phases, and time per token.
+    /// For a finished request: numbers of tokens, phases, and time per token.
     tokens: [Histogram<u64>; 5],
     phases: [Histogram<f64>; 5],
     per_token: Histogram<f64>,
@@ -157,7 +160,7 @@ impl ByHand {
         let handles = Handles::declare(&mut schema, &bounds).expect("the families are valid");
         let registry = Registry::new(schema.build().expect("there are no engine labels"));
         let engine = registry.attach(&[]).expect("the first engine");
-        Self { recorder: engine.recorder().expect("nobody has it"), handles, bounds, _engine: engine }
+        Self { recorder: engine.recorder().expect("no other recorder exists"), handles, bounds, _engine: engine }
     }
 }
 
@@ -207,7 +210,7 @@ impl Handles {
     }
 }
 
-/// What steps by hand record.
+/// What steps written by hand record.
 struct Values {
     integers: Rotation<u64>,
     iteration: Rotation<u64>,

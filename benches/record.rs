@@ -1,11 +1,13 @@
 //! What one operation inside an open step costs.
 //!
-//! A step holds [`OPERATIONS`] of them (batches: [`BATCHES`]) and the time is divided by their number. So opening and committing,
-//! some ten nanoseconds, hardly show; but what an operation makes the next step do for it, the copying of the words that it
-//! touched, does, since that belongs to its price. Both numbers are small enough that a step's log doesn't overflow.
+//! A step holds [`OPERATIONS`] of them (batches: [`BATCHES`]), and the time is divided by their
+//! number. So opening and committing, some ten nanoseconds, hardly show. But what an operation
+//! makes the next step do, namely copy the words that it touched, does show, since that is part of
+//! its price. Both numbers are small enough that a step's log doesn't overflow.
 //!
-//! Histograms of f64 have 19 bounds (inter-token latency), those of u64 have 13 (iteration tokens). "spread" values fall in all
-//! buckets alike, "clustered" ones are 12 to 40 ms. The price includes fetching the value, about half a nanosecond.
+//! Histograms of f64 have 19 bounds (inter-token latency), those of u64 have 13 (iteration tokens).
+//! "spread" values fall into all buckets evenly, "clustered" ones are 12 to 40 ms. The price
+//! includes fetching the value, about half a nanosecond.
 
 mod common;
 
@@ -38,10 +40,10 @@ fn main() {
     criterion.final_summary();
 }
 
-/// One engine with a family of each kind.
+/// One engine with a family of each type.
 struct Fixture {
     recorder: Recorder,
-    /// Eight of a kind: work on different words needn't wait for the store before.
+    /// Eight counters: work on different words needn't wait for the previous store.
     counters: [Counter<u64>; 8],
     amount: Counter<f64>,
     gauge: Gauge<f64>,
@@ -58,7 +60,8 @@ impl Fixture {
         let second_bounds = fleet.bounds(fleet.families.inter_token_latency);
         let token_bounds = fleet.bounds(fleet.families.iteration_tokens);
         let mut schema = Schema::builder(&["engine"]);
-        // A slab of a usual size: of a small one, all words would be copied at less than the price of those touched.
+        // A slab of the usual size. In a small one, copying all words would cost less than copying
+        // only the touched ones.
         vllm::Families::declare(&mut schema, &vllm::Config::new()).expect("the families are valid");
         let labels = ["a", "b", "c", "d", "e", "f", "g", "h"];
         let valid = "the families are valid";
@@ -68,12 +71,13 @@ impl Fixture {
         let seconds = schema.histogram("seconds", "A histogram of floats.", &second_bounds).declare().expect(valid);
         let tokens = schema.histogram("tokens", "A histogram of integers.", &token_bounds).declare().expect(valid);
         let engine = Registry::new(schema.build().expect(valid)).attach(&["0"]).expect("the first engine");
-        let recorder = engine.recorder().expect("nobody has it");
+        let recorder = engine.recorder().expect("no other recorder exists");
         Self { recorder, counters, amount, gauge, seconds, tokens, second_bounds, token_bounds, _engine: engine }
     }
 }
 
-/// Measures `operation` in steps of `a_step` operations, given the operation's number in its step.
+/// Measures `operation` in steps of `a_step` operations. It gets the operation's number in its
+/// step.
 fn bench(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -150,16 +154,17 @@ fn batches(criterion: &mut Criterion) {
     }
 }
 
-/// A whole vLLM step of a decode batch, as the optional families are off or on: the stats are the same.
+/// A whole vLLM step of a decode batch, with the optional families off or on. The stats are the
+/// same.
 fn optional_families(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("record/vllm_step");
     for (name, config) in [("base", vllm::Config::new()), ("full", full())] {
         for batch in [1, BATCH] {
             let mut fleet = Fleet::with(&config, 1);
             let mut steps = Steps::new(&fleet, batch, Latencies::Clustered);
-            let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
+            let (recorder, metrics) = (&mut fleet.recorders[0], &mut fleet.metrics[0]);
             group.bench_function(BenchmarkId::new(name, batch), |bencher| {
-                bencher.iter(|| recorder.record(|step| steps.record(recording, step)));
+                bencher.iter(|| recorder.record(|step| steps.record(metrics, step)));
             });
         }
     }

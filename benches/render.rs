@@ -1,8 +1,9 @@
 //! What a page costs: the vLLM base set of 1, 16 and 256 engines, rendered into a warm buffer.
 //!
-//! * `text`: a snapshot into a page. The throughput counts lines (`HELP` and `TYPE` too), so that nanoseconds a line can be
-//!   read. Few engines have several snapshots in turn, so that the branch predictor can't learn the page by heart.
-//! * `copy`: the same bytes copied, the floor.
+//! * `text`: renders a snapshot. The throughput counts lines (including `HELP` and `TYPE`), so it
+//!   shows nanoseconds per line. With few engines several snapshots take turns, so that the branch
+//!   predictor can't learn the page.
+//! * `copy`: copies the same bytes, as a lower bound.
 //! * `registry`: `Registry::render`, a snapshot and its page.
 
 mod common;

@@ -1,12 +1,17 @@
-//! What recording from any thread costs, against the least that a shared word costs: a plain `fetch_add`, a compare-and-swap loop for
-//! floats, and both for a histogram (bounds searched, one bucket, one sum).
+//! What recording from any thread costs, compared with the minimum for a shared word: a plain
+//! `fetch_add`, a compare-and-swap loop for floats, and both for a histogram (search the bounds,
+//! one bucket, one sum).
 //!
-//! * `alone`: one thread. `two`: another thread does the same without a pause, on the same engine, and with the baselines on the same words.
-//! * What comes and goes: an engine of the vLLM base set that attaches and detaches beside others, a recorder that is leased and dropped.
-//! * `open`: a series with open labels, one of a hundred: an addition, and a look-up of a series that is there. A snapshot of all of them.
-//! * A snapshot of an engine with two shards, or with a second slab, beside that of one slab.
+//! * `alone`: one thread. `two`: another thread does the same without a pause, on the same engine,
+//!   and with the baselines on the same words.
+//! * Attaching and leasing: an engine of the vLLM base set attaches and detaches while others stay;
+//!   a recorder is leased and dropped.
+//! * `dynamic`: a series with dynamic labels, one of a hundred: an addition, and the look-up of an
+//!   existing series. A snapshot of all of them.
+//! * A snapshot of an engine with two shards, or with a second slab, next to that of one slab.
 //!
-//! The histogram has 19 bounds; values are 12 to 40 ms. The price includes fetching the value, about half a nanosecond.
+//! The histogram has 19 bounds; values are 12 to 40 ms. The price includes fetching the value,
+//! about half a nanosecond.
 
 mod common;
 
@@ -32,7 +37,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Measures `operation` in one thread, and while another one runs it as well.
+/// Measures `operation` in one thread, and while another thread runs it as well.
 fn bench<T: Copy + Send>(
     criterion: &mut Criterion,
     group: &str,
@@ -56,7 +61,7 @@ fn bench<T: Copy + Send>(
     });
 }
 
-/// An engine of the vLLM base set, with some families more.
+/// An engine of the vLLM base set, with some more families.
 struct Fixture {
     shared: SharedRecorder,
     counter: Counter<u64>,
@@ -115,7 +120,7 @@ fn observations(criterion: &mut Criterion) {
     });
 }
 
-/// A hundred tenants, who keep coming, and one in whose name all threads record.
+/// A hundred tenants with recurring requests, and one for which all threads record.
 fn dynamic_labels(criterion: &mut Criterion) {
     let mut schema = Schema::builder(&[]);
     let hits = schema.counter::<u64>("hits", "Hits.").dynamic_labels(["tenant"], 100).declare();
@@ -127,13 +132,13 @@ fn dynamic_labels(criterion: &mut Criterion) {
     let series: Vec<_> = names.iter().map(|name| recorder.with_label_values(hits, [name])).collect();
     let mut random = common::random();
     let (integers, tenants) = (Rotation::new(|| random.u64(..1_000)), Rotation::new(|| random.usize(..100)));
-    bench(criterion, "open/add_u64", "one_series", &integers, |n| series[0].add(n));
-    bench(criterion, "open/add_u64", "any_series", &tenants, |tenant| series[tenant].add(1));
-    bench(criterion, "open/series", "looked_up", &tenants, |tenant| {
+    bench(criterion, "dynamic/add_u64", "one_series", &integers, |n| series[0].add(n));
+    bench(criterion, "dynamic/add_u64", "any_series", &tenants, |tenant| series[tenant].add(1));
+    bench(criterion, "dynamic/series", "looked_up", &tenants, |tenant| {
         drop(recorder.with_label_values(hits, [&names[tenant]]));
     });
     let mut snapshot = Snapshot::new();
-    criterion.bench_function("open/snapshot_of_100", |bencher| bencher.iter(|| registry.snapshot(&mut snapshot)));
+    criterion.bench_function("dynamic/snapshot_of_100", |bencher| bencher.iter(|| registry.snapshot(&mut snapshot)));
 }
 
 fn lifecycle(criterion: &mut Criterion) {
@@ -141,7 +146,7 @@ fn lifecycle(criterion: &mut Criterion) {
     for others in [0, 15, 255] {
         let fleet = Fleet::new(others);
         group.bench_function(BenchmarkId::new("attach_and_detach", others), |bencher| {
-            bencher.iter(|| drop(fleet.registry.attach(&["comes", "m"]).expect("nobody has this label")));
+            bencher.iter(|| drop(fleet.registry.attach(&["comes", "m"]).expect("the label is free")));
         });
     }
     let fleet = Fleet::new(16);
@@ -152,7 +157,7 @@ fn lifecycle(criterion: &mut Criterion) {
     group.bench_function("shared_recorder", |bencher| bencher.iter(|| fleet.engines[0].shared_recorder()));
     group.bench_function("first_shared_recorder", |bencher| {
         let fleet = Fleet::new(0);
-        let attach = || fleet.registry.attach(&["comes", "m"]).expect("nobody has this label");
+        let attach = || fleet.registry.attach(&["comes", "m"]).expect("the label is free");
         bencher.iter_batched(attach, |engine| engine.shared_recorder(), BatchSize::PerIteration);
     });
 }

@@ -1,5 +1,6 @@
-//! What reading costs: a snapshot of 1, 16 and 256 engines with the vLLM base set into a reused buffer, while nobody writes;
-//! then one number out of it, and a quantile of a histogram with 19 bounds. And what a router reads: three series of each.
+//! What reading costs: a snapshot of 1, 16 and 256 engines with the vLLM base set into a reused
+//! buffer, while nothing is recorded; then one number from it, and a quantile of a histogram with
+//! 19 bounds. Then what a router reads: three series per engine.
 
 mod common;
 
@@ -32,7 +33,7 @@ fn snapshots(criterion: &mut Criterion) {
     }
 }
 
-/// Waiting, running and KV usage of each engine, read out as well.
+/// Waiting, running and KV usage of each engine, including the getters.
 fn router_views(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("router_view");
     for engines in [1, 16, 256] {

@@ -1,7 +1,8 @@
-//! A million steps between two marks, of which `scripts/syscalls` shows that they make no system call.
+//! A million steps between two marks. `scripts/syscalls` shows that they make no system call.
 //!
-//! A mark is a system call too: one that asks for the parent's number and that nothing else makes. `--yield` makes
-//! another system call in a step, so that the script can see that it would notice.
+//! A mark is a system call too: one that asks for the parent's process id, and that nothing else
+//! makes. `--yield` makes another system call in a step, so that the script can check that it would
+//! notice.
 
 mod common;
 
@@ -20,12 +21,12 @@ fn main() {
     let yields_at = is_given("--yield").then_some(steps / 2);
     let mut fleet = Fleet::with(&full(), 1);
     let mut reported = Steps::new(&fleet, 8, Latencies::Spread);
-    let (recorder, recording) = (&mut fleet.recorders[0], &mut fleet.recordings[0]);
-    recorder.record(|step| reported.record(recording, step)); // the infos' label values are new
+    let (recorder, metrics) = (&mut fleet.recorders[0], &mut fleet.metrics[0]);
+    recorder.record(|step| reported.record(metrics, step)); // the infos' label values are new
     black_box(parent_id());
     for number in 0..steps {
         let mut step = recorder.step();
-        reported.record(recording, &mut step);
+        reported.record(metrics, &mut step);
         if yields_at == Some(number) {
             thread::yield_now();
         }

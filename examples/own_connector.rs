@@ -1,5 +1,6 @@
-//! A KV connector of one's own: its families stand in the same schema as vLLM's, and are recorded in the same step, so a scrape
-//! sees a transfer and the prompt tokens that it brought together or not at all.
+//! A user-defined KV connector. Its families are in the same schema as vLLM's and are recorded in
+//! the same step, so a scrape shows a transfer together with the prompt tokens that it brought, or
+//! shows neither.
 //!
 //! `cargo run --example own_connector` prints the page after three steps of a decode engine.
 
@@ -17,7 +18,7 @@ struct DiskConnector {
     failures: [Counter<u64>; 2],
 }
 
-/// What it reports of a step.
+/// What the connector reports for a step.
 struct Fetched<'a> {
     /// Seconds and bytes of each fetch.
     fetches: &'a [(f64, u64)],
@@ -25,7 +26,7 @@ struct Fetched<'a> {
 }
 
 impl DiskConnector {
-    /// Declares the families into a schema that others declare into, too.
+    /// Declares the families in a schema that others use too.
     fn declare(schema: &mut SchemaBuilder) -> Result<Self, SchemaError> {
         let mebibytes = [1.0, 16.0, 256.0, 4096.0].map(|mebibytes| mebibytes * f64::from(1 << 20));
         Ok(Self {
@@ -58,10 +59,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let registry = Registry::new(schema.build()?);
     let engine = registry.attach(&["0", "llama"])?;
     let mut recorder = engine.recorder()?;
-    let mut recording = families.recording(&mut recorder);
+    let mut metrics = families.engine_metrics(&mut recorder);
 
     for timeouts in 0..3 {
-        // A prompt of 1,000 tokens came from a disk; one token is generated.
+        // A prompt of 1,000 tokens came from a disk, and one token was generated.
         let fetched = Fetched { fetches: &[(0.02, 125 << 20)], timeouts };
         let iteration = IterationStats {
             prompt_tokens: PromptTokens { external_kv_transfer: 1_000, ..PromptTokens::default() },
@@ -69,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ..IterationStats::default()
         };
         let mut step = recorder.step();
-        recording.record(&mut step, &StepStats { iteration: Some(&iteration), ..StepStats::default() });
+        metrics.record(&mut step, &StepStats { iteration: Some(&iteration), ..StepStats::default() });
         connector.record(&mut step, &fetched);
         step.commit();
     }

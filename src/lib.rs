@@ -28,11 +28,11 @@
 //!
 //! let engine = registry.attach(&["0", "llama"])?;           // dropping it removes the series
 //! let mut recorder = engine.recorder()?;                    // moves into the engine's thread
-//! let mut recording = families.recording(&mut recorder);    // what is remembered from step to step
+//! let mut metrics = families.engine_metrics(&mut recorder); // state kept from step to step
 //! std::thread::spawn(move || for _ in 0..3 {
 //!     let mut step = recorder.step();                       // may stay open for the whole iteration; scrapes go on
 //!     let (stats, blocks) = run_iteration();                // an early return or a panic here discards the step
-//!     recording.record(&mut step, &stats);
+//!     metrics.record(&mut step, &stats);
 //!     step.add(swapped, blocks);                            // your own families, in the same step
 //!     step.commit();                                        // all of it shows, or nothing
 //! });

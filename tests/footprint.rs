@@ -132,13 +132,13 @@ fn log_lines(schema: &mut SchemaBuilder) -> vllm::Families {
     vllm::Families::declare(schema, &vllm::Config::new().log_lines(true)).unwrap()
 }
 
-/// Bytes that a recording holds on the heap.
-fn recording(declare: impl FnOnce(&mut SchemaBuilder) -> vllm::Families) -> usize {
+/// Bytes that an `EngineMetrics` holds on the heap.
+fn engine_metrics(declare: impl FnOnce(&mut SchemaBuilder) -> vllm::Families) -> usize {
     let mut families = None;
     let registry = registry(&["engine"], |schema| families = Some(declare(schema)));
     let engine = registry.attach(&["0"]).unwrap();
     let mut recorder = engine.recorder().unwrap();
-    let (_recording, bytes) = allocator::held(|| families.unwrap().recording(&mut recorder));
+    let (_metrics, bytes) = allocator::held(|| families.unwrap().engine_metrics(&mut recorder));
     bytes as usize
 }
 
@@ -173,7 +173,7 @@ fn measured() -> Vec<(&'static str, usize)> {
             open_series(),
         ),
         ("its handle", size_of::<DynamicSeries<Counter<u64>>>()),
-        ("the windows of its hit rates, for log lines", recording(log_lines)),
+        ("the windows of its hit rates, for log lines", engine_metrics(log_lines)),
         ("a snapshot, for each engine without families", snapshot(nothing)),
         ("– each counter or gauge", snapshot(counter) - snapshot(nothing)),
         ("– the vLLM base set", snapshot(vllm_base) - snapshot(nothing)),

@@ -165,7 +165,7 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
     let registry = Registry::new(schema.build().unwrap());
     let engines = ["0", "1"].map(|engine| registry.attach(&[engine, "llama"]).unwrap());
     let [prefill, decode] = [
-        PromptTokens { computed: 512, local_cache_hit: 1_536, external_kv_transfer: 0 },
+        PromptTokens { computed: 512, local_cache_hit: 1_536, ..Default::default() },
         PromptTokens { external_kv_transfer: 2_048, ..Default::default() },
     ];
     let mut recorders = engines.each_ref().map(|engine| engine.recorder().unwrap());
@@ -183,6 +183,7 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
             inference_time: 0.25,
             decode_time: 0.0,
             time_per_output_token: 0.0,
+            ..Default::default()
         }];
         let iteration = IterationStats {
             prompt_tokens,
@@ -196,8 +197,8 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
         let scheduler =
             SchedulerStats { running: 1, waiting: 2, deferred: 3, kv_cache_usage: 0.25, ..Default::default() };
         let stats = StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), ..Default::default() };
-        let mut recording = families.recording(recorder);
-        recorder.record(|step| recording.record(step, &stats));
+        let mut metrics = families.engine_metrics(recorder);
+        recorder.record(|step| metrics.record(step, &stats));
     }
     let samples = assert_golden("vllm_base.prom", &registry);
     let decode = [("engine", "1"), ("model_name", "llama")];

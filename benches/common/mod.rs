@@ -1,6 +1,6 @@
 //! What the benches share: criterion's settings, and values in rotation.
 
-// Each bench compiles this module for itself and uses a part of it.
+// Each bench compiles this module separately and uses a part of it.
 #![allow(dead_code)]
 
 #[path = "../../tests/common/one_step.rs"]
@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use criterion::Criterion;
 
-/// Values of a rotation: too many for a branch predictor to learn, few enough to stay in the second-level cache.
+/// Values in a rotation: too many for a branch predictor to learn, few enough to stay in the
+/// second-level cache.
 const VALUES: usize = 8_192;
 
-/// Short, as there are some fifty benchmarks; many small samples, as the median then passes over what other processes do.
+/// Short measurements, since there are some fifty benchmarks. Many small samples, since the median
+/// then ignores what other processes do.
 pub(crate) fn criterion() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(300))
@@ -24,7 +26,7 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// Values drawn beforehand from a fixed seed and handed out in turn, so that drawing isn't measured.
+/// Values drawn in advance from a fixed seed and used in turn, so that drawing isn't measured.
 #[derive(Clone)]
 pub(crate) struct Rotation<T> {
     values: Vec<T>,
@@ -56,12 +58,13 @@ impl<T: Copy> Rotation<T> {
     }
 }
 
-/// The same numbers in each run.
+/// A generator of the same numbers in each run.
 pub(crate) fn random() -> fastrand::Rng {
     fastrand::Rng::with_seed(0x7AC4)
 }
 
-/// A value that falls in each bucket of `bounds` alike, the overflow bucket included.
+/// A value that falls into each bucket of `bounds` with the same probability, including the
+/// overflow bucket.
 pub(crate) fn spread(bounds: &[f64], random: &mut fastrand::Rng) -> f64 {
     let bucket = random.usize(..=bounds.len());
     let lower = if bucket == 0 { 0.0 } else { bounds[bucket - 1] };
@@ -74,7 +77,7 @@ pub(crate) fn spread_integer(bounds: &[f64], random: &mut fastrand::Rng) -> u64 
     spread(bounds, random).ceil() as u64
 }
 
-/// An inter-token latency of 12 to 40 ms, as nearly all are in a decode step.
+/// An inter-token latency of 12 to 40 ms, typical for a decode step.
 pub(crate) fn clustered(random: &mut fastrand::Rng) -> f64 {
     0.012 + 0.028 * random.f64()
 }
@@ -82,7 +85,7 @@ pub(crate) fn clustered(random: &mut fastrand::Rng) -> f64 {
 /// How inter-token latencies are distributed.
 #[derive(Clone, Copy)]
 pub(crate) enum Latencies {
-    /// Over all buckets alike.
+    /// Evenly over all buckets.
     Spread,
     /// 12 to 40 ms.
     Clustered,

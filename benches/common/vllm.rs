@@ -1,18 +1,19 @@
-//! Engines with the vLLM set, and steps to record into them.
+//! Engines with the vLLM set, and steps to record for them.
 
 use fastrand::Rng;
 use tachometer::{Engine, Histogram, ObservationValue, Recorder, Registry, Schema, Snapshot, Step};
 use tachometer_vllm::{
-    CacheStats, Config, Eviction, Families, FinishReason, FinishedRequest, IterationStats, KvFetchStats, LoraStats,
-    PromptTokens, Recording, SchedulerStats, SpecDecodeStats, StepStats,
+    CacheStats, Config, EngineMetrics, Eviction, Families, FinishReason, FinishedRequest, IterationStats, KvFetchStats,
+    LoraStats, PromptTokens, SchedulerStats, SpecDecodeStats, StepStats,
 };
 
 use super::{Latencies, Rotation, one_step::OneStep as _, random, spread, spread_integer};
 
-/// Steps that [`Fleet::run`] records into each engine at a time: enough for numbers of the lengths that a page has.
+/// Steps that [`Fleet::run`] records per engine and call: enough for numbers with as many digits as
+/// on a real page.
 const STEPS: usize = 100;
 
-/// Larger than a number, so fewer of them stay in the cache.
+/// These are larger than a number, so fewer of them stay in the cache.
 const STATS: usize = 1_024;
 
 /// Engines that share a registry.
@@ -22,7 +23,7 @@ pub(crate) struct Fleet {
     pub(crate) registry: Registry,
     pub(crate) recorders: Vec<Recorder>,
     /// In the order of the recorders.
-    pub(crate) recordings: Vec<Recording>,
+    pub(crate) metrics: Vec<EngineMetrics>,
     /// Dropping an engine would remove its series.
     pub(crate) engines: Vec<Engine>,
 }
@@ -40,16 +41,17 @@ impl Fleet {
         let registry = Registry::new(schema.clone());
         let attach = |engine: usize| registry.attach(&[&engine.to_string(), "meta-llama/Llama-3.1-8B"]);
         let engines: Vec<_> = (0..engines).map(|engine| attach(engine).expect("each label is new")).collect();
-        let mut recorders: Vec<_> = engines.iter().map(|engine| engine.recorder().expect("nobody has it")).collect();
-        let recordings = recorders.iter_mut().map(|recorder| families.recording(recorder)).collect();
-        Self { schema, families, registry, recorders, recordings, engines }
+        let mut recorders: Vec<_> =
+            engines.iter().map(|engine| engine.recorder().expect("no other recorder exists")).collect();
+        let metrics = recorders.iter_mut().map(|recorder| families.engine_metrics(recorder)).collect();
+        Self { schema, families, registry, recorders, metrics, engines }
     }
 
-    /// Records steps into each engine.
+    /// Records steps for each engine.
     pub(crate) fn run(&mut self) {
         let mut steps = Steps::new(self, 64, Latencies::Clustered);
-        for (recorder, recording) in self.recorders.iter_mut().zip(&mut self.recordings) {
-            (0..STEPS).for_each(|_| recorder.record(|step| steps.record(recording, step)));
+        for (recorder, metrics) in self.recorders.iter_mut().zip(&mut self.metrics) {
+            (0..STEPS).for_each(|_| recorder.record(|step| steps.record(metrics, step)));
         }
     }
 
@@ -68,14 +70,18 @@ impl Fleet {
     }
 }
 
-/// The optional families of a server with speculative decoding, LoRA adapters, KV transfer and measured blocks.
+/// The optional families of a server with speculative decoding, LoRA adapters, KV transfer and
+/// measured blocks.
 pub(crate) fn full() -> Config {
     Config::new().spec_decode(3).lora(4).kv_consumer(true).kv_cache_metrics(true)
 }
 
-/// What a step reports for the families of [`full`]. They add 8 additions, 3 gauges, 4 observations and an info whose label values
-/// stay the same.
-fn with_everything(scheduler: SchedulerStats<'static>) -> SchedulerStats<'static> {
+/// What a step reports for the families of [`full`]: 8 additions, 3 gauges, 4 observations, and an
+/// info whose label values stay the same.
+fn with_everything(
+    scheduler: SchedulerStats<'static>,
+    evictions: &'static [Eviction<'static>],
+) -> SchedulerStats<'static> {
     SchedulerStats {
         kv_fetch: KvFetchStats { in_progress: scheduler.waiting, ..KvFetchStats::default() },
         spec_decode: Some(SpecDecodeStats {
@@ -83,18 +89,25 @@ fn with_everything(scheduler: SchedulerStats<'static>) -> SchedulerStats<'static
             draft_tokens: 3 * scheduler.running,
             accepted_tokens: scheduler.running,
             accepted_per_position: &[7, 5, 3],
+            ..SpecDecodeStats::default()
         }),
-        evictions: &[Eviction { lifetime: 40.0, idle: 3.0, reuse_gaps: &[0.2, 8.0] }],
-        lora: Some(LoraStats { running: &["sql", "chat"], waiting: &["code"], wall_time: 1.7e9 }),
+        evictions,
+        lora: Some(LoraStats {
+            running: &["sql", "chat"],
+            waiting: &["code"],
+            wall_time: 1.7e9,
+            ..LoraStats::default()
+        }),
         ..scheduler
     }
 }
 
 /// Steps of a batch of requests, as an engine reports them.
 ///
-/// Without perf and connector statistics, and with nothing optional, these are 12 additions to counters, 5 gauges, one observation of
-/// iteration tokens, an inter-token latency a request, and for each of max(1, batch / 64) finished requests
-/// 13 observations, one time to first token and one addition.
+/// Without perf and connector statistics, and with nothing optional, a step has 12 additions to
+/// counters, 5 gauges, one observation of iteration tokens, one inter-token latency per request,
+/// and for each of max(1, batch / 64) finished requests 13 observations, one time to first token
+/// and one addition.
 pub(crate) struct Steps {
     batch: usize,
     schedulers: Rotation<SchedulerStats<'static>>,
@@ -102,7 +115,8 @@ pub(crate) struct Steps {
     latencies: Rotation<f64>,
     first_tokens: Rotation<f64>,
     finished: Rotation<FinishedRequest>,
-    /// Of each finished request: the most tokens that one of its outputs has, and its number of outputs.
+    /// For each finished request: the largest number of tokens in one of its outputs, and its
+    /// number of outputs.
     longest: Rotation<u64>,
     outputs: Rotation<u64>,
 }
@@ -114,9 +128,11 @@ impl Steps {
         let first_token_bounds = fleet.bounds(families.time_to_first_token);
         let draw_finished = finished_requests(fleet);
         let mut random = random();
+        let eviction = Eviction { lifetime: 40.0, idle: 3.0, reuse_gaps: &[0.2, 8.0], ..Eviction::default() };
+        let evictions = Vec::leak(vec![eviction]);
         Self {
             batch,
-            schedulers: Rotation::of(STATS, || with_everything(scheduler(&mut random))),
+            schedulers: Rotation::of(STATS, || with_everything(scheduler(&mut random), evictions)),
             prompts: Rotation::of(STATS, || prompt(&iteration_bounds, &mut random)),
             latencies: latencies.rotation(&fleet.bounds(families.inter_token_latency)),
             first_tokens: Rotation::new(|| spread(&first_token_bounds, &mut random)),
@@ -128,7 +144,7 @@ impl Steps {
 
     /// Records the next step of an engine.
     #[inline]
-    pub(crate) fn record(&mut self, recording: &mut Recording, step: &mut Step<'_>) {
+    pub(crate) fn record(&mut self, metrics: &mut EngineMetrics, step: &mut Step<'_>) {
         let scheduler = self.schedulers.next();
         let ended = finished_in(self.batch);
         let iteration = IterationStats {
@@ -145,7 +161,7 @@ impl Steps {
         let mm_cache =
             Some(CacheStats { queries: scheduler.running, hits: scheduler.waiting, ..CacheStats::default() });
         let (scheduler, iteration) = (Some(&scheduler), Some(&iteration));
-        recording.record(step, &StepStats { scheduler, iteration, mm_cache, ..StepStats::default() });
+        metrics.record(step, &StepStats { scheduler, iteration, mm_cache, ..StepStats::default() });
     }
 }
 
@@ -161,21 +177,22 @@ fn scheduler(random: &mut Rng) -> SchedulerStats<'static> {
         waiting: random.u64(..100),
         deferred: random.u64(..10),
         kv_cache_usage: random.f64(),
-        prefix_cache: CacheStats { requests: 1, queries, hits: random.u64(..=queries), reset: false },
+        prefix_cache: CacheStats { requests: 1, queries, hits: random.u64(..=queries), ..CacheStats::default() },
         ..SchedulerStats::default()
     }
 }
 
-/// The computed tokens are most of what an iteration counts, so they fall in its buckets alike.
+/// Most tokens of an iteration are computed ones, so they spread evenly over its buckets.
 fn prompt(iteration_bounds: &[f64], random: &mut Rng) -> PromptTokens {
     PromptTokens {
         computed: spread_integer(iteration_bounds, random),
         local_cache_hit: random.u64(..10_000),
         external_kv_transfer: random.u64(..10_000),
+        ..PromptTokens::default()
     }
 }
 
-/// Draws requests whose numbers fall in all buckets alike.
+/// Draws requests whose numbers fall into all buckets evenly.
 fn finished_requests(fleet: &Fleet) -> impl Fn(&mut Rng) -> FinishedRequest {
     const REASONS: [FinishReason; 3] = [FinishReason::Stop, FinishReason::Length, FinishReason::Abort];
     let tokens = fleet.bounds(fleet.families.request_prompt_tokens);
@@ -197,6 +214,7 @@ fn finished_requests(fleet: &Fleet) -> impl Fn(&mut Rng) -> FinishedRequest {
             inference_time: spread(&phases, random),
             decode_time: spread(&phases, random),
             time_per_output_token: spread(&per_token, random),
+            ..FinishedRequest::default()
         }
     }
 }

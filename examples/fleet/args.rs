@@ -9,7 +9,7 @@ use tachometer_vllm::IterationTokensDefinition;
 use crate::connector::Connector;
 use crate::layout::Layout;
 
-/// More engines than this are more threads than a laptop likes.
+/// More engines would mean more threads than a laptop handles well.
 const MAX_ENGINES: i64 = 256;
 
 const EXIT_CODES: &str =
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
-    /// Virtual seconds a second, or `max` for as fast as the machine goes
+    /// Virtual seconds per second, or `max` for as fast as the machine goes
     #[arg(long, value_name = "X|max", default_value = "10", allow_hyphen_values = true)]
     pub(crate) speed: Speed,
 
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "no_listen")]
     pub(crate) hold: bool,
 
-    /// Whose families tell of KV transfers
+    /// The connector whose families report KV transfers
     #[arg(long, value_enum, default_value_t = Connector::Nixl)]
     pub(crate) connector: Connector,
 
@@ -84,7 +84,7 @@ impl Args {
         (!self.no_listen).then_some(self.listen.as_str())
     }
 
-    /// How many requests to replay at most.
+    /// The largest number of requests to replay.
     pub(crate) fn limit(&self) -> usize {
         self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
     }
@@ -98,7 +98,7 @@ fn engine_count() -> impl clap::builder::TypedValueParser<Value = usize> {
 /// How fast virtual time runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Speed {
-    /// Virtual seconds a second of wall time.
+    /// Virtual seconds per second of wall time.
     Times(f64),
     /// Without any waiting.
     Max,

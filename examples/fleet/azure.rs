@@ -1,7 +1,9 @@
-//! A line of an Azure LLM inference trace (Splitwise, ISCA'24): `TIMESTAMP,ContextTokens,GeneratedTokens`.
+//! A line of an Azure LLM inference trace (Splitwise, ISCA'24):
+//! `TIMESTAMP,ContextTokens,GeneratedTokens`.
 //!
-//! Columns are found by name, so others may stand between them. A timestamp has up to nine digits of fraction and may
-//! end in an offset from UTC; without one it is taken for UTC. A record is one line.
+//! Columns are found by name, so other columns may be between them. A timestamp has up to nine
+//! fractional digits and may end in an offset from UTC; without an offset it counts as UTC. A
+//! record is one line.
 
 use anyhow::{Context, Result, bail};
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -47,7 +49,7 @@ impl Columns {
 }
 
 fn split(line: &str) -> Result<StringRecord> {
-    // The reader would end the record there, and the rest would be lost.
+    // The reader would end the record there, and lose the rest.
     if line.contains('\r') {
         bail!("a carriage return within the line (lines end in LF or CRLF)");
     }
@@ -62,7 +64,7 @@ fn tokens(field: &str) -> Result<u64> {
     field.parse().with_context(|| format!("`{field}` is not a whole number from 0 on"))
 }
 
-/// Since 1970, in nanoseconds.
+/// Nanoseconds since 1970.
 fn nanoseconds(field: &str) -> Result<i128> {
     let with_offset = field.parse::<Timestamp>();
     let timestamp = with_offset.or_else(|_| Offset::UTC.to_timestamp(field.parse::<DateTime>()?));

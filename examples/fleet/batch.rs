@@ -1,12 +1,16 @@
 //! Continuous batching in one engine: which requests run, and what a step does for each of them.
 //!
-//! * Requests are admitted first come, first served, when the KV pool has room for all that they will ever need.
-//! * A step has a budget of tokens. Requests whose prompt is done take one each and are served first; what is left goes to
-//!   prompts in order of admission, so a long prompt is computed in chunks over several steps.
-//! * A prompt's end is the request's first output, and each later step gives one more, until its output is complete.
-//! * A prefill engine generates one token for each request (even for one whose output is empty: the token is the proof
-//!   that its KV is complete). Elsewhere a request with an empty output ends with its prompt and generates nothing.
-//! * A decode engine finds a prompt's whole KV in place at admission and computes nothing of it.
+//! * Requests are admitted first come, first served, once the KV pool has room for everything that
+//!   they will ever need.
+//! * A step has a budget of tokens. Requests whose prompt is done take one each and are served
+//!   first. The rest goes to prompts in order of admission, so a long prompt is computed in chunks
+//!   over several steps.
+//! * The end of the prompt gives the request's first output, and each later step gives one more,
+//!   until the output is complete.
+//! * A prefill engine generates one token per request, even if the output is empty: the token is
+//!   the proof that its KV is complete. Elsewhere a request with an empty output ends with its
+//!   prompt and generates nothing.
+//! * A decode engine has a prompt's whole KV at admission and computes nothing of it.
 
 use std::collections::VecDeque;
 
@@ -18,16 +22,16 @@ use crate::prefix_cache::PrefixCache;
 use crate::timing::{Nanos, Work, seconds_between};
 use crate::workload::{Request, Workload};
 
-/// Tokens a step.
+/// Tokens per step.
 const TOKEN_BUDGET: u64 = 8_192;
-/// Requests in a batch; below the token budget, so that each running request can always generate.
+/// Requests in a batch. Below the token budget, so that each running request can always generate.
 const MAX_RUNNING: usize = 256;
 
 /// A request that waits for admission.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrived {
     pub(crate) request: usize,
-    /// When it came to this engine.
+    /// When it reached this engine.
     pub(crate) at: Nanos,
 }
 
@@ -47,7 +51,7 @@ struct Running {
     arrived: Nanos,
     admitted: Nanos,
     cached_tokens: u64,
-    /// Prompt tokens that are still to be computed.
+    /// Prompt tokens still to be computed.
     left: u64,
     to_generate: u64,
     generated: u64,
@@ -56,7 +60,7 @@ struct Running {
     kv_blocks: u64,
 }
 
-/// What a step put out; its vectors are reused from step to step.
+/// The output of a step. Its vectors are reused from step to step.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     pub(crate) prompt_tokens: PromptTokens,
@@ -98,7 +102,7 @@ impl Batch {
         self.running.is_empty() && self.waiting.is_empty()
     }
 
-    /// Decides what the step at `now` executes; tells `stats` what was looked up in the caches.
+    /// Decides what the step at `now` executes. Adds the lookups in the caches to `stats`.
     pub(crate) fn schedule(&mut self, now: Nanos, stats: &mut SchedulerStats) -> Work {
         let mut work = Work::default();
         for running in self.running.iter().filter(|running| running.left == 0) {
@@ -145,7 +149,8 @@ impl Batch {
         })
     }
 
-    /// Puts out what the step that ends at `end` brought, and lets go of the requests that are complete.
+    /// Emits the output of the step that ends at `end`, and releases the requests that are
+    /// complete.
     pub(crate) fn finish_step(&mut self, end: Nanos, output: &mut Output) {
         output.clear();
         let Self { role, workload, running, pool, cache, .. } = self;
@@ -175,15 +180,15 @@ impl Batch {
     }
 }
 
-/// Asks the caches at admission; returns how many of the prompt's tokens needn't be computed.
+/// Asks the caches at admission. Returns how many of the prompt's tokens needn't be computed.
 fn look_up(role: Role, cache: &mut PrefixCache, request: &Request, stats: &mut SchedulerStats) -> u64 {
     let queries = request.prompt_tokens;
     let local_hits = if role.computes_prompts() { cache.hit_tokens(&request.hashes, queries) } else { 0 };
-    merge(&mut stats.prefix_cache, CacheStats { requests: 1, queries, hits: local_hits, reset: false });
+    merge(&mut stats.prefix_cache, CacheStats { requests: 1, queries, hits: local_hits, ..CacheStats::default() });
     if role.computes_prompts() {
         return local_hits;
     }
-    // The KV has arrived before admission, so the connector finds the whole prompt, at another engine.
+    // The KV arrived before admission, so the connector finds the whole prompt, at another engine.
     let connector = stats.connector_prefix_cache.get_or_insert_with(ConnectorCacheStats::default);
     connector.requests += 1;
     connector.queries += queries;
@@ -199,7 +204,7 @@ fn merge(into: &mut CacheStats, lookup: CacheStats) {
 }
 
 impl Running {
-    /// Computes a chunk of the prompt; returns its size.
+    /// Computes a chunk of the prompt. Returns its size.
     fn compute(&mut self, budget: u64, work: &mut Work) -> u64 {
         let chunk = self.left.min(budget);
         self.left -= chunk;
@@ -207,7 +212,8 @@ impl Running {
         chunk
     }
 
-    /// One output: the first brings the prompt into the statistics, and each a token unless the output is empty.
+    /// One output: the first adds the prompt to the statistics, and each adds a token unless the
+    /// output is empty.
     fn put_out(&mut self, end: Nanos, role: Role, request: &Request, output: &mut Output) {
         let first = self.first_output.is_none();
         if first {
@@ -229,9 +235,9 @@ impl Running {
     fn prompt_by_source(&self, role: Role, request: &Request) -> PromptTokens {
         let computed = request.prompt_tokens - self.cached_tokens;
         if role.computes_prompts() {
-            PromptTokens { computed, local_cache_hit: self.cached_tokens, external_kv_transfer: 0 }
+            PromptTokens { computed, local_cache_hit: self.cached_tokens, ..PromptTokens::default() }
         } else {
-            PromptTokens { computed, local_cache_hit: 0, external_kv_transfer: self.cached_tokens }
+            PromptTokens { computed, external_kv_transfer: self.cached_tokens, ..PromptTokens::default() }
         }
     }
 
@@ -247,13 +253,13 @@ impl Running {
             cached_tokens: self.cached_tokens as i64,
             generation_tokens: self.generated,
             max_tokens: Some(self.to_generate),
-            preemptions: 0,
             e2e_latency: seconds_between(self.arrived, self.last_output),
             queue_time: seconds_between(self.arrived, self.admitted),
             prefill_time: seconds_between(self.admitted, first_output),
             inference_time: seconds_between(self.admitted, self.last_output),
             decode_time,
             time_per_output_token: decode_time / self.generated.saturating_sub(1).max(1) as f64,
+            ..FinishedRequest::default()
         });
     }
 }

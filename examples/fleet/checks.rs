@@ -1,6 +1,7 @@
-//! What must hold when everything is done: the identities of the metric set, and the workload's own totals.
+//! What must hold at the end: the identities of the metric set, and the workload's totals.
 //!
-//! One side of each check is read from the registry. The other is either read there too (identities) or known without it.
+//! One side of each check is read from the registry. The other side is read there too (identities)
+//! or known independently.
 
 use crate::args::Definition;
 use crate::connector::Connector;
@@ -27,13 +28,13 @@ impl Check {
         self.found == self.expected
     }
 
-    /// What to tell the user when it isn't.
+    /// The message if they aren't equal.
     pub(crate) fn failure(&self) -> String {
         format!("check failed: {}: {} is not {}", self.name, self.found, self.expected)
     }
 }
 
-/// All checks; `executed` is what the engines themselves counted, in the order of the engines.
+/// All checks. `executed` is what the engines counted themselves, in the order of the engines.
 pub(crate) fn evaluate(
     engines: &[EngineNumbers],
     expected: &Expected,
@@ -99,7 +100,7 @@ fn iteration_tokens(numbers: &EngineNumbers, executed: Executed, definition: Def
     ]
 }
 
-/// What an engine's role doesn't allow, and what is left over at the end.
+/// What an engine's role rules out, and what mustn't be left at the end.
 fn sources(numbers: &EngineNumbers) -> Vec<Check> {
     let foreign = match numbers.role {
         Role::Decode => {
@@ -122,7 +123,8 @@ fn totals_of_engine(numbers: &EngineNumbers, totals: Totals) -> Vec<Check> {
     ]
 }
 
-/// What holds of the lookups of an engine that is idle. A decode engine's are spared by KV transfers.
+/// What holds for the lookups of an idle engine. A decode engine needs none, thanks to KV
+/// transfers.
 fn lookups(numbers: &EngineNumbers) -> Vec<Check> {
     if numbers.role == Role::Decode {
         return Vec::new();
@@ -137,11 +139,12 @@ fn lookups(numbers: &EngineNumbers) -> Vec<Check> {
     ]
 }
 
-/// The transfers that an engine told of: one for each request, with the KV of its prompt, on the side that tells of them.
+/// The transfers that an engine reported: one per request, with the KV of its prompt, on the side
+/// that reports them.
 fn transfers(numbers: &EngineNumbers, totals: Totals, connector: Connector) -> Vec<Check> {
     let transfers = numbers.transfers;
     if numbers.role != connector.told_by() {
-        return vec![Check::new("no KV transfer is told of", transfers.count, 0)];
+        return vec![Check::new("no KV transfer is reported", transfers.count, 0)];
     }
     let (bytes, blocks) = (totals.prompt_tokens * TOKEN_BYTES, totals.prompt_blocks);
     vec![

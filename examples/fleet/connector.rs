@@ -1,4 +1,4 @@
-//! KV connectors: they move the same KV, and differ in who tells of it.
+//! KV connectors. They move the same KV, and differ in which side reports it.
 
 use clap::ValueEnum;
 
@@ -6,14 +6,14 @@ use crate::layout::Role;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Connector {
-    /// Decode engines fetch, and tell of what has arrived
+    /// Decode engines fetch, and report what has arrived
     Nixl,
-    /// Prefill engines push, and tell of what they send
+    /// Prefill engines push, and report what they send
     Mooncake,
 }
 
 impl Connector {
-    /// Which engines tell of transfers.
+    /// The engines that report transfers.
     pub(crate) const fn told_by(self) -> Role {
         match self {
             Self::Nixl => Role::Decode,

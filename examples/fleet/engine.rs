@@ -1,12 +1,12 @@
-//! One engine: a thread with a virtual clock, a batch and the exclusive recorder of its metrics.
+//! One engine: a thread with a virtual clock, a batch, and the exclusive recorder of its metrics.
 //!
-//! The engine opens a metrics step, runs its iteration (at a finite speed that means sleeping: scrapes go on meanwhile and
-//! see the step before), fills in what the iteration brought, and commits.
+//! The engine opens a metrics step, runs its iteration, fills in the results, and commits. At a
+//! finite speed the iteration sleeps; scrapes continue meanwhile and see the previous step.
 
 use tachometer::{Recorder, Step};
 use tachometer_vllm::{
-    IterationStats, KvFetchStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, Recording, SchedulerStats,
-    StepStats,
+    EngineMetrics, IterationStats, KvFetchStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer,
+    SchedulerStats, StepStats,
 };
 
 use crate::batch::{Arrived, Batch, Output};
@@ -30,7 +30,7 @@ impl Feed {
         Self::Arrivals { workload, requests: requests.into_iter().peekable() }
     }
 
-    /// When the next request is ready to be admitted; `None` if none will come.
+    /// When the next request is ready to be admitted. `None` if none will come.
     fn next_ready(&mut self) -> Option<Nanos> {
         match self {
             Self::Arrivals { workload, requests } => requests.peek().map(|request| workload[*request].arrival),
@@ -38,8 +38,8 @@ impl Feed {
         }
     }
 
-    /// Moves the requests that are ready at `now` into the batch, and reports the transfers that brought them; returns how many
-    /// requests are on their way.
+    /// Moves the requests that are ready at `now` into the batch, and reports the transfers that
+    /// brought them. Returns how many requests are still being transferred.
     fn collect(&mut self, now: Nanos, batch: &mut Batch, transfers: &mut Vec<NixlTransfer>) -> u64 {
         match self {
             Self::Arrivals { workload, requests } => {
@@ -53,7 +53,7 @@ impl Feed {
     }
 }
 
-/// What an engine counted itself, for the checks: not read from its metrics.
+/// What an engine counted itself, for the checks. Not read from its metrics.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Executed {
     pub(crate) steps: u64,
@@ -75,7 +75,7 @@ pub(crate) struct Engine {
     pub(crate) workload: Workload,
     pub(crate) batch: Batch,
     pub(crate) feed: Feed,
-    /// Where the KV of finished prompts goes; only a prefill engine has one.
+    /// Where the KV of finished prompts goes. Only a prefill engine has one.
     pub(crate) outlet: Option<Outlet>,
     pub(crate) meters: Meters,
     pub(crate) pace: Pace,
@@ -85,7 +85,7 @@ impl Engine {
     /// Runs until all requests are done.
     pub(crate) fn run(mut self, recorder: &mut Recorder) -> Executed {
         let mut now = 0;
-        let mut recording = self.meters.vllm.recording(recorder);
+        let mut metrics = self.meters.vllm.engine_metrics(recorder);
         let mut output = Output::default();
         let mut reports = Reports::default();
         let mut executed = Executed::default();
@@ -107,7 +107,7 @@ impl Engine {
             stats.scheduled_tokens = work.prompt_tokens + output.generation_tokens;
             executed.count(stats.scheduled_tokens, !output.is_empty());
             let sent = self.send_kv(end, &output.finished_requests, &mut reports.sent);
-            record(&mut recording, &mut step, &stats, &output, &reports);
+            record(&mut metrics, &mut step, &stats, &output, &reports);
             step.add(self.meters.transferred, sent);
             step.commit();
             now = end;
@@ -115,7 +115,8 @@ impl Engine {
         executed
     }
 
-    /// When the next step begins: now, or with the next request if there is nothing to do; `None` when all is done.
+    /// When the next step begins: now, or with the next request if there is nothing to do. `None`
+    /// when everything is done.
     fn next_step(&mut self, now: Nanos) -> Option<Nanos> {
         let begin = if self.batch.is_idle() { self.feed.next_ready()?.max(now) } else { now };
         self.promise(begin);
@@ -128,17 +129,19 @@ impl Engine {
         }
     }
 
-    /// Requests whose KV comes from elsewhere: a prefill engine begins to send at once.
+    /// Requests whose KV comes from elsewhere. A prefill engine begins to send at once.
     fn kv_fetch(&self, stats: &SchedulerStats<'_>) -> KvFetchStats {
         match self.feed {
             Feed::Arrivals { .. } => KvFetchStats::default(),
-            Feed::Transfers(_) => {
-                KvFetchStats { waiting_to_start: 0, in_progress: stats.deferred, completed_waiting: stats.waiting }
-            }
+            Feed::Transfers(_) => KvFetchStats {
+                in_progress: stats.deferred,
+                completed_waiting: stats.waiting,
+                ..KvFetchStats::default()
+            },
         }
     }
 
-    /// Sends the KV of finished prompts to the decode engines; returns how many tokens that were.
+    /// Sends the KV of finished prompts to the decode engines. Returns its number of tokens.
     fn send_kv(&self, now: Nanos, finished: &[usize], reports: &mut Vec<MooncakeTransfer>) -> u64 {
         let Some(outlet) = &self.outlet else { return 0 };
         let send = |request: &usize| {
@@ -152,7 +155,7 @@ impl Engine {
 
 /// As in vLLM, a step without output has scheduler statistics only.
 fn record(
-    recording: &mut Recording,
+    metrics: &mut EngineMetrics,
     step: &mut Step<'_>,
     scheduler: &SchedulerStats<'_>,
     output: &Output,
@@ -172,5 +175,5 @@ fn record(
     let nixl = Some(&NixlStats { transfers: &reports.received, ..NixlStats::default() });
     let mooncake = Some(&MooncakeStats { transfers: &reports.sent, ..MooncakeStats::default() });
     let stats = StepStats { scheduler: Some(scheduler), iteration, nixl, mooncake, ..StepStats::default() };
-    recording.record(step, &stats);
+    metrics.record(step, &stats);
 }

@@ -1,10 +1,11 @@
-//! What must come out: computed from the workload and its routing alone, without looking at any engine.
+//! The expected results, computed from the workload and its routing alone, without looking at any
+//! engine.
 
 use crate::kv_pool::blocks;
 use crate::layout::{Layout, Role};
 use crate::workload::{Request, Workload};
 
-/// What an engine, or the whole workload, amounts to.
+/// The totals of an engine, or of the whole workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) requests: u64,
@@ -38,7 +39,7 @@ impl Expected {
         for (index, request) in workload.iter().enumerate() {
             all.count(request, request.output_tokens);
             for (engine, totals) in engines.iter_mut().enumerate().filter(|(engine, _)| layout.routes(index, *engine)) {
-                // A prefill engine generates one token for each request, whatever its output.
+                // A prefill engine generates one token per request, whatever its output.
                 let generates = if layout.role(engine) == Role::Prefill { 1 } else { request.output_tokens };
                 totals.count(request, generates);
             }

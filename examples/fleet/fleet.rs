@@ -1,4 +1,4 @@
-//! The engines' threads: composes each engine and waits for all of them.
+//! The engines' threads: builds each engine and waits for all of them.
 
 use std::panic;
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ use crate::pace::Pace;
 use crate::transfer;
 use crate::workload::Workload;
 
-/// Nothing is ever sent: that all senders are gone is the message.
+/// Nothing is ever sent: the message is that all senders are gone.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Never {}
 
@@ -23,9 +23,9 @@ pub(crate) enum Never {}
 pub(crate) struct Fleet {
     threads: Vec<JoinHandle<(Executed, Recorder)>>,
     done: Receiver<Never>,
-    /// While these live, the engines' series are exposed, also after their threads have ended.
+    /// While these live, the engines' series are exposed, even after their threads have ended.
     attached: Vec<tachometer::Engine>,
-    /// Of threads that have ended: a recorder that is dropped gives up its gauges.
+    /// The recorders of threads that have ended: a dropped recorder gives up its gauges.
     recorders: Vec<Recorder>,
 }
 
@@ -58,7 +58,7 @@ impl Fleet {
         &self.done
     }
 
-    /// Waits for all engines; what each of them counted.
+    /// Waits for all engines. Returns what each of them counted.
     pub(crate) fn join(&mut self) -> Vec<Executed> {
         let join = |thread: JoinHandle<_>| thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked));
         let (executed, recorders) = self.threads.drain(..).map(join).unzip();
@@ -66,7 +66,8 @@ impl Fleet {
         executed
     }
 
-    /// Counts a generation token that nobody generated, after the engines are done: the checks must notice.
+    /// Counts a generation token that was never generated, after the engines are done: the checks
+    /// must notice.
     pub(crate) fn miscount(&mut self, meters: Meters) {
         let mut step = self.recorders[0].step();
         step.inc(meters.vllm.generation_tokens);
@@ -74,7 +75,7 @@ impl Fleet {
     }
 }
 
-/// The engines in the order of the layout, connected with each other.
+/// The engines in the order of the layout, connected to each other.
 fn compose(meters: Meters, layout: Layout, workload: &Workload, pace: Pace) -> Vec<Engine> {
     let engine = |role, feed, outlet| {
         let batch = Batch::new(role, workload.clone());

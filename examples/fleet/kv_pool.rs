@@ -1,11 +1,12 @@
 //! An engine's KV memory, in blocks.
 //!
-//! A request reserves all that it will ever need when it is admitted, so nothing is ever preempted. A request that is
-//! larger than the whole pool makes the pool grow once nothing else runs: no request is dropped.
+//! A request reserves everything that it will ever need when it is admitted, so nothing is ever
+//! preempted. A request that is larger than the whole pool makes the pool grow once nothing else
+//! runs: no request is dropped.
 
-/// Tokens a block.
+/// Tokens per block.
 const BLOCK_TOKENS: u64 = 16;
-/// Bytes of a token's KV: 128 KiB.
+/// Bytes of KV per token: 128 KiB.
 pub(crate) const TOKEN_BYTES: u64 = 1 << 17;
 /// Room for 1,048,576 tokens.
 const INITIAL_BLOCKS: u64 = 65_536;
@@ -26,7 +27,7 @@ impl KvPool {
         Self { capacity: INITIAL_BLOCKS, used: 0 }
     }
 
-    /// The blocks reserved for `tokens` tokens; `None` if they don't fit now.
+    /// The blocks reserved for `tokens` tokens. `None` if they don't fit now.
     pub(crate) fn reserve(&mut self, tokens: u64) -> Option<u64> {
         let blocks = blocks(tokens);
         if self.used == 0 {

@@ -1,7 +1,7 @@
-//! Which engines there are, and which of them a request goes to.
+//! The engines, and which of them a request goes to.
 //!
-//! Routing looks at a request's index in the trace and at nothing else, so the token totals of each engine repeat
-//! exactly however the threads are scheduled.
+//! Routing looks at a request's index in the trace and at nothing else, so the token totals of each
+//! engine repeat exactly however the threads are scheduled.
 
 /// What an engine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

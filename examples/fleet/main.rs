@@ -1,8 +1,8 @@
 //! A fleet of simulated LLM engines that replays a workload while `/metrics` is served.
 //!
-//! `cargo run --release --example fleet` needs no arguments. This file only composes: arguments, workload, fleet,
-//! server, progress, closing report, exit code (0 all well, 1 a check failed, 2 bad input or arguments, or a report that
-//! can't be written).
+//! `cargo run --release --example fleet` needs no arguments. This file only composes the parts:
+//! arguments, workload, fleet, server, progress, closing report, exit code (0 all is well, 1 a
+//! check failed, 2 bad input or arguments, or a report that can't be written).
 
 mod args;
 mod azure;
@@ -77,7 +77,7 @@ fn run(args: &Args) -> Result<ExitCode> {
     let engines = numbers::read(&registry, meters, layout);
     let expected = Expected::of(&workload, layout);
     let checks = checks::evaluate(&engines, &expected, &executed, args.definition, args.connector);
-    // Failed checks are told, and the page is held, even if the report can't be written.
+    // Failed checks are reported, and the page stays up, even if the report can't be written.
     let mut code = exit_code(&checks);
     let report = Report { engines: &engines, checks: &checks, seconds };
     if let Err(error) = report.print(args.json).context("can't write the report to stdout") {
@@ -100,7 +100,7 @@ fn read_workload(args: &Args) -> Result<Workload> {
     Ok(requests.into())
 }
 
-/// Says which checks failed, with both numbers.
+/// Prints the failed checks, with both numbers.
 fn exit_code(checks: &[Check]) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for check in checks.iter().filter(|check| !check.ok()) {

@@ -1,4 +1,4 @@
-//! What is measured: vLLM's metric set, and a family of the fleet's own that shares its steps.
+//! What is measured: vLLM's metric set, and one family of the fleet that shares its steps.
 
 use anyhow::Result;
 use tachometer::{Counter, Registry, Schema};
@@ -7,7 +7,8 @@ use tachometer_vllm as vllm;
 use crate::connector::Connector;
 use crate::layout::Layout;
 
-/// The longest prompt that vLLM's length buckets are made for; longer ones count in the overflow bucket.
+/// The longest prompt that vLLM's length buckets are made for. Longer ones count in the overflow
+/// bucket.
 const MAX_MODEL_LEN: u64 = 262_144;
 
 pub(crate) const MODEL: &str = "simulated";

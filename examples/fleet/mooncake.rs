@@ -1,7 +1,9 @@
-//! A line of a Mooncake trace (FAST'25): `{"timestamp": ms, "input_length": …, "output_length": …, "hash_ids": […]}`.
+//! A line of a Mooncake trace (FAST'25): `{"timestamp": ms, "input_length": …, "output_length": …,
+//! "hash_ids": […]}`.
 //!
-//! `hash_ids` names the prompt's blocks of 512 tokens and may be missing, null or of another length than the prompt;
-//! other fields are ignored. Token counts are whole numbers; a timestamp may have a fraction, as some tools write it.
+//! `hash_ids` names the prompt's blocks of 512 tokens, and may be missing, null, or of a different
+//! length than the prompt. Other fields are ignored. Token counts are whole numbers. A timestamp
+//! may have a fraction, as some tools write it.
 
 use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
@@ -9,7 +11,7 @@ use serde::Deserialize;
 use crate::trace::Row;
 
 const NANOS_A_MILLISECOND: f64 = 1e6;
-/// A timestamp above this (about 30 million years) is no time.
+/// A timestamp above this (about 30 million years) is not a time.
 const MAX_MILLISECONDS: f64 = 1e18;
 
 #[derive(Deserialize)]
@@ -21,7 +23,7 @@ struct Line {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Row> {
-    // serde would read a struct from an array, too.
+    // serde would also read a struct from an array.
     if !text.trim_start().starts_with('{') {
         bail!("not a JSON object");
     }
@@ -44,7 +46,7 @@ fn nanoseconds(milliseconds: &serde_json::Number) -> Result<i128> {
     }
 }
 
-/// serde_json's message; it sees one line only, so that its line number would mislead.
+/// serde_json's message. It sees one line only, so its line number would mislead.
 fn without_line(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);

@@ -1,7 +1,7 @@
-//! What the registry says of each engine: plain numbers, read from one snapshot.
+//! What the registry shows for each engine: plain numbers, read from one snapshot.
 
 use tachometer::{EngineView, Registry, Snapshot};
-use tachometer_vllm::Families;
+use tachometer_vllm::{Families, FinishReason};
 
 use crate::layout::{Layout, Role};
 use crate::meters::Meters;
@@ -38,7 +38,7 @@ pub(crate) struct EngineNumbers {
     pub(crate) inter_token_latency: Quantiles,
 }
 
-/// The KV transfers that this engine told of: zeros where nothing is ever transferred.
+/// The KV transfers that this engine reported: zeros if nothing is ever transferred.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Transfers {
     pub(crate) count: u64,
@@ -46,7 +46,7 @@ pub(crate) struct Transfers {
     pub(crate) descriptors: u64,
 }
 
-/// Of one histogram, as PromQL would estimate them; NaN without observations.
+/// Quantiles of one histogram, as PromQL would estimate them. NaN without observations.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quantiles {
     pub(crate) median: f64,
@@ -67,8 +67,8 @@ fn read_engine(
     Meters { vllm, transferred }: Meters,
     view: EngineView<'_>,
 ) -> EngineNumbers {
-    let [local_compute, local_cache_hit, external_kv_transfer] =
-        vllm.prompt_tokens_by_source.map(|source| view.counter(source));
+    let mut by_source = vllm.prompt_tokens_by_source().iter().map(|source| view.counter(*source));
+    let [local_compute, local_cache_hit, external_kv_transfer] = [(); 3].map(|()| by_source.next().unwrap_or_default());
     let iteration_tokens = view.histogram(vllm.iteration_tokens);
     let time_to_first_token = view.histogram(vllm.time_to_first_token);
     let inter_token_latency = view.histogram(vllm.inter_token_latency);
@@ -76,9 +76,9 @@ fn read_engine(
     EngineNumbers {
         engine,
         role: layout.role(engine),
-        // The first says that the engine is awake.
+        // The first step says that the engine is awake.
         steps: view.step().saturating_sub(1),
-        requests: vllm.request_success.iter().map(|reason| view.counter(*reason)).sum(),
+        requests: FinishReason::ALL.iter().map(|reason| view.counter(vllm.request_success(*reason))).sum(),
         e2e_latencies: view.histogram(vllm.e2e_request_latency).count(),
         prompt_tokens: view.counter(vllm.prompt_tokens),
         local_compute,

@@ -17,10 +17,11 @@ impl Pace {
         Self { started, speed }
     }
 
-    /// Sleeps until virtual time `moment`; not at all at full speed, or when that moment has passed.
+    /// Sleeps until virtual time `moment`. Returns at once at full speed, or if that moment has
+    /// passed.
     pub(crate) fn wait_until(&self, moment: Nanos) {
         let Speed::Times(times) = self.speed else { return };
-        // A moment beyond what `Duration` holds is beyond everybody's patience, too.
+        // No one waits for a moment beyond the range of `Duration`.
         let due = Duration::try_from_secs_f64(moment as f64 * 1e-9 / times).unwrap_or(Duration::MAX);
         if let Some(rest) = due.checked_sub(self.started.elapsed()) {
             thread::sleep(rest);

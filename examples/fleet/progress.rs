@@ -1,4 +1,5 @@
-//! What the user sees meanwhile, on stderr: a bar of finished requests, and every few seconds a line per engine.
+//! What the user sees during the replay, on stderr: a bar of finished requests, and every few
+//! seconds one line per engine.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ pub(crate) fn show_until_done(fleet: &Fleet, registry: &Registry, meters: Meters
         bar.set_position(ended.sum());
         if Instant::now() >= lines_at {
             lines_at += LINES_EVERY;
-            // Not `println` of the bar: that says nothing where stderr isn't a terminal.
+            // Not the bar's `println`: that prints nothing if stderr isn't a terminal.
             bar.suspend(|| engines.iter().for_each(|engine| say(line(engine))));
         }
     }

@@ -16,7 +16,7 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// A number of the requests, each counted once: by the engine at which it ends.
+    /// The sum of a number over all requests, each counted once: by the engine at which it ends.
     fn once(&self, number: fn(&EngineNumbers) -> u64) -> u64 {
         self.engines.iter().filter(|engine| engine.role.ends_requests()).map(number).sum()
     }
@@ -25,7 +25,7 @@ impl Report<'_> {
         self.engines.iter().map(|engine| engine.steps).sum()
     }
 
-    /// On stdout. That nobody reads on (as behind `head`) is fine.
+    /// Prints to stdout. A closed pipe (as with `head`) is fine.
     pub(crate) fn print(&self, json: bool) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let written = if json { self.write_json(&mut out) } else { self.write_table(&mut out) };

@@ -1,4 +1,4 @@
-//! `/metrics` over HTTP: axum on a current-thread runtime, in a thread of its own beside the engines.
+//! `/metrics` over HTTP: axum on a current-thread runtime, in its own thread next to the engines.
 
 use std::future;
 use std::io;
@@ -23,7 +23,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens before it returns, so that an address that can't be had is an error here.
+    /// Listens before it returns, so that an unavailable address is an error here.
     pub(crate) fn start(address: &str, registry: Registry) -> Result<Self> {
         let listener = TcpListener::bind(address).with_context(|| format!("can't listen on {address}"))?;
         listener.set_nonblocking(true)?;
@@ -46,7 +46,8 @@ impl Server {
     }
 }
 
-/// Catches Ctrl-C and SIGTERM from this call on (not only once the future is polled); the future ends with the first.
+/// Catches Ctrl-C and SIGTERM from this call on (not only once the future is polled); the future
+/// ends with the first.
 #[cfg(unix)]
 fn interruption() -> io::Result<impl Future<Output = ()>> {
     use std::task::Poll;

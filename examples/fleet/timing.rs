@@ -1,15 +1,17 @@
-//! How long things take in virtual time: one model for every engine, about a mid-sized model on one large accelerator.
+//! How long things take in virtual time. Every engine uses one model, roughly a mid-sized language
+//! model on one large accelerator.
 //!
-//! A step costs a constant (weights are read once), something for each prompt token computed (arithmetic), for each
-//! generating request (sampling, output) and for each token of context that such a request attends to (KV reads).
-//! A KV transfer costs a latency and then its size over the bandwidth. Nothing else is modelled.
+//! A step costs a constant (weights are read once), plus a cost per computed prompt token
+//! (arithmetic), per generating request (sampling, output), and per token of context that such a
+//! request attends to (KV reads). A KV transfer costs a latency, plus its size divided by the
+//! bandwidth. Nothing else is modelled.
 
 /// Virtual time since the first arrival, in nanoseconds.
 pub(crate) type Nanos = u64;
 
 /// Reading the weights and launching the kernels: 12 ms.
 const STEP: Nanos = 12_000_000;
-/// 30 µs: about 32,000 prompt tokens a second.
+/// 30 µs: about 32,000 prompt tokens per second.
 const PROMPT_TOKEN: Nanos = 30_000;
 /// 40 µs.
 const GENERATED_TOKEN: Nanos = 40_000;
@@ -18,10 +20,10 @@ const CONTEXT_TOKEN: Nanos = 8;
 
 /// 5 ms.
 const TRANSFER_LATENCY: Nanos = 5_000_000;
-/// 2.5 µs: 400,000 tokens a second, for example 128 KiB a token over 50 GB/s.
+/// 2.5 µs: 400,000 tokens per second, for example 128 KiB per token over 50 GB/s.
 const TRANSFER_TOKEN: Nanos = 2_500;
 
-/// 1 µs a piece of memory that is to be transferred.
+/// 1 µs per piece of memory to be transferred.
 const POST_DESCRIPTOR: Nanos = 1_000;
 
 /// What one step executes.
@@ -31,7 +33,7 @@ pub(crate) struct Work {
     pub(crate) prompt_tokens: u64,
     /// Requests whose prompt is done, each with one token.
     pub(crate) generating: u64,
-    /// Tokens that those attend to.
+    /// Tokens that these requests attend to.
     pub(crate) context_tokens: u64,
 }
 
@@ -45,7 +47,7 @@ pub(crate) const fn transfer_time(tokens: u64) -> Nanos {
     TRANSFER_LATENCY.saturating_add(tokens.saturating_mul(TRANSFER_TOKEN))
 }
 
-/// Telling the network what to transfer; part of the latency.
+/// The time to tell the network what to transfer. Part of the latency.
 pub(crate) const fn post_time(descriptors: u64) -> Nanos {
     descriptors.saturating_mul(POST_DESCRIPTOR)
 }

@@ -1,10 +1,12 @@
-//! Reads a trace file: what it is shows in its first bytes (gzip) and its first line that isn't blank (format).
+//! Reads a trace file. The first bytes show whether it is gzipped, and the first line that isn't
+//! blank shows its format.
 //!
-//! * Mooncake JSONL: an object a line, see [`crate::mooncake`].
-//! * Azure CSV: a header and a request a line, see [`crate::azure`].
+//! * Mooncake JSONL: one object per line, see [`crate::mooncake`].
+//! * Azure CSV: a header, then one request per line, see [`crate::azure`].
 //!
-//! Blank lines are skipped, a byte-order mark and CRLF are fine, the last line needs no end. Any other line that can't be
-//! read stops with file, line number and reason. Requests needn't be sorted: they are, stably, by arrival.
+//! Blank lines are skipped; a byte-order mark and CRLF are accepted; the last line needs no line
+//! end. Any other line that can't be read stops the program with file, line number and reason.
+//! Requests needn't be sorted: they are sorted by arrival, stably.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -17,25 +19,25 @@ use crate::timing::Nanos;
 use crate::workload::Request;
 use crate::{azure, mooncake};
 
-/// A longer prompt or output is taken for a mistake in the file.
+/// A longer prompt or output counts as a mistake in the file.
 const MAX_TOKENS: u64 = 10_000_000;
-/// A hundred years, in nanoseconds: later arrivals are taken for a mistake in the file.
+/// A hundred years, in nanoseconds. Later arrivals count as a mistake in the file.
 const MAX_SPAN: i128 = 100 * 366 * 86_400 * 1_000_000_000;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// One line's request, with the time as the file tells it.
+/// One line's request, with the time as the file gives it.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// In nanoseconds since a moment that the file's format knows.
+    /// Nanoseconds since a moment that depends on the file's format.
     pub(crate) time: i128,
     pub(crate) prompt_tokens: u64,
     pub(crate) output_tokens: u64,
     pub(crate) hashes: Vec<u64>,
 }
 
-/// The first `limit` requests of the file, in order of arrival; never an empty list.
+/// The first `limit` requests of the file, in order of arrival. Never an empty list.
 pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<Request>> {
     let mut lines = Lines::open(path)?;
     let mut rows = Vec::new();
@@ -139,7 +141,7 @@ impl Lines {
         Ok(Self { name, reader, bytes: Vec::new(), line: String::new(), number: 0 })
     }
 
-    /// Goes to the next line that isn't blank; false at the end of the file.
+    /// Goes to the next line that isn't blank. False at the end of the file.
     fn advance(&mut self) -> Result<bool> {
         loop {
             self.bytes.clear();
@@ -171,7 +173,7 @@ impl Lines {
     }
 }
 
-/// The file's content, unzipped if it is zipped, whatever its name.
+/// The file's content, unzipped if it is gzipped, whatever its name.
 fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     let mut file = BufReader::new(File::open(path)?);
     let mut magic = Vec::new();

@@ -1,13 +1,16 @@
-//! KV transfer from prefill engines to decode engines, and the order in which a decode engine sees it.
+//! KV transfer from prefill engines to decode engines, and the order in which a decode engine sees
+//! it.
 //!
-//! Each engine's thread has a virtual clock of its own, and they run apart. So that a decode engine's steps don't depend
-//! on how the threads are scheduled (a conservative simulation, after Chandy and Misra), each prefill engine sends, beside
-//! its transfers, promises: nothing will be sent before this moment. A decode engine goes on to time t only when every
-//! promise is beyond t. Prefill engines never wait for decode engines, so nobody waits forever.
+//! Each engine's thread has its own virtual clock, and the clocks run independently. A decode
+//! engine's steps must not depend on how the threads are scheduled (a conservative simulation,
+//! after Chandy and Misra). So each prefill engine sends, besides its transfers, promises: nothing
+//! will be sent before this moment. A decode engine goes on to time t only when every promise is
+//! beyond t. Prefill engines never wait for decode engines, so no engine waits forever.
 //!
-//! A decode engine reports the transfers that have arrived as NIXL does, which fetches; a prefill engine reports those that it
-//! begins as Mooncake does, which pushes (how long one takes is known beforehand here). One descriptor for each KV block. Which of the
-//! two has families is a matter of configuration.
+//! A decode engine reports the transfers that have arrived, as NIXL does, which fetches. A prefill
+//! engine reports those that it begins, as Mooncake does, which pushes (here the duration is known
+//! in advance). A transfer has one descriptor per KV block. The configuration decides which of the
+//! two has families.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -41,7 +44,7 @@ enum Content {
     },
 }
 
-/// What an engine's connector tells of a step; the vectors are reused from step to step.
+/// What an engine's connector reports for a step. The vectors are reused from step to step.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
     pub(crate) received: Vec<NixlTransfer>,
@@ -57,8 +60,8 @@ impl Reports {
 
 /// Connects every prefill engine with every decode engine.
 ///
-/// Without bound, as a decode engine mustn't hold up a prefill engine: where it falls behind, promises queue up (a few
-/// words for each step of a prefill engine).
+/// The channels are unbounded, since a decode engine mustn't hold up a prefill engine. If a decode
+/// engine falls behind, promises queue up (a few words per step of a prefill engine).
 pub(crate) fn connect(prefill: usize, decode: usize) -> (Vec<Outlet>, Vec<Inbox>) {
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..decode).map(|_| unbounded()).unzip();
     let outlets = (0..prefill).map(|source| Outlet { source, senders: senders.clone(), promised: 0 }).collect();
@@ -75,7 +78,7 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// Starts the transfer of a prompt's KV to the decode engine that the request goes to, and reports it.
+    /// Starts the transfer of a prompt's KV to the decode engine of the request, and reports it.
     pub(crate) fn send(&self, request: usize, prompt_tokens: u64, now: Nanos) -> MooncakeTransfer {
         let ready_at = now.saturating_add(transfer_time(prompt_tokens)).min(NEVER - 1);
         let content = Content::Transfer { request, tokens: prompt_tokens, sent_at: now, ready_at };
@@ -84,6 +87,7 @@ impl Outlet {
             seconds: seconds_between(now, ready_at),
             bytes: prompt_tokens.saturating_mul(TOKEN_BYTES),
             descriptors: blocks(prompt_tokens),
+            ..MooncakeTransfer::default()
         }
     }
 
@@ -98,7 +102,8 @@ impl Outlet {
     }
 
     fn post(&self, decode: usize, content: Content) {
-        // A decode engine leaves only when all prefill engines are done, or in a panic, which is shown at its join.
+        // A decode engine ends only when all prefill engines are done, or in a panic, which its
+        // join shows.
         let _ = self.senders[decode].send(Message { source: self.source, content });
     }
 }
@@ -115,7 +120,7 @@ pub(crate) struct Inbox {
     receiver: Receiver<Message>,
     /// The last promise of each prefill engine.
     promises: Vec<Nanos>,
-    /// Transfers by the moment at which they are ready; prefill engine and request decide ties.
+    /// Transfers by the moment at which they are ready. Ties go by prefill engine and request.
     pending: BinaryHeap<Reverse<Pending>>,
 }
 
@@ -136,6 +141,7 @@ impl Pending {
             post_seconds: seconds_between(0, post_time(descriptors)),
             bytes: self.tokens.saturating_mul(TOKEN_BYTES),
             descriptors,
+            ..NixlTransfer::default()
         }
     }
 }
@@ -145,8 +151,8 @@ impl Inbox {
         Self { receiver, promises: vec![0; prefill], pending: BinaryHeap::new() }
     }
 
-    /// Moves all requests whose KV is here at `now` to `waiting`, and reports their transfers; returns how many are still on
-    /// their way.
+    /// Moves all requests whose KV has arrived at `now` to `waiting`, and reports their transfers.
+    /// Returns how many are still being transferred.
     pub(crate) fn collect(
         &mut self,
         now: Nanos,
@@ -162,11 +168,11 @@ impl Inbox {
             transfers.push(pending.report());
             self.pending.pop();
         }
-        // What was sent later than `now` may be here already, or not: it doesn't count.
+        // Whatever was sent after `now` may have arrived already, or not: it doesn't count.
         self.pending.iter().filter(|Reverse(pending)| pending.sent_at <= now).count() as u64
     }
 
-    /// When the next request's KV is here; `None` if none will come.
+    /// When the next request's KV arrives. `None` if none will come.
     pub(crate) fn next_ready(&mut self) -> Option<Nanos> {
         loop {
             let ready_at = self.pending.peek().map(|Reverse(pending)| pending.ready_at);
@@ -182,7 +188,7 @@ impl Inbox {
         self.promises.iter().copied().min().unwrap_or(NEVER)
     }
 
-    /// Waits for a message; false if none will come.
+    /// Waits for a message. False if none will come.
     fn receive(&mut self) -> bool {
         let Ok(message) = self.receiver.recv() else { return false };
         let source = message.source;

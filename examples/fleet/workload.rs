@@ -8,16 +8,18 @@ use fastrand::Rng;
 use crate::prefix_cache::HASHED_TOKENS;
 use crate::timing::Nanos;
 
-/// The requests in order of arrival; a request's index is its identity, and all that routing looks at.
+/// The requests in order of arrival. A request's index is its identity, and routing looks at
+/// nothing else.
 pub(crate) type Workload = Arc<[Request]>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// Since the first request's arrival.
+    /// Time since the first request's arrival.
     pub(crate) arrival: Nanos,
     pub(crate) prompt_tokens: u64,
     pub(crate) output_tokens: u64,
-    /// Hashes of the prompt's blocks of 512 tokens; equal hashes mean equal prompts up to there. May be empty.
+    /// Hashes of the prompt's blocks of 512 tokens. Equal hashes mean equal prompts up to there.
+    /// May be empty.
     pub(crate) hashes: Box<[u64]>,
 }
 
@@ -25,16 +27,17 @@ const SEED: u64 = 0x7ac4_0e7e;
 const REQUESTS: usize = 1_500;
 /// Nearly 300 virtual seconds in all.
 const MEAN_GAP_SECONDS: f64 = 0.19;
-/// One arrival in so many brings a burst.
+/// One arrival in this many starts a burst.
 const BURST_EVERY: usize = 150;
 const BURST: usize = 16;
-/// Conversations that go on at the same time, each with one of the system prompts.
+/// Conversations that are active at the same time, each with one of the system prompts.
 const CONVERSATIONS: usize = 120;
 const SYSTEM_PROMPTS: usize = 6;
-/// A conversation that has grown to so many tokens ends, and another takes its place.
+/// A conversation that has grown to this many tokens ends, and another replaces it.
 const LONGEST_CONVERSATION: u64 = 24_000;
 
-/// A chat workload of conversations whose prompts repeat all that was said before; the same at every call.
+/// A chat workload of conversations whose prompts repeat everything said before. The same at every
+/// call.
 pub(crate) fn built_in() -> Vec<Request> {
     let mut rng = Rng::with_seed(SEED);
     let mut next_hash = 0;
@@ -87,14 +90,14 @@ impl Conversation {
     }
 }
 
-/// Hashes of blocks that nobody has seen before.
+/// Hashes of new blocks.
 fn fresh(blocks: usize, next_hash: &mut u64) -> Vec<u64> {
     let first = *next_hash;
     *next_hash += blocks as u64;
     (first..*next_hash).collect()
 }
 
-/// A length whose logarithm is normally distributed; at least 1.
+/// A length whose logarithm is normally distributed. At least 1.
 fn log_normal(rng: &mut Rng, median: f64, sigma: f64) -> u64 {
     let normal = (-2.0 * (1.0 - rng.f64()).ln()).sqrt() * (TAU * rng.f64()).cos();
     (median * (sigma * normal).exp()).clamp(1.0, 16.0 * median) as u64

@@ -8,11 +8,12 @@ use tachometer_vllm::{IterationTokensDefinition, LogStyle};
 const EXIT_CODES: &str =
     "Exit codes: 0 all well, 2 bad arguments, a malformed scenario, or output that can't be written.";
 
-/// Replays a scenario of engine steps into the vLLM set and prints what a scrape, or the log, would have shown.
+/// Replays a scenario of engine steps into the vLLM set and prints what a scrape, or the log, would
+/// have shown.
 #[derive(Debug, Parser)]
 #[command(name = "replay", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// Which of the optional families there are
+    /// The optional families
     #[arg(long, value_enum)]
     pub(crate) config: ConfigName,
 
@@ -28,19 +29,20 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "STYLE", conflicts_with = "scrape")]
     pub(crate) log: Option<Log>,
 
-    /// JSON lines: a header, then an event a line
+    /// JSON lines: a header, then one event per line
     #[arg(value_name = "SCENARIO.jsonl")]
     pub(crate) scenario: PathBuf,
 }
 
-/// A configuration of the set; `configs.rs` says what each holds.
+/// A configuration of the set. `configs.rs` lists what each contains.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ConfigName {
     /// Nothing optional
     Base,
     /// Speculative decoding (pages: of 32 tokens at most), KV blocks, KV fetches, LoRA
     Full,
-    /// Watermarks, corrupted requests, speculative decoding (as in full), KV blocks, bounds of its own for all bucket families
+    /// Watermarks, corrupted requests, speculative decoding (as in full), KV blocks, different
+    /// bounds for all bucket families
     Extra,
     /// A diffusion model
     Diffusion,

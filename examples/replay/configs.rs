@@ -1,11 +1,11 @@
-//! The configurations that scenarios are replayed in.
+//! The configurations in which scenarios are replayed.
 
 use tachometer_vllm::{BucketFamily, Config};
 
 use crate::args::ConfigName;
 use crate::event::Header;
 
-/// What the extra configuration's bucket families have instead of their own bounds.
+/// The bounds of all bucket families in the extra configuration.
 const EXTRA_BOUNDS: [(BucketFamily, &[f64]); 8] = [
     (BucketFamily::RequestLatency, &[0.01, 0.05, 0.1, 0.5]),
     (BucketFamily::TimeToFirstToken, &[1e-5, 0.0005, 2.5]),
@@ -17,15 +17,16 @@ const EXTRA_BOUNDS: [(BucketFamily, &[f64]); 8] = [
     (BucketFamily::KvCacheResidency, &[1e-6, 0.1, 1_234_567.5]),
 ];
 
-/// What log lines need. vLLM's loggers tell of estimated work in one configuration only. No page is printed, so there needn't be
-/// a series for each position of a draft, and any number of speculative tokens will do.
+/// What log lines need. vLLM's loggers report estimated work in one configuration only. No page is
+/// printed, so there needn't be a series per draft position, and any number of speculative tokens
+/// works.
 pub(crate) fn for_log_lines(name: ConfigName, header: &Header) -> Config {
     let mfu = matches!(name, ConfigName::Extra);
     config(name, header, 0).log_lines(true).shared_hit_rates(true).mfu(mfu)
 }
 
 pub(crate) fn for_pages(name: ConfigName, header: &Header) -> Config {
-    // More than an address has are too many, too.
+    // A number beyond the range of an address is too large too.
     config(name, header, header.num_spec_tokens.0.try_into().unwrap_or(usize::MAX))
 }
 

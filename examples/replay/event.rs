@@ -1,7 +1,7 @@
 //! The lines of a scenario, as they are written.
 //!
-//! Fields that no family and no log line shows are read over. What a field must be (a count isn't negative, a name is known) is
-//! checked here; what only shows in the whole is checked by `scenario`.
+//! Fields that no family and no log line shows are ignored. This file checks what a single field
+//! must be (a count isn't negative, a name is known). `scenario` checks what depends on the whole.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use tachometer_vllm::{AdmissionRejection, FinishReason, SleepState};
 
 use crate::json::{Count, Float, Names, Number, Object, Signed, counts, floats, present, some_counts};
 
-/// What a line is.
+/// The type of a line.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Tag {
     #[serde(rename = "type")]
@@ -32,17 +32,17 @@ pub(crate) enum Line {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Header {
     pub(crate) format: u64,
-    /// Numbers of the engines; any, in any order.
+    /// The engines' numbers: any numbers, in any order.
     pub(crate) engines: Vec<i64>,
     pub(crate) model_name: String,
     pub(crate) max_model_len: Count,
     pub(crate) num_spec_tokens: Count,
     pub(crate) max_loras: u64,
-    /// What differs from the defaults.
+    /// The fields that differ from the defaults.
     pub(crate) cache_config: BTreeMap<String, Box<RawValue>>,
-    /// Wall clock at time 0, seconds since 1970.
+    /// Wall clock at time 0, in seconds since 1970.
     pub(crate) t0_wall: f64,
-    /// Monotonic clock at time 0, seconds.
+    /// Monotonic clock at time 0, in seconds.
     pub(crate) t0_mono: f64,
 }
 
@@ -117,7 +117,7 @@ pub(crate) struct Spec {
     pub(crate) drafts: Count,
     pub(crate) draft_tokens: Count,
     pub(crate) accepted_tokens: Count,
-    /// Without it, nothing was accepted at any of the header's positions.
+    /// If missing, nothing was accepted at any of the header's positions.
     #[serde(deserialize_with = "some_counts")]
     pub(crate) accepted_per_pos: Option<Vec<u64>>,
 }
@@ -230,15 +230,15 @@ impl From<Reason> for FinishReason {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sleep {
     pub(crate) t: f64,
-    /// What Python takes for 1: asleep; anything else: awake.
+    /// Asleep if Python regards it as equal to 1; awake otherwise.
     pub(crate) sleep: Value,
-    /// Of no meaning for an engine that is awake.
+    /// Has no meaning for an awake engine.
     #[serde(default)]
     pub(crate) level: Value,
 }
 
 impl Sleep {
-    /// `Err` where the level of an engine that is asleep isn't a count.
+    /// `Err` if the level of a sleeping engine isn't a count.
     pub(crate) fn state(&self) -> Result<SleepState, serde_json::Error> {
         let asleep = self.sleep == Value::Bool(true) || self.sleep.as_f64() == Some(1.0);
         if !asleep {
@@ -248,7 +248,7 @@ impl Sleep {
     }
 }
 
-/// A request wasn't admitted.
+/// A request was refused at admission.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Reject {
     pub(crate) t: f64,
@@ -271,13 +271,13 @@ impl From<RejectReason> for AdmissionRejection {
     }
 }
 
-/// The loggers say their lines.
+/// The loggers print their lines.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Log {
     pub(crate) t: Number,
 }
 
-/// A moment at which the page can be asked for.
+/// A moment for which the page can be requested.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Scrape {
     pub(crate) t: f64,
@@ -285,7 +285,7 @@ pub(crate) struct Scrape {
 }
 
 impl Line {
-    /// Seconds since time 0; the header has none.
+    /// Seconds since time 0. The header has none.
     pub(crate) const fn time(&self) -> Option<f64> {
         match self {
             Self::Header(_) => None,

@@ -1,5 +1,6 @@
-//! What JSON and serde don't say by themselves: numbers that aren't finite, whole numbers that are written as floats, fields that
-//! may be null but not missing, objects that can't be lists, the order of keys, and how a number is written.
+//! What JSON and serde don't provide: numbers that aren't finite, whole numbers written as floats,
+//! fields that may be null but not missing, objects that can't be lists, the order of keys, and the
+//! original text of numbers.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -55,7 +56,7 @@ pub(crate) fn floats<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f
     Ok(floats.into_iter().map(|Float(number)| number).collect())
 }
 
-/// A whole number from 0 on, which may be written as a float: `3.0`, `1e3`.
+/// A whole number, at least 0, which may be written as a float: `3.0`, `1e3`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Count(pub(crate) u64);
 
@@ -77,7 +78,7 @@ impl<'de> Deserialize<'de> for Signed {
     }
 }
 
-/// Holds what is expected.
+/// Holds the description of what is expected.
 struct WholeVisitor(&'static str);
 
 impl Visitor<'_> for WholeVisitor {
@@ -95,7 +96,7 @@ impl Visitor<'_> for WholeVisitor {
         Ok(number.into())
     }
 
-    /// Integers beyond 64 bits come here too.
+    /// Integers beyond 64 bits arrive here too.
     fn visit_f64<E: Error>(self, number: f64) -> Result<i128, E> {
         let limit = 2_f64.powi(64);
         if number.fract() == 0.0 && -limit < number && number < limit {
@@ -115,7 +116,7 @@ pub(crate) fn some_counts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     counts(deserializer).map(Some)
 }
 
-/// A number, and how it is written.
+/// A number, and its original text.
 #[derive(Debug)]
 pub(crate) struct Number {
     pub(crate) value: f64,
@@ -130,7 +131,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// Without the place, which would be one in a single line or value.
+/// Without serde_json's position, which would be relative to a single line or value.
 pub(crate) fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text).to_owned()
@@ -141,7 +142,7 @@ pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializ
     Option::deserialize(deserializer)
 }
 
-/// An object. A derived `Deserialize` would take a list of the fields' values, too.
+/// An object. A derived `Deserialize` would also accept a list of the fields' values.
 #[derive(Debug, Default)]
 pub(crate) struct Object<T>(pub(crate) T);
 
@@ -173,7 +174,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// The keys of an object whose values are counts, in the order in which they are written.
+/// The keys of an object whose values are counts, in the order of the text.
 #[derive(Debug, Default)]
 pub(crate) struct Names(Vec<String>);
 

@@ -1,7 +1,8 @@
 //! Replays a scenario of engine steps into the vLLM set, and prints the page or the log lines.
 //!
-//! `cargo run --release --example replay -- --config base SCENARIO.jsonl`. What was asked for goes to stdout, and nothing else does.
-//! Exit codes: 0 all well, 2 bad arguments, a malformed scenario (stderr says in which line), or output that can't be written.
+//! `cargo run --release --example replay -- --config base SCENARIO.jsonl`. Stdout gets the
+//! requested output and nothing else. Exit codes: 0 all is well, 2 bad arguments, a malformed
+//! scenario (stderr gives the line), or output that can't be written.
 
 mod args;
 mod configs;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody may be reading, which is no reason to panic.
+            // A closed stderr is no reason to panic.
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::from(BAD_INPUT)
         }
@@ -61,12 +62,12 @@ fn start(args: &Args, scenario: &Scenario) -> Result<Replay> {
     let header = &scenario.header;
     let config = if args.log.is_some() { configs::for_log_lines } else { configs::for_pages };
     let config = config(args.config, header).iteration_tokens(args.definition.into());
-    // All that is wrong here is the header's fault.
+    // Any error here comes from the header.
     let place = || format!("{}: line {}", args.scenario.display(), scenario.header_line);
     Replay::start(header, &config).with_context(place)
 }
 
-/// The page at the scrape that was asked for, or the final one.
+/// The page at the requested scrape, or the final one.
 fn page(mut replay: Replay, scenario: &Scenario, scrape: Option<&str>) -> Vec<u8> {
     for event in &scenario.events {
         if matches!(event, Line::Scrape(at) if Some(at.name.as_str()) == scrape) {
@@ -77,7 +78,7 @@ fn page(mut replay: Replay, scenario: &Scenario, scrape: Option<&str>) -> Vec<u8
     replay.page()
 }
 
-/// What the loggers say, each time below a line that tells when.
+/// The loggers' lines, each time below a line with the time.
 fn log_lines(mut replay: Replay, scenario: &Scenario, style: LogStyle) -> String {
     let t0 = scenario.header.t0_mono;
     let mut lines = replay.log_lines(style, t0).expect("they are switched on");
@@ -94,7 +95,7 @@ fn log_lines(mut replay: Replay, scenario: &Scenario, style: LogStyle) -> String
     log
 }
 
-/// That nobody reads on (as behind `head`) is fine.
+/// A closed pipe (as with `head`) is fine.
 fn print(output: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(output).and_then(|()| out.flush()) {

@@ -1,6 +1,8 @@
-//! JSON values as Python's `str` prints them: that is how vLLM makes label values of a cache configuration.
+//! JSON values as Python's `str` prints them. vLLM makes the label values of a cache configuration
+//! this way.
 //!
-//! They are taken as written, since an integer may have more digits than a machine's, and `-0` is one while `-0.0` isn't.
+//! Numbers keep their original text, since an integer may have more digits than a machine integer,
+//! and `-0` is an integer while `-0.0` isn't.
 
 use serde_json::value::RawValue;
 use tachometer_vllm::FieldValue;
@@ -8,7 +10,8 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 
 use crate::json::reason;
 
-/// `Err` for an object, which no field of a cache configuration is, and for what has no value: a number that is out of range.
+/// `Err` for an object, since no field of a cache configuration is one, and for a number that is
+/// out of range.
 pub(crate) fn text(value: &RawValue) -> Result<FieldValue, String> {
     let json = value.get();
     Ok(match json.as_bytes()[0] {
@@ -33,7 +36,7 @@ fn string(json: &str) -> Result<String, String> {
     serde_json::from_str(json).map_err(|error| reason(&error))
 }
 
-/// A list shows its strings quoted.
+/// Strings in a list are quoted.
 fn list(json: &str) -> Result<String, String> {
     let values: Vec<&RawValue> = serde_json::from_str(json).map_err(|error| reason(&error))?;
     let items = values.into_iter().map(|value| match value.get() {
@@ -43,7 +46,7 @@ fn list(json: &str) -> Result<String, String> {
     Ok(format!("[{}]", items.collect::<Result<Vec<_>, _>>()?.join(", ")))
 }
 
-/// In single quotes, unless only they occur in the text.
+/// In single quotes, unless the text contains single quotes and no double quotes.
 fn quoted(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut quoted = String::from(quote);
@@ -62,7 +65,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// As Python's `str.isprintable`: neither of a category "other" nor a separator, but for the space.
+/// As Python's `str.isprintable`: neither of a category "other" nor a separator, except the space.
 fn is_printable(char: char) -> bool {
     use GeneralCategory::*;
     let hidden =

@@ -5,37 +5,37 @@ use std::collections::HashMap;
 use anyhow::{Result, anyhow};
 use tachometer::{Engine, Recorder, Registry, Schema, Snapshot, Step};
 use tachometer_vllm::{
-    CacheConfig, Config, Families, LogLines, LogStyle, LoraStats, Recording, SharedHitRates, StepStats,
+    CacheConfig, Config, EngineMetrics, Families, LogLines, LogStyle, LoraStats, SharedHitRates, StepStats,
 };
 
 use crate::event::{Header, Iter, Line, Sleep};
 use crate::{python, stats};
 
-/// No page and no log line tells of more.
+/// No page and no log line shows more.
 const MAX_POSITIONS: u64 = 32;
 
 pub(crate) struct Replay {
     registry: Registry,
     families: Families,
     engines: HashMap<i64, EngineReplay>,
-    /// Where requests are admitted.
+    /// Records at the place where requests are admitted.
     front: Recorder,
     /// With log lines: hit rates over all engines.
     hit_rates: Option<SharedHitRates>,
     t0_wall: f64,
-    /// What vLLM tells of drafts by position before any was accepted.
+    /// The accepted tokens by position that vLLM reports before any was accepted.
     no_positions: Vec<u64>,
 }
 
 struct EngineReplay {
     recorder: Recorder,
-    recording: Recording,
-    /// Dropping it would remove the series.
+    metrics: EngineMetrics,
+    /// Dropping it would remove its series.
     _attached: Engine,
 }
 
 impl Replay {
-    /// Engines that haven't done anything.
+    /// Engines that haven't done anything yet.
     pub(crate) fn start(header: &Header, config: &Config) -> Result<Self> {
         let mut schema = Schema::builder(&["engine", "model_name"]);
         let families = Families::declare(&mut schema, config)?;
@@ -45,9 +45,9 @@ impl Replay {
         for number in &header.engines {
             let attached = registry.attach(&[&number.to_string(), &header.model_name])?;
             let mut recorder = attached.recorder()?;
-            let recording = families.recording(&mut recorder);
-            in_one_step(&mut recorder, |step| recording.cache_config(step, &cache_config));
-            engines.insert(*number, EngineReplay { recorder, recording, _attached: attached });
+            let metrics = families.engine_metrics(&mut recorder);
+            in_one_step(&mut recorder, |step| metrics.cache_config(step, &cache_config));
+            engines.insert(*number, EngineReplay { recorder, metrics, _attached: attached });
         }
         let (front, hit_rates) = (registry.recorder()?, families.shared_hit_rates());
         let no_positions = vec![0; header.num_spec_tokens.0.min(MAX_POSITIONS) as usize];
@@ -66,7 +66,7 @@ impl Replay {
     }
 
     fn record(&mut self, iter: &Iter) {
-        let EngineReplay { recorder, recording, .. } =
+        let EngineReplay { recorder, metrics, .. } =
             self.engines.get_mut(&iter.engine).expect("checked when it was read");
         let (mut evictions, mut running, mut waiting, mut finished) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         if let Some(stats) = &iter.scheduler {
@@ -77,24 +77,29 @@ impl Replay {
         if let Some(stats) = &iter.iteration {
             finished = stats::finished(&stats.finished);
         }
-        let lora = LoraStats { running: &running, waiting: &waiting, wall_time: self.t0_wall + iter.t };
+        let lora = LoraStats {
+            running: &running,
+            waiting: &waiting,
+            wall_time: self.t0_wall + iter.t,
+            ..LoraStats::default()
+        };
         let scheduler =
             iter.scheduler.as_ref().map(|stats| stats::scheduler(stats, &evictions, lora, &self.no_positions));
         let iteration = iter.iteration.as_ref().map(|stats| stats::iteration(stats, &finished));
         let mm_cache = iter.mm.as_deref().map(stats::lookups);
         let stats =
             StepStats { scheduler: scheduler.as_ref(), iteration: iteration.as_ref(), mm_cache, ..Default::default() };
-        in_one_step(recorder, |step| recording.record(step, &stats));
+        in_one_step(recorder, |step| metrics.record(step, &stats));
         if let Some(hit_rates) = &mut self.hit_rates {
             in_one_step(&mut self.front, |step| hit_rates.record(step, &stats));
         }
     }
 
-    /// All engines go to sleep, or wake up, together.
+    /// All engines go to sleep or wake up together.
     fn sleep(&mut self, sleep: &Sleep) {
         let state = sleep.state().expect("checked when it was read");
-        for EngineReplay { recorder, recording, .. } in self.engines.values_mut() {
-            in_one_step(recorder, |step| recording.sleep_state(step, state));
+        for EngineReplay { recorder, metrics, .. } in self.engines.values_mut() {
+            in_one_step(recorder, |step| metrics.sleep_state(step, state));
         }
     }
 
@@ -109,7 +114,7 @@ impl Replay {
         snapshot
     }
 
-    /// What a scrape shows now.
+    /// The page that a scrape gets now.
     pub(crate) fn page(&self) -> Vec<u8> {
         let mut page = Vec::new();
         self.registry.render(&mut page);

@@ -18,7 +18,7 @@ pub(crate) struct Scenario {
     pub(crate) header: Header,
     /// The number of the header's line.
     pub(crate) header_line: usize,
-    /// In order; without the header.
+    /// In order, without the header.
     pub(crate) events: Vec<Line>,
 }
 
@@ -109,7 +109,7 @@ fn header(line: &[u8]) -> Result<Header, String> {
     }
 }
 
-/// What is checked of an event against the header and the events before.
+/// What an event is checked against: the header and the events before it.
 struct Checks {
     engines: HashSet<i64>,
     scrapes: HashSet<String>,

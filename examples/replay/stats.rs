@@ -1,4 +1,4 @@
-//! A scenario's statistics as those of the vLLM set.
+//! Converts a scenario's statistics to those of the vLLM set.
 
 use tachometer_vllm::{
     CacheStats, ConnectorCacheStats, Eviction, FinishedRequest, IterationStats, KvFetchStats, LoraStats, PerfStats,
@@ -8,7 +8,8 @@ use tachometer_vllm::{
 use crate::event::{Connector, Finished, Iteration, Lookups, Scheduler};
 use crate::json::{Count, Object};
 
-/// The prompt tokens of an iteration, by source. `None` where what isn't cached would be negative, or beyond 64 bits.
+/// The prompt tokens of an iteration, by source. `None` if the tokens that aren't cached would be
+/// negative, or beyond 64 bits.
 pub(crate) fn prompt_tokens(iteration: &Iteration) -> Option<PromptTokens> {
     let [mut total, mut local, mut external] = [0_u64; 3];
     for prefill in &iteration.prefills {
@@ -17,7 +18,7 @@ pub(crate) fn prompt_tokens(iteration: &Iteration) -> Option<PromptTokens> {
         external = external.checked_add(prefill.external_cached.0)?;
     }
     let computed = total.checked_sub(local)?.checked_sub(external)?;
-    Some(PromptTokens { computed, local_cache_hit: local, external_kv_transfer: external })
+    Some(PromptTokens { computed, local_cache_hit: local, external_kv_transfer: external, ..Default::default() })
 }
 
 pub(crate) fn finished(requests: &[Object<Finished>]) -> Vec<FinishedRequest> {
@@ -34,6 +35,7 @@ pub(crate) fn finished(requests: &[Object<Finished>]) -> Vec<FinishedRequest> {
         inference_time: request.inference.0,
         decode_time: request.decode.0,
         time_per_output_token: request.tpot.0,
+        ..Default::default()
     };
     requests.iter().map(request).collect()
 }
@@ -48,23 +50,30 @@ pub(crate) fn iteration<'a>(iteration: &'a Iteration, finished: &'a [FinishedReq
             watermarked: iteration.watermarked.0,
             skipped: iteration.watermark_skipped.0,
             not_watermarked: iteration.not_watermarked.0,
+            ..Default::default()
         },
         time_to_first_token: &iteration.ttft,
         inter_token_latency: &iteration.itl,
         finished,
         max_generation_tokens: &iteration.max_gen_tokens,
         n: &iteration.n,
+        ..Default::default()
     }
 }
 
 pub(crate) fn evictions(scheduler: &Scheduler) -> Vec<Eviction<'_>> {
     let evictions = scheduler.evictions.iter();
     evictions
-        .map(|evicted| Eviction { lifetime: evicted.lifetime.0, idle: evicted.idle.0, reuse_gaps: &evicted.reuse_gaps })
+        .map(|evicted| Eviction {
+            lifetime: evicted.lifetime.0,
+            idle: evicted.idle.0,
+            reuse_gaps: &evicted.reuse_gaps,
+            ..Default::default()
+        })
         .collect()
 }
 
-/// `no_positions` stands for drafts that aren't told by position.
+/// `no_positions` is used for drafts that aren't reported by position.
 pub(crate) fn scheduler<'a>(
     stats: &'a Scheduler,
     evictions: &'a [Eviction<'a>],
@@ -79,6 +88,7 @@ pub(crate) fn scheduler<'a>(
             waiting_to_start: stats.kv_fetch.waiting_to_start.0,
             in_progress: stats.kv_fetch.in_progress.0,
             completed_waiting: stats.kv_fetch.completed_waiting.0,
+            ..Default::default()
         },
         kv_cache_usage: stats.kv_usage.0,
         prefix_cache: lookups(&stats.prefix),
@@ -88,6 +98,7 @@ pub(crate) fn scheduler<'a>(
             draft_tokens: spec.draft_tokens.0,
             accepted_tokens: spec.accepted_tokens.0,
             accepted_per_position: spec.accepted_per_pos.as_deref().unwrap_or(no_positions),
+            ..Default::default()
         }),
         evictions,
         lora: Some(lora),
@@ -95,13 +106,20 @@ pub(crate) fn scheduler<'a>(
             flops: perf.flops.0,
             read_bytes: perf.read_bytes.0,
             write_bytes: perf.write_bytes.0,
+            ..Default::default()
         }),
         ..SchedulerStats::default()
     }
 }
 
 pub(crate) fn lookups(stats: &Lookups) -> CacheStats {
-    CacheStats { reset: stats.reset, requests: stats.requests.0, queries: stats.queries.0, hits: stats.hits.0 }
+    CacheStats {
+        reset: stats.reset,
+        requests: stats.requests.0,
+        queries: stats.queries.0,
+        hits: stats.hits.0,
+        ..Default::default()
+    }
 }
 
 fn connector(stats: &Connector) -> ConnectorCacheStats {
@@ -114,5 +132,6 @@ fn connector(stats: &Connector) -> ConnectorCacheStats {
         p2p_hits: stats.hits_by_source.p2p.0,
         disk_hits: stats.hits_by_source.disk.0,
         unspecified_hits: stats.hits_by_source.external_unspecified.0,
+        ..Default::default()
     }
 }

@@ -1,33 +1,33 @@
-//! A simulated engine: a thread that batches requests and commits a step an iteration.
+//! A simulated engine: a thread that batches requests and commits one step per iteration.
 
 use std::{mem, thread, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tachometer::Recorder;
-use tachometer_vllm::{IterationStats, PromptTokens, Recording, SchedulerStats, StepStats};
+use tachometer_vllm::{EngineMetrics, IterationStats, PromptTokens, SchedulerStats, StepStats};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::meters::Meters;
 
-/// How long an iteration takes the pretended accelerator.
+/// How long an iteration takes on the simulated accelerator.
 const ITERATION: Duration = Duration::from_millis(1);
-/// An engine without requests commits a step now and then, so that nobody takes it for stopped.
+/// An engine without requests still commits a step now and then, so that it doesn't look stopped.
 const IDLE: Duration = Duration::from_millis(20);
 
 pub(crate) struct Request {
     pub(crate) prompt_tokens: u64,
     /// Tokens to generate.
     pub(crate) tokens: u64,
-    /// Gets each of them; closed after the last.
+    /// Receives each token; closed after the last.
     pub(crate) output: UnboundedSender<()>,
 }
 
 pub(crate) struct Engine {
     meters: Meters,
     recorder: Recorder,
-    recording: Recording,
+    metrics: EngineMetrics,
     inbox: Receiver<Request>,
-    /// Requests that run at a time.
+    /// The largest number of requests that run at the same time.
     slots: usize,
     waiting: Vec<Request>,
     running: Vec<Request>,
@@ -35,11 +35,11 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(meters: Meters, mut recorder: Recorder, inbox: Receiver<Request>, slots: usize) -> Self {
-        let recording = meters.vllm.recording(&mut recorder);
-        Self { meters, recorder, recording, inbox, slots, waiting: Vec::new(), running: Vec::new() }
+        let metrics = meters.vllm.engine_metrics(&mut recorder);
+        Self { meters, recorder, metrics, inbox, slots, waiting: Vec::new(), running: Vec::new() }
     }
 
-    /// Until nobody can send requests any more, and all are done.
+    /// Runs until no sender of requests is left and all requests are done.
     pub(crate) fn run(mut self) {
         loop {
             self.waiting.extend(self.inbox.try_iter());
@@ -76,16 +76,16 @@ impl Engine {
             ..Default::default()
         };
         let iteration = busy.then_some(&iteration);
-        self.recording.record(&mut step, &StepStats { scheduler: Some(&scheduler), iteration, ..Default::default() });
+        self.metrics.record(&mut step, &StepStats { scheduler: Some(&scheduler), iteration, ..Default::default() });
         step.set(self.meters.stepped_at, self.meters.now());
         step.commit();
-        // After the commit, so that who has a token finds it counted.
+        // After the commit, so that a client that has a token finds it counted.
         self.running = mem::take(&mut self.running).into_iter().filter_map(Request::generate).collect();
     }
 }
 
 impl Request {
-    /// Hands out a token. `None` if it was the last one, or nobody wants more.
+    /// Sends a token. `None` if it was the last one, or if the client is gone.
     fn generate(mut self) -> Option<Self> {
         self.tokens -= 1;
         let wanted = self.output.send(()).is_ok();

@@ -1,4 +1,5 @@
-//! The front end: routes a request to an engine, and measures what comes back, from any of the runtime's threads.
+//! The front end: routes a request to an engine and measures the replies, from any thread of the
+//! runtime.
 
 use std::{
     collections::HashMap,
@@ -9,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use crossbeam_channel::Sender;
 use tachometer::{EngineView, Gauge, Registry, SharedRecorder, Snapshot, View};
-use tachometer_vllm::{AdmissionRejection, FinishReason, FinishedRequest, SharedRecording};
+use tachometer_vllm::{AdmissionRejection, FinishReason, FinishedRequest, SharedMetrics};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::{
@@ -21,33 +22,33 @@ pub(crate) struct Front {
     registry: Registry,
     meters: Meters,
     routing: Mutex<Routing>,
-    /// An engine whose newest step is so many seconds old gets no requests.
+    /// An engine whose newest step is at least this many seconds old gets no requests.
     stale: f64,
-    /// Of what belongs to no engine.
+    /// Records what belongs to no engine.
     own: SharedRecorder,
-    rejections: SharedRecording,
+    rejections: SharedMetrics,
 }
 
-/// Requests in flight, KV cache usage, and when the engine committed.
+/// Requests in flight, KV cache usage, and the time of the engine's last commit.
 type Load = (Gauge<i64>, Gauge<f64>, Gauge<f64>);
 
 struct Routing {
     engines: HashMap<String, Attached>,
-    /// Only what the choice of an engine looks at.
+    /// Only the series by which an engine is chosen.
     view: View<Load>,
 }
 
-/// What handlers need of an engine.
+/// What handlers need to use an engine.
 #[derive(Clone)]
 struct Route {
     inbox: Sender<Request>,
     recorder: SharedRecorder,
-    recording: SharedRecording,
+    metrics: SharedMetrics,
 }
 
 struct Attached {
     route: Route,
-    /// Dropping it takes its series off the page.
+    /// Dropping it removes its series from the page.
     engine: tachometer::Engine,
     thread: JoinHandle<()>,
 }
@@ -62,7 +63,7 @@ impl Front {
     pub(crate) fn new(registry: Registry, meters: Meters, stale: f64) -> Self {
         let view = View::new((meters.in_flight, meters.vllm.kv_cache_usage, meters.stepped_at));
         let own = registry.shared_recorder();
-        let rejections = meters.vllm.shared(&own);
+        let rejections = meters.vllm.shared_metrics(&own);
         let routing = Mutex::new(Routing { engines: HashMap::new(), view });
         Self { registry, meters, routing, stale, own, rejections }
     }
@@ -71,19 +72,20 @@ impl Front {
         &self.registry
     }
 
-    /// Starts an engine, which gets requests from its first step on.
+    /// Starts an engine, which gets requests as soon as its first step is committed.
     pub(crate) async fn attach(&self, name: &str, slots: usize) -> Result<()> {
         let engine = self.registry.attach(&[name, MODEL])?;
         let (inbox, requests) = crossbeam_channel::unbounded();
         let recorder = engine.shared_recorder();
-        let route = Route { inbox, recording: self.meters.vllm.shared(&recorder), recorder };
+        let route = Route { inbox, metrics: self.meters.vllm.shared_metrics(&recorder), recorder };
         let running = Engine::new(self.meters, engine.recorder()?, requests, slots);
         let thread = thread::Builder::new().name(format!("engine {name}")).spawn(move || running.run())?;
         self.routing.lock().await.engines.insert(name.to_owned(), Attached { route, engine, thread });
         Ok(())
     }
 
-    /// Gives an engine no more requests, waits until it is done with those that it has, passes its last numbers to `read`, and detaches it.
+    /// Stops sending requests to an engine, waits until it has finished those that it has, passes
+    /// its final numbers to `read`, and detaches it.
     pub(crate) fn detach<R>(&self, name: &str, read: impl FnOnce(EngineView<'_>) -> R) -> Result<R> {
         let gone = self.routing.blocking_lock().engines.remove(name);
         let Attached { route, engine, thread } = gone.with_context(|| format!("no engine {name}"))?;
@@ -96,7 +98,7 @@ impl Front {
         Ok(numbers)
     }
 
-    /// What an HTTP handler does. `None` if no engine takes requests.
+    /// Handles one HTTP request. `None` if no engine takes requests.
     pub(crate) async fn generate(&self, tenant: &str, prompt_tokens: u64, tokens: u64) -> Option<Reply> {
         let arrived = Instant::now();
         let Some((engine, route)) = self.route().await else {
@@ -114,14 +116,14 @@ impl Front {
             match generated {
                 0 => {
                     first_token = seconds;
-                    route.recording.first_token(seconds);
+                    route.metrics.first_token(seconds);
                 }
-                _ => route.recording.inter_token(&[seconds]),
+                _ => route.metrics.inter_token(&[seconds]),
             }
             (generated, before) = (generated + 1, now);
         }
         let e2e_latency = arrived.elapsed().as_secs_f64();
-        route.recording.finished(&FinishedRequest {
+        route.metrics.finished(&FinishedRequest {
             reason: if generated == tokens { FinishReason::Length } else { FinishReason::Error },
             prompt_tokens,
             generation_tokens: generated,
@@ -134,7 +136,8 @@ impl Front {
         Some(Reply { engine, tokens: generated })
     }
 
-    /// The engine with the fewest requests; of equal ones that with the most room in its KV cache. It has one more now.
+    /// Picks the engine with the fewest requests, and among equals the one with the most room in
+    /// its KV cache. Counts one more request for it.
     async fn route(&self) -> Option<(String, Route)> {
         let Routing { engines, view } = &mut *self.routing.lock().await;
         self.registry.view(view);
@@ -151,7 +154,7 @@ impl Front {
     }
 }
 
-/// A request at an engine; also one whose client has gone, so that the handler never ends.
+/// A request at an engine. It also ends if its client disconnects and the handler is cancelled.
 struct InFlight {
     recorder: SharedRecorder,
     meters: Meters,

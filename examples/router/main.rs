@@ -1,13 +1,14 @@
 //! A front end on tokio that routes requests to simulated engines.
 //!
-//! * Engine threads record steps (`engine.rs`); handlers record latencies, finished requests and tenants from any thread of the runtime
-//!   through shared recorders; the router reads three gauges of each engine, without rendering, and picks the shortest queue
-//!   (`front.rs`); axum serves `/generate` and `/metrics` (`serve.rs`).
-//! * While clients send requests, an engine is attached, and another one is drained and detached.
-//! * In the end the numbers that were measured must be those that clients got.
+//! * Engine threads record steps (`engine.rs`). Handlers record latencies, finished requests and
+//!   tenants from any thread of the runtime through shared recorders. The router reads three gauges
+//!   per engine, without rendering, and picks the shortest queue (`front.rs`). Axum serves
+//!   `/generate` and `/metrics` (`serve.rs`).
+//! * While clients send requests, one engine is attached, and another is drained and detached.
+//! * At the end, the measured numbers must equal what clients received.
 //!
-//! `cargo run --release --example router` needs no arguments and ends by itself. Exit code: 0 all well, 1 a number is wrong, 2 it
-//! couldn't run.
+//! `cargo run --release --example router` needs no arguments and ends by itself. Exit codes: 0 all
+//! is well, 1 a number is wrong, 2 it couldn't run.
 
 mod engine;
 mod front;
@@ -27,9 +28,9 @@ use crate::{
     report::{Row, Totals},
 };
 
-/// Requests that clients have open at a time.
+/// Requests that clients have open at the same time.
 const CLIENTS: usize = 24;
-/// More of them than have series of their own.
+/// More than there are tenants with a series each.
 const TENANTS: u64 = 12;
 
 /// Routes requests to simulated engines and serves their /metrics meanwhile.
@@ -95,7 +96,7 @@ async fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!failures.is_empty())))
 }
 
-/// Sends these requests, some at a time, and waits for all of them.
+/// Sends these requests, several at a time, and waits for all of them.
 async fn send(front: &Arc<Front>, numbers: std::ops::Range<u64>) -> Result<Totals> {
     let (clients, mut requests) = (Arc::new(Semaphore::new(CLIENTS)), JoinSet::new());
     for number in numbers {
@@ -114,7 +115,8 @@ async fn send(front: &Arc<Front>, numbers: std::ops::Range<u64>) -> Result<Total
     Ok(got)
 }
 
-/// Blocks until the engine is done with its requests, so it is not for the runtime's own threads.
+/// Blocks until the engine has finished its requests, so it mustn't run on the runtime's own
+/// threads.
 async fn drain(front: Arc<Front>, name: &'static str, meters: Meters) -> Result<Row> {
     task::spawn_blocking(move || front.detach(name, |engine| Row::read(engine, &meters))).await?
 }

@@ -1,4 +1,4 @@
-//! What is measured: vLLM's metric set, and some families of the front end's own.
+//! What is measured: vLLM's metric set, and some families that the front end adds.
 
 use std::time::Instant;
 
@@ -8,17 +8,19 @@ use tachometer_vllm as vllm;
 
 pub(crate) const MODEL: &str = "simulated";
 
-/// Tenants with series of their own; the others share one.
+/// Tenants with a series each; all others share one.
 const MAX_TENANTS: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meters {
     pub(crate) vllm: vllm::Families,
-    /// Requests that handlers gave an engine and that haven't ended: shows at once, not with the engine's next step.
+    /// Requests that handlers sent to an engine and that haven't ended. Shows at once, not with the
+    /// engine's next step.
     pub(crate) in_flight: Gauge<i64>,
-    /// When the engine committed, in seconds since [`started`](Self::started). Set in the same step as all else, so it says how old that is.
+    /// The time of the engine's last commit, in seconds since `started`. Set in the same step as
+    /// everything else, so it shows how old the step's values are.
     pub(crate) stepped_at: Gauge<f64>,
-    /// Of the whole front end.
+    /// A family of the whole front end.
     pub(crate) tenant_tokens: DynamicFamily<Counter<u64>, 1>,
     started: Instant,
 }
@@ -36,7 +38,7 @@ impl Meters {
         Ok((Self { vllm, in_flight, stepped_at, tenant_tokens, started }, Registry::new(schema.build()?)))
     }
 
-    /// Seconds.
+    /// Seconds since the start.
     pub(crate) fn now(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }

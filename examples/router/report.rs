@@ -1,11 +1,12 @@
-//! The numbers of each engine, read from snapshots, and whether they agree with what clients got.
+//! Reads each engine's numbers from snapshots, and compares them with what clients received.
 
 use comfy_table::{CellAlignment, Table, presets};
 use tachometer::{EngineView, Snapshot};
+use tachometer_vllm::FinishReason;
 
 use crate::{front::Front, meters::Meters};
 
-/// What clients sent and got.
+/// What clients sent and received.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Totals {
     pub(crate) requests: u64,
@@ -31,7 +32,7 @@ impl Row {
         Self {
             engine: engine.label("engine").unwrap_or_default().to_owned(),
             totals: Totals {
-                requests: vllm.request_success.iter().map(|counter| engine.counter(*counter)).sum(),
+                requests: FinishReason::ALL.iter().map(|reason| engine.counter(vllm.request_success(*reason))).sum(),
                 prompt_tokens: engine.counter(vllm.prompt_tokens),
                 tokens: engine.counter(vllm.generation_tokens),
             },
@@ -43,14 +44,14 @@ impl Row {
     }
 }
 
-/// Of the engines that are attached.
+/// The rows of all attached engines.
 pub(crate) fn rows(front: &Front, meters: &Meters) -> Vec<Row> {
     let mut snapshot = Snapshot::new();
     front.registry().snapshot(&mut snapshot);
     snapshot.engines().map(|engine| Row::read(engine, meters)).collect()
 }
 
-/// Tokens of each tenant that has a series, and of the others.
+/// The tokens of each tenant with a series, and of all others.
 pub(crate) fn tenants(front: &Front, meters: &Meters) -> Vec<(String, u64)> {
     let mut snapshot = Snapshot::new();
     front.registry().snapshot(&mut snapshot);

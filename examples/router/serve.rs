@@ -1,4 +1,4 @@
-//! Over HTTP: requests and the page.
+//! Requests and the page over HTTP.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tachometer::TextRenderer;
 
 use crate::front::Front;
 
-/// The longest prompt and output that are taken over HTTP.
+/// The longest prompt and output accepted over HTTP.
 const MAX_TOKENS: u64 = 4096;
 
 pub(crate) fn router(front: Arc<Front>) -> Router {

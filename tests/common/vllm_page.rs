@@ -12,10 +12,10 @@ pub(crate) fn page(config: &Config) -> String {
     let registry = Registry::new(schema.build().unwrap());
     let engine = registry.attach(&["0", "m"]).unwrap();
     let mut recorder = engine.recorder().unwrap();
-    let mut recording = families.recording(&mut recorder);
+    let mut metrics = families.engine_metrics(&mut recorder);
     let mut step = recorder.step();
-    recording.cache_config(&mut step, &CacheConfig::default());
-    recording.scheduler(&mut step, &SchedulerStats { lora: Some(LoraStats::default()), ..Default::default() });
+    metrics.cache_config(&mut step, &CacheConfig::default());
+    metrics.scheduler(&mut step, &SchedulerStats { lora: Some(LoraStats::default()), ..Default::default() });
     step.commit();
     let mut page = Vec::new();
     registry.render(&mut page);

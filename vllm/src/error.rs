@@ -6,27 +6,28 @@ use tachometer::SchemaError;
 
 use crate::{BucketFamily, families::MAX_SPECULATIVE_TOKENS};
 
-/// Why [`Families::declare`](crate::Families::declare) refused. Every message names the culprit and says what to do.
+/// Why [`Families::declare`](crate::Families::declare) refused. Every message names what is wrong
+/// and says what to do.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DeclareError {
-    /// The schema has one of the names already, or is full.
+    /// The schema already has one of the names, or is full.
     Schema(SchemaError),
-    /// Bounds of the configuration that aren't upper bounds of a histogram.
+    /// The configuration's bounds aren't valid upper bounds of a histogram.
     Bounds {
-        /// Whose bounds they are.
+        /// The bucket family with these bounds.
         family: BucketFamily,
-        /// What is wrong, with the first histogram that was to have them.
+        /// What is wrong, reported for the first histogram that was to have these bounds.
         reason: SchemaError,
     },
-    /// A bound below zero: nothing in these histograms can be negative.
+    /// A bound is below zero. Nothing that these histograms observe can be negative.
     NegativeBound {
-        /// Whose bound it is.
+        /// The bucket family with this bound.
         family: BucketFamily,
         /// The bound as given.
         bound: f64,
     },
-    /// More speculative tokens than there can be series for.
+    /// More speculative tokens than the set has series for.
     TooManySpeculativeTokens {
         /// The number as given.
         tokens: usize,
@@ -57,4 +58,11 @@ impl fmt::Display for DeclareError {
     }
 }
 
-impl std::error::Error for DeclareError {}
+impl std::error::Error for DeclareError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Schema(reason) | Self::Bounds { reason, .. } => Some(reason),
+            Self::NegativeBound { .. } | Self::TooManySpeculativeTokens { .. } => None,
+        }
+    }
+}

@@ -1,13 +1,15 @@
-//! A ready-made metric set for [`tachometer`], compatible with vLLM's: same names, labels, bounds and meanings.
+//! A ready-made metric set for [`tachometer`], compatible with vLLM's: the same names, labels,
+//! bounds and meanings.
 //!
-//! [`Families::declare`] puts it into your schema, and [`Families::recording`] begins to record an engine. [`Recording::record`] records
-//! all that a step reports, into an open [`Step`](tachometer::Step), so your own families share the step.
+//! [`Families::declare`] declares the set in your schema. [`Families::engine_metrics`] starts
+//! recording for one engine. [`EngineMetrics::record`] records everything that a step reports into
+//! an open [`Step`](tachometer::Step), so your own families share the step.
 //!
-//! [`Families::log_lines`] says in vLLM's words what happened from one snapshot to the next.
+//! [`Families::log_lines`] describes in vLLM's words what happened between two snapshots.
 //!
-//! [`Config`] switches on what is optional, all at start-up. The repository's `docs/vllm-families.md` lists
-//! every family with its labels, what switches it on and what is added to it when; `docs/from-vllm.md` says
-//! what takes the place of what in vLLM, and lists every deliberate difference.
+//! [`Config`] enables what is optional, all at start-up. In the repository, `docs/vllm-families.md`
+//! lists every family with its labels, the option that enables it and when it changes;
+//! `docs/from-vllm.md` maps vLLM's concepts to this crate's and lists every deliberate difference.
 //!
 //! ```
 //! use tachometer::{Registry, Schema};
@@ -19,13 +21,13 @@
 //! let registry = Registry::new(schema.build()?);
 //! let engine = registry.attach(&["0", "llama"])?;
 //! let mut recorder = engine.recorder()?;
-//! let mut recording = families.recording(&mut recorder);
+//! let mut metrics = families.engine_metrics(&mut recorder);
 //!
 //! let mut cache_config = CacheConfig::default();
 //! cache_config.set("num_gpu_blocks", 4096)?;                       // known once the engine has started
 //! let mut step = recorder.step();
-//! recording.cache_config(&mut step, &cache_config);
-//! recording.sleep_state(&mut step, SleepState::Asleep { level: 1 });
+//! metrics.cache_config(&mut step, &cache_config);
+//! metrics.sleep_state(&mut step, SleepState::Asleep { level: 1 });
 //! step.commit();
 //!
 //! let mut front = registry.recorder()?;                            // where requests are admitted, or not
@@ -42,34 +44,61 @@
 //!
 //! | series | value added in a step |
 //! |---|---|
-//! | `vllm:iteration_tokens_total` (a histogram, for all its name) | one observation: **computed** prompt tokens + generation tokens |
+//! | `vllm:iteration_tokens_total` (a histogram, despite its name) | one observation: **computed** prompt tokens + generation tokens |
 //! | `vllm:prompt_tokens_total` | all prompt tokens, whatever their source |
 //! | `vllm:prompt_tokens_by_source_total{source}` | each source |
 //! | `vllm:prompt_tokens_cached_total` | local cache hits + KV transfer |
 //!
-//! A token that arrived by KV transfer or was found in a cache wasn't computed in the iteration, so the histogram doesn't
-//! count it. vLLM once did, and reported iterations far larger than what the GPU did;
-//! [`IterationTokensDefinition::AllSources`] brings that definition back for dashboards that were made for it.
+//! A token that arrived by KV transfer, or was found in a cache, wasn't computed in the iteration,
+//! so the histogram doesn't count it. vLLM once did, and reported iterations far larger than what
+//! the GPU computed. [`IterationTokensDefinition::AllSources`] restores that definition for
+//! dashboards that were made for it.
 //!
-//! Three identities hold in every scrape for what one exclusive recorder recorded (under `Computed`), and so for the sum of several, as
-//! long as `tachometer_rejected_observations_total` is 0: prompt tokens = the sum over sources; the sum of iteration tokens = tokens from
-//! `local_compute` + generation tokens; `request_success` summed over reasons = the count of `e2e_request_latency_seconds`. (NaN,
-//! infinite and negative durations are rejected, and what would overflow: such a number is missing on one side only.) What request
-//! handlers record from any thread ([`SharedRecording`]) is no step: of it the third identity holds only while no call is under way.
+//! Three identities hold in every scrape for what one exclusive recorder recorded (under
+//! `Computed`), and so for the sum over several, as long as
+//! `tachometer_rejected_observations_total` is 0:
 //!
-//! The gauges of several exclusive recorders of an engine add up. One of them, with one [`Recording`], should record the scheduler.
+//! * prompt tokens = the sum over sources;
+//! * the sum of iteration tokens = tokens from `local_compute` + generation tokens;
+//! * `request_success` summed over reasons = the count of `e2e_request_latency_seconds`.
+//!
+//! Durations that are NaN, infinite or negative are rejected, and so is whatever would overflow: a
+//! rejected value is missing on one side of an identity only. Request handlers that record from any
+//! thread ([`SharedMetrics`]) have no step. For their values the third identity holds only while no
+//! call is in progress.
+//!
+//! The gauges of an engine's exclusive recorders are added up. Let exactly one of them, with one
+//! [`EngineMetrics`], record the scheduler.
+//!
+//! # Stability
+//!
+//! Minor versions may add fields to the structs that you fill ([`StepStats`] and its parts) and
+//! variants to the enums. So end each struct literal with `..Default::default()`, as all examples
+//! do: the compiler refuses a literal without it.
+//!
+//! ```compile_fail,E0063
+//! use tachometer_vllm::PerfStats;
+//!
+//! let stats = PerfStats { flops: 1.0, read_bytes: 2.0, write_bytes: 3.0 };
+//! ```
+//!
+//! ```
+//! use tachometer_vllm::PerfStats;
+//!
+//! let stats = PerfStats { flops: 1.0, read_bytes: 2.0, write_bytes: 3.0, ..Default::default() };
+//! ```
 //!
 //! # Threads
 //!
 //! | | `Send` | `Sync` | `Clone` | `Copy` | `UnwindSafe` |
 //! |---|---|---|---|---|---|
 //! | [`Iteration`] | yes | no | no | no | no |
-//! | [`Recording`], [`SharedHitRates`], [`LogLines`] | yes | yes | no | no | yes |
-//! | [`SharedRecording`]; [`Config`], [`CacheConfig`], [`DeclareError`], [`UnknownField`], [`FieldValue`], [`LogLine`] | yes | yes | yes | no | yes |
+//! | [`EngineMetrics`], [`SharedHitRates`], [`LogLines`] | yes | yes | no | no | yes |
+//! | [`SharedMetrics`]; [`Config`], [`CacheConfig`], [`DeclareError`], [`UnknownField`], [`FieldValue`], [`LogLine`] | yes | yes | yes | no | yes |
 //! | [`Families`] and its parts: [`SpecDecodeFamilies`], [`PerPosition`], [`DiffusionFamilies`], [`KvBlockFamilies`], [`LoraFamilies`], [`NixlFamilies`], [`MooncakeFamilies`] | yes | yes | yes | yes | yes |
 //! | [`BucketFamily`], [`IterationTokensDefinition`], [`AdmissionRejection`], [`SleepState`], [`LogStyle`], [`LogLevel`], [`StepStats`] and its parts: [`SchedulerStats`], [`CacheStats`], [`ConnectorCacheStats`], [`KvFetchStats`], [`SpecDecodeStats`], [`Eviction`], [`LoraStats`], [`PerfStats`], [`IterationStats`], [`PromptTokens`], [`WatermarkStats`], [`FinishedRequest`], [`FinishReason`], [`NixlStats`], [`NixlTransfer`], [`MooncakeStats`], [`MooncakeTransfer`] | yes | yes | yes | yes | yes |
 //!
-//! `UnwindSafe` stands for `RefUnwindSafe` too. All are `Unpin`.
+//! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
 #![forbid(unsafe_code)]
 
 // First: its macro is known to what follows.
@@ -91,8 +120,8 @@ pub use self::{
     },
     log::{LogLevel, LogLine, LogLines, LogStyle},
     record::{
-        Iteration, MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats, NixlTransfer, Recording,
-        SharedHitRates, SharedRecording,
+        EngineMetrics, Iteration, MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats,
+        NixlTransfer, SharedHitRates, SharedMetrics,
     },
     stats::{
         CacheStats, ConnectorCacheStats, Eviction, FinishReason, FinishedRequest, IterationStats, KvFetchStats,

@@ -1,8 +1,8 @@
-//! Mutants of this crate: see the core's `src/mutants.rs`. A macro of its own, since the core exports
-//! nothing for tests.
+//! Mutants of this crate: see the core's `src/mutants.rs`. It has its own macro, since the core
+//! exports nothing for tests.
 
-/// `mutant!(real, "name" => mutated, …)` is `real`. In a build with mutants it is what stands behind
-/// the name that was chosen, if it is one of these.
+/// `mutant!(real, "name" => mutated, …)` evaluates to `real`. In a build with mutants it evaluates
+/// to the expression for the selected name, if that is one of these.
 #[cfg(not(tachometer_mutants))]
 macro_rules! mutant {
     ($real:expr, $($name:literal => $mutated:expr),+ $(,)?) => {

@@ -1,19 +1,22 @@
-//! What a scheduler reports of one step: plain, borrowed data in vLLM's own division.
+//! What a scheduler reports for one step: plain, borrowed data, divided as in vLLM.
 //!
-//! Fill in what you have and take `..Default::default()` for the rest: fields may be added. Nothing here records anything. The parts
-//! are independent, as in vLLM's `record`: a step may come with scheduler statistics only, with iteration statistics only, or with
-//! all of them.
+//! Fill in the fields that you have, and end each literal with `..Default::default()`. The compiler
+//! insists on it (each struct has a hidden field), so that minor versions can add fields.
+//!
+//! Nothing here records anything. The parts are independent, as in vLLM's `record`: a step may come
+//! with scheduler statistics only, with iteration statistics only, or with everything.
 
 use crate::{MooncakeStats, NixlStats};
 
 /// The prompt tokens of requests that reached their first output, by where the tokens came from.
 ///
-/// No sum is stored: totals are derived, so no field can contradict another.
+/// No sum is stored. Totals are derived, so no field can contradict another.
 ///
 /// ```
 /// use tachometer_vllm::PromptTokens;
 ///
-/// let prompt = PromptTokens { computed: 16, local_cache_hit: 48, external_kv_transfer: 936 };
+/// let mut prompt = PromptTokens { computed: 16, ..Default::default() };
+/// prompt.merge(PromptTokens { local_cache_hit: 48, external_kv_transfer: 936, ..Default::default() });
 /// assert_eq!(prompt.total(), 1_000);
 /// assert_eq!(prompt.cached(), 984);
 /// ```
@@ -25,6 +28,8 @@ pub struct PromptTokens {
     pub local_cache_hit: u64,
     /// Received from another engine by KV transfer.
     pub external_kv_transfer: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 impl PromptTokens {
@@ -34,7 +39,8 @@ impl PromptTokens {
         self.computed.saturating_add(self.cached())
     }
 
-    /// Tokens that this engine didn't have to compute: local cache hits and KV transfer. Saturates at `u64::MAX`.
+    /// Tokens that this engine didn't compute: local cache hits and KV transfer. Saturates at
+    /// `u64::MAX`.
     #[must_use]
     pub const fn cached(&self) -> u64 {
         self.local_cache_hit.saturating_add(self.external_kv_transfer)
@@ -48,10 +54,11 @@ impl PromptTokens {
     }
 }
 
-/// Lookups in a cache, counted in the cache's own unit: tokens for prefix caches, items for the multi-modal cache.
+/// Lookups in a cache, in the cache's own unit: tokens for prefix caches, items for the multi-modal
+/// cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// The cache was emptied before these lookups: the hit rate of log lines begins anew.
+    /// The cache was emptied before these lookups: the hit rate of the log lines starts again.
     pub reset: bool,
     /// Requests that looked something up: they make up the window of the log lines' hit rate.
     pub requests: u64,
@@ -59,6 +66,8 @@ pub struct CacheStats {
     pub queries: u64,
     /// Tokens or items found.
     pub hits: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 /// Lookups in the prefix cache behind a KV connector, in tokens.
@@ -76,10 +85,12 @@ pub struct ConnectorCacheStats {
     pub p2p_hits: u64,
     /// The tokens found on disk.
     pub disk_hits: u64,
-    /// The tokens found at a place that the connector doesn't tell.
+    /// The tokens found somewhere that the connector doesn't report.
     pub unspecified_hits: u64,
-    /// The tokens found on the accelerator itself (beside the local prefix cache's own hits).
+    /// The tokens found on the accelerator itself, besides the hits of the local prefix cache.
     pub device_hits: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 /// Estimated work of one step on one accelerator.
@@ -91,9 +102,11 @@ pub struct PerfStats {
     pub read_bytes: f64,
     /// Bytes written to device memory.
     pub write_bytes: f64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
-/// Requests whose KV comes from another engine, by how far it has come. Only recorded with
+/// Requests whose KV comes from another engine, by how far the transfer is. Recorded only with
 /// [`Config::kv_consumer`](crate::Config::kv_consumer).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KvFetchStats {
@@ -103,24 +116,28 @@ pub struct KvFetchStats {
     pub in_progress: u64,
     /// The KV is here, and the request waits to run.
     pub completed_waiting: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
-/// What speculative decoding did in a step. A diffusion model reports denoising steps as drafts, positions of its canvas as draft
-/// tokens, and tokens that it committed as accepted ones.
+/// What speculative decoding did in a step. A diffusion model reports denoising steps as drafts,
+/// canvas positions as draft tokens, and committed tokens as accepted tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpecDecodeStats<'a> {
     /// Drafts made.
     pub drafts: u64,
-    /// Tokens of these drafts.
+    /// Draft tokens: the tokens in these drafts.
     pub draft_tokens: u64,
-    /// Tokens of these drafts that were accepted.
+    /// Draft tokens that were accepted.
     pub accepted_tokens: u64,
-    /// The accepted ones by their position in the draft. Positions that are missing add nothing; those beyond the configured
-    /// number are ignored.
+    /// Accepted tokens by their position in the draft. Missing positions add nothing. Positions
+    /// beyond the configured number are ignored.
     pub accepted_per_position: &'a [u64],
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
-/// A KV block that was evicted. All durations are seconds.
+/// A KV block that was evicted. All durations are in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Eviction<'a> {
     /// From allocation to eviction.
@@ -129,17 +146,22 @@ pub struct Eviction<'a> {
     pub idle: f64,
     /// From each use to the next.
     pub reuse_gaps: &'a [f64],
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 /// The LoRA adapters of an engine's requests, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LoraStats<'a> {
-    /// Adapters of requests that run.
+    /// Adapters of running requests.
     pub running: &'a [&'a str],
-    /// Adapters of requests that wait.
+    /// Adapters of waiting requests.
     pub waiting: &'a [&'a str],
-    /// The time of the step, seconds since 1970: the value of `vllm:lora_requests_info`, by which routers find the newest.
+    /// The time of the step, in seconds since 1970. It is the value of `vllm:lora_requests_info`,
+    /// by which routers find the newest sample.
     pub wall_time: f64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 /// The scheduler's state after a step, and what it looked up while scheduling.
@@ -149,39 +171,44 @@ pub struct SchedulerStats<'a> {
     pub running: u64,
     /// Requests that wait for capacity.
     pub waiting: u64,
-    /// Requests that wait for something else (for example for their KV transfer) and were passed over.
+    /// Requests that wait for something else, for example for their KV transfer, and were passed
+    /// over.
     pub deferred: u64,
     /// Requests whose KV comes from another engine.
     pub kv_fetch: KvFetchStats,
-    /// Used share of the KV cache, a ratio in 0..=1. Shown as given, also where it is NaN or infinite.
+    /// Used share of the KV cache, a ratio in 0..=1. Shown as given, even if it is NaN or infinite.
     pub kv_cache_usage: f64,
     /// Lookups in the engine's own prefix cache, in tokens.
     pub prefix_cache: CacheStats,
     /// Lookups behind the KV connector, if the engine has one and asked it in this step.
     pub connector_prefix_cache: Option<ConnectorCacheStats>,
-    /// Drafts, if any were made.
+    /// Speculative decoding, if there were any drafts.
     pub spec_decode: Option<SpecDecodeStats<'a>>,
-    /// KV blocks that were evicted. Only recorded with [`Config::kv_cache_metrics`](crate::Config::kv_cache_metrics).
+    /// KV blocks that were evicted. Recorded only with
+    /// [`Config::kv_cache_metrics`](crate::Config::kv_cache_metrics).
     pub evictions: &'a [Eviction<'a>],
-    /// LoRA adapters. Only recorded with [`Config::lora`](crate::Config::lora).
+    /// LoRA adapters. Recorded only with [`Config::lora`](crate::Config::lora).
     pub lora: Option<LoraStats<'a>>,
     /// Estimated work, if it is measured.
     pub perf: Option<PerfStats>,
-    /// Tokens of this model execution: prompt chunks and generation. Only read under
+    /// Tokens in this model execution: prompt chunks and generation. Read only under
     /// [`IterationTokensDefinition::Scheduled`](crate::IterationTokensDefinition::Scheduled).
     pub scheduled_tokens: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 /// Whether an engine is awake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SleepState {
     /// It serves requests.
     #[default]
     Awake,
-    /// It has given memory back.
+    /// It has released memory.
     Asleep {
-        /// 1: its weights are in host memory. 2: its weights and KV cache are discarded. Other levels show as neither of the two, nor as
-        /// awake.
+        /// 1: the weights are in host memory. 2: the weights and the KV cache are discarded. Any
+        /// other level shows as neither of these, nor as awake.
         level: u64,
     },
 }
@@ -199,24 +226,30 @@ pub enum FinishReason {
     Abort,
     /// An internal error.
     Error,
-    /// Repetition was detected.
+    /// The engine detected repetition.
     Repetition,
 }
 
-/// One request that ended in this step. All durations are seconds.
+impl FinishReason {
+    /// All reasons, in the order of their label values.
+    pub const ALL: &'static [Self] = &[Self::Stop, Self::Length, Self::Abort, Self::Error, Self::Repetition];
+}
+
+/// One request that ended in this step. All durations are in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FinishedRequest {
     /// Why it ended.
     pub reason: FinishReason,
     /// Length of its prompt, in tokens.
     pub prompt_tokens: u64,
-    /// Prompt tokens that weren't computed here. May be negative where the engine doesn't know; counts as 0 then.
+    /// Prompt tokens that weren't computed here. May be negative if the engine doesn't know; a
+    /// negative number counts as 0.
     pub cached_tokens: i64,
     /// Tokens generated.
     pub generation_tokens: u64,
-    /// The request's own limit of generated tokens; `None` and 0 aren't observed.
+    /// The request's limit of generated tokens. `None` and 0 aren't observed.
     pub max_tokens: Option<u64>,
-    /// How often it was preempted.
+    /// Number of times that it was preempted.
     pub preemptions: u64,
     /// From arrival to end.
     pub e2e_latency: f64,
@@ -228,48 +261,56 @@ pub struct FinishedRequest {
     pub inference_time: f64,
     /// From first token to last token.
     pub decode_time: f64,
-    /// Mean time per output token after the first (0 with fewer than two).
+    /// Mean time per output token after the first. 0 with fewer than two tokens.
     pub time_per_output_token: f64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
-/// Finished requests by whether their output bears a watermark. Only recorded with
+/// Finished requests by whether their output has a watermark. Recorded only with
 /// [`Config::watermark`](crate::Config::watermark).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WatermarkStats {
-    /// It bears one.
+    /// The output has a watermark.
     pub watermarked: u64,
-    /// It was to bear one, and doesn't.
+    /// The output should have a watermark, but doesn't.
     pub skipped: u64,
-    /// It wasn't to bear one.
+    /// No watermark was requested.
     pub not_watermarked: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
-/// What a step put out.
+/// The output of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct IterationStats<'a> {
-    /// Prompt tokens of the requests whose first output this is.
+    /// Prompt tokens of the requests whose first output is in this step.
     pub prompt_tokens: PromptTokens,
     /// Tokens generated.
     pub generation_tokens: u64,
     /// Requests preempted.
     pub preemptions: u64,
-    /// Requests whose logits held NaN. Only recorded with [`Config::nan_check`](crate::Config::nan_check).
+    /// Requests whose logits contained NaN. Recorded only with
+    /// [`Config::nan_check`](crate::Config::nan_check).
     pub corrupted: u64,
-    /// Requests by whether their output bears a watermark.
+    /// Finished requests by whether their output has a watermark.
     pub watermark: WatermarkStats,
-    /// Time to first token (TTFT) of each request whose first output this is, seconds.
+    /// Time to first token (TTFT) of each request whose first output is in this step, in seconds.
     pub time_to_first_token: &'a [f64],
-    /// Inter-token latency (ITL) of each request that had an output before, seconds.
+    /// Inter-token latency (ITL) of each request that already had an output, in seconds.
     pub inter_token_latency: &'a [f64],
     /// Requests that ended.
     pub finished: &'a [FinishedRequest],
-    /// For each parent request whose last child ended: the most tokens that a child generated.
+    /// For each parent request whose last child ended: the largest number of tokens that one child
+    /// generated.
     pub max_generation_tokens: &'a [u64],
     /// For each parent request whose last child ended: its number of children (the `n` parameter).
     pub n: &'a [u64],
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
-/// All that one step reports; each part may be missing.
+/// Everything that one step reports. Each part may be missing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StepStats<'a> {
     /// Absent when the scheduler didn't report.
@@ -278,13 +319,15 @@ pub struct StepStats<'a> {
     pub iteration: Option<&'a IterationStats<'a>>,
     /// Lookups in the multi-modal cache, in items.
     pub mm_cache: Option<CacheStats>,
-    /// KV transfers by NIXL. Only recorded with [`Config::nixl`](crate::Config::nixl).
+    /// KV transfers by NIXL. Recorded only with [`Config::nixl`](crate::Config::nixl).
     pub nixl: Option<&'a NixlStats<'a>>,
-    /// KV transfers by Mooncake. Only recorded with [`Config::mooncake`](crate::Config::mooncake).
+    /// KV transfers by Mooncake. Recorded only with [`Config::mooncake`](crate::Config::mooncake).
     pub mooncake: Option<&'a MooncakeStats<'a>>,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
-/// A number of requests as a gauge holds it.
+/// The number of requests as a gauge value: at most `i64::MAX`.
 pub(crate) fn clamp(requests: u64) -> i64 {
     i64::try_from(requests).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,5 @@
-//! What may cross threads, be copied, or outlive a panic: the compiler's answer for every public type is the table "Threads" of the
-//! crate's documentation.
+//! What may cross threads, be copied, or outlive a panic: the table "Threads" in the crate's
+//! documentation holds the compiler's answer for every public type.
 
 #[macro_use]
 #[path = "../../tests/common/auto_traits.rs"]
@@ -15,8 +15,8 @@ fn every_public_type_is_documented_as_the_compiler_has_it() {
         Eviction<'static> Families FieldValue FinishReason FinishedRequest Iteration<'static, 'static>
         IterationStats<'static> IterationTokensDefinition KvBlockFamilies KvFetchStats LogLevel LogLine LogLines LogStyle
         LoraFamilies LoraStats<'static> MooncakeFamilies MooncakeStats<'static> MooncakeTransfer NixlFamilies
-        NixlStats<'static> NixlTransfer PerPosition PerfStats PromptTokens Recording SchedulerStats<'static> SharedHitRates
-        SharedRecording SleepState SpecDecodeFamilies SpecDecodeStats<'static> StepStats<'static> UnknownField WatermarkStats
+        NixlStats<'static> NixlTransfer PerPosition PerfStats PromptTokens EngineMetrics SchedulerStats<'static> SharedHitRates
+        SharedMetrics SleepState SpecDecodeFamilies SpecDecodeStats<'static> StepStats<'static> UnknownField WatermarkStats
     };
     assert_documented(include_str!("../src/lib.rs"), &answers.into(), &[]);
 }

@@ -32,7 +32,7 @@ fn declared(mut schema: SchemaBuilder) -> (String, String) {
     (page(schema), handles(&families))
 }
 
-/// Which words the handles name, without the number of their schema.
+/// The handles' words, without the number of their schema.
 fn handles(families: &Families) -> String {
     let text = format!("{families:?}");
     let mut pieces = text.split("schema: ");
@@ -40,7 +40,8 @@ fn handles(families: &Families) -> String {
     pieces.fold(first, |text, piece| text + piece.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
-/// Refuses `config`. Then the full set goes into the same builder, as if nothing had happened.
+/// Declares `config`, which must be refused. Then the full set goes into the same builder, as if
+/// nothing had happened.
 fn refuse_then_declare(mut schema: SchemaBuilder, config: &Config) -> DeclareError {
     let before = format!("{schema:?}").len();
     let error = Families::declare(&mut schema, config).expect_err("refused");
@@ -57,7 +58,7 @@ fn too_many_speculative_tokens_leave_nothing_behind() {
 
 #[test]
 fn bad_bounds_of_any_family_leave_nothing_behind() {
-    for family in BucketFamily::ALL {
+    for &family in BucketFamily::ALL {
         for bad in [&[][..], &[2.0, 1.0], &[1.0, 1.0], &[f64::NAN], &[1.0, f64::INFINITY]] {
             let error = refuse_then_declare(builder(), &full().bounds(family, bad));
             assert!(matches!(error, DeclareError::Bounds { family: of, .. } if of == family), "{error}");
@@ -76,7 +77,7 @@ fn bounds_that_outgrow_the_slab_leave_nothing_behind() {
     assert!(matches!(error, DeclareError::Schema(SchemaError::SlabTooLarge { .. })), "{error}");
 }
 
-/// Each limit below what the set needs is met at another family.
+/// Each limit below what the set needs is reached at a different family.
 #[test]
 fn a_schema_that_gets_full_is_left_as_it_was() {
     for limit in (1..500).step_by(20) {

@@ -1,5 +1,5 @@
-//! Which families the vLLM set has, under which configuration: against the table in `docs/vllm-families.md`, and the table against
-//! vLLM's families.
+//! Which families the vLLM set has in which configuration: compares the set with the table in
+//! `docs/vllm-families.md`, and the table with vLLM's families.
 
 #[path = "../../tests/common/golden.rs"]
 mod golden;
@@ -27,7 +27,7 @@ struct Row {
     kind: &'static str,
     /// The bucket family in brackets.
     bounds: Option<&'static str>,
-    /// Labels beside those of the engine, and their values if they are fixed.
+    /// Labels besides the engine labels, with their values if these are fixed.
     labels: BTreeMap<&'static str, BTreeSet<&'static str>>,
     engine_labels: BTreeSet<&'static str>,
     /// `None`: always.
@@ -53,7 +53,7 @@ fn rows() -> Vec<Row> {
     .collect()
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn quoted(cell: &'static str) -> Vec<&'static str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
@@ -75,7 +75,7 @@ fn engine_labels(cell: &str) -> BTreeSet<&'static str> {
     }
 }
 
-/// A configuration with one thing switched on.
+/// A configuration with one option enabled.
 fn with(switch: &str) -> Config {
     let base = Config::new();
     match switch {
@@ -93,7 +93,7 @@ fn with(switch: &str) -> Config {
     }
 }
 
-/// Everything but diffusion, which excludes speculative decoding.
+/// Everything except diffusion, which excludes speculative decoding.
 fn everything() -> Config {
     let all = Config::new().model_name("m").spec_decode(3).lora(2).kv_consumer(true).kv_cache_metrics(true);
     all.watermark(true).nan_check(true).nixl(true).mooncake(true)
@@ -136,7 +136,7 @@ fn the_table_has_each_familys_labels_and_their_values() {
     }
 }
 
-/// The labels of a family's samples, with the values of those that have fixed ones.
+/// The labels of a family's samples, with their values if these are fixed.
 fn labels<'e>(
     page: &str,
     row: &Row,
@@ -158,7 +158,7 @@ fn labels<'e>(
 
 #[test]
 fn the_table_has_the_bucket_family_of_each_histogram() {
-    for family in BucketFamily::ALL {
+    for &family in BucketFamily::ALL {
         let page = page(&everything().bounds(family, [0.25, 123.5]));
         for row in rows().iter().filter(|row| row.kind == "histogram") {
             let buckets = samples::samples(&page, &format!("{}_bucket", row.name));
@@ -169,13 +169,13 @@ fn the_table_has_the_bucket_family_of_each_histogram() {
     }
 }
 
-/// What is known of a family of vLLM's.
+/// What is known about one of vLLM's families.
 #[derive(Deserialize)]
 struct Family {
     name: String,
     #[serde(rename = "type")]
     kind: String,
-    /// With their values, if they are fixed.
+    /// With their values, if these are fixed.
     labels: BTreeMap<String, BTreeSet<String>>,
     bounds: Option<String>,
     /// As printed.
@@ -222,7 +222,7 @@ fn the_families_of_kv_connectors_are_vllms() {
     }
 }
 
-/// The names of all tests: what stands in the files of tests and of the crate behind `fn`.
+/// The names of all tests: whatever follows `fn` in the files of the tests and of the crate.
 fn names_of_functions(directory: &Path, names: &mut BTreeSet<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

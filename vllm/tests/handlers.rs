@@ -1,4 +1,4 @@
-//! What request handlers record from any thread: the same numbers as an iteration of the engine records.
+//! Request handlers record the same values from any thread as an iteration of the engine does.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -14,7 +14,7 @@ use tachometer_vllm::{self as vllm, AdmissionRejection, Families, FinishReason, 
 
 const REASONS: [FinishReason; 3] = [FinishReason::Stop, FinishReason::Length, FinishReason::Abort];
 
-/// Whatever is countable, and now and then something that isn't.
+/// A request whose values can be counted, except for one now and then.
 fn request(k: u64) -> FinishedRequest {
     FinishedRequest {
         reason: REASONS[(k % 3) as usize],
@@ -29,6 +29,7 @@ fn request(k: u64) -> FinishedRequest {
         inference_time: k as f64 / 2.0,
         decode_time: 0.25,
         time_per_output_token: 0.125,
+        ..Default::default()
     }
 }
 
@@ -55,9 +56,9 @@ fn handlers_record_what_an_iteration_would() {
     const REQUESTS: u64 = 40;
     let (registry, engine, families) = rig();
     let mut recorder = engine.recorder().unwrap();
-    let mut recording = families.recording(&mut recorder);
+    let mut metrics = families.engine_metrics(&mut recorder);
     recorder.record(|step| {
-        recording.iteration(step, |iteration| {
+        metrics.iteration(step, |iteration| {
             for k in 0..REQUESTS {
                 let latencies = iteration.first_token(k as f64 / 4.0).inter_token(&LATENCIES);
                 latencies.parent_finished(k, 1).finished(&request(k));
@@ -70,10 +71,11 @@ fn handlers_record_what_an_iteration_would() {
 
     let (other, engine, families) = rig();
     let mut recorder = engine.recorder().unwrap();
-    let mut recording = families.recording(&mut recorder);
-    // The engine's part of it: an iteration without tokens.
-    recorder.record(|step| recording.iteration(step, |_| ()));
-    let (handlers, front) = (families.shared(&engine.shared_recorder()), families.shared(&other.shared_recorder()));
+    let mut metrics = families.engine_metrics(&mut recorder);
+    // The engine's part: an iteration without tokens.
+    recorder.record(|step| metrics.iteration(step, |_| ()));
+    let (handlers, front) =
+        (families.shared_metrics(&engine.shared_recorder()), families.shared_metrics(&other.shared_recorder()));
     thread::scope(|scope| {
         for thread in 0..4 {
             let (handlers, front) = (handlers.clone(), &front);
@@ -91,14 +93,15 @@ fn handlers_record_what_an_iteration_would() {
     assert_eq!(samples(&registry), samples(&other));
 }
 
-/// What one exclusive recorder recorded keeps the identities, whatever handlers add; all of it does when they are done.
+/// What one exclusive recorder recorded satisfies the identities, whatever handlers add. All values
+/// do once the handlers are done.
 #[test]
 fn identities_hold_when_the_handlers_are_done() {
     let (registry, engine, families) = rig();
     let mut recorder = engine.recorder().unwrap();
-    let mut recording = families.recording(&mut recorder);
-    recorder.record(|step| recording.iteration(step, |iteration| _ = iteration.finished(&request(1))));
-    let handlers = families.shared(&engine.shared_recorder());
+    let mut metrics = families.engine_metrics(&mut recorder);
+    recorder.record(|step| metrics.iteration(step, |iteration| _ = iteration.finished(&request(1))));
+    let handlers = families.shared_metrics(&engine.shared_recorder());
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| (0..100).for_each(|k| handlers.finished(&request(k))));

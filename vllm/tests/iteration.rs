@@ -1,4 +1,4 @@
-//! An iteration is recorded whole or not at all: what a panic in it leaves, and what becomes of
+//! An iteration is recorded whole or not at all: what a panic in it leaves, and what happens to
 //! foreign handles.
 
 #[path = "../../tests/common/one_step.rs"]
@@ -8,14 +8,14 @@ use one_step::OneStep as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tachometer::{Engine, Recorder, Registry, Schema};
-use tachometer_vllm::{Config, Families, FinishReason, FinishedRequest, Iteration, PromptTokens, Recording};
+use tachometer_vllm::{Config, EngineMetrics, Families, FinishReason, FinishedRequest, Iteration, PromptTokens};
 
-/// An engine with the vLLM set, in a schema of its own.
+/// An engine with the vLLM set, in its own schema.
 struct Rig {
     registry: Registry,
     _engine: Engine,
     recorder: Recorder,
-    recording: Recording,
+    metrics: EngineMetrics,
 }
 
 impl Rig {
@@ -25,11 +25,11 @@ impl Rig {
         let registry = Registry::new(schema.build().unwrap());
         let engine = registry.attach(&["0"]).unwrap();
         let mut recorder = engine.recorder().unwrap();
-        let recording = families.recording(&mut recorder);
-        Self { registry, _engine: engine, recorder, recording }
+        let metrics = families.engine_metrics(&mut recorder);
+        Self { registry, _engine: engine, recorder, metrics }
     }
 
-    /// The samples of vLLM's families, and those about the recorder that aren't 0.
+    /// The samples of vLLM's families, and the recorder's diagnostics that aren't 0.
     fn samples(&self) -> (Vec<String>, Vec<String>) {
         let mut page = Vec::new();
         self.registry.render(&mut page);
@@ -51,16 +51,15 @@ fn all_pieces(iteration: &mut Iteration<'_, '_>) {
         prompt_tokens: 8,
         cached_tokens: 4,
         generation_tokens: 2,
-        max_tokens: None,
-        preemptions: 0,
         e2e_latency: 1.5,
         queue_time: 0.25,
         prefill_time: 0.25,
         inference_time: 1.25,
         decode_time: 1.0,
         time_per_output_token: 0.125,
+        ..Default::default()
     };
-    iteration.prefill(PromptTokens { computed: 4, local_cache_hit: 4, external_kv_transfer: 0 }).generated(2);
+    iteration.prefill(PromptTokens { computed: 4, local_cache_hit: 4, ..Default::default() }).generated(2);
     iteration.first_token(0.5).inter_token(&[0.25]).preempted(1).parent_finished(2, 1).finished(&finished);
 }
 
@@ -68,10 +67,10 @@ fn all_pieces(iteration: &mut Iteration<'_, '_>) {
 fn a_panic_in_an_iteration_records_nothing_of_it() {
     let mut rig = Rig::new();
     let (before, _) = rig.samples();
-    let Rig { recorder, recording, .. } = &mut rig;
+    let Rig { recorder, metrics, .. } = &mut rig;
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         recorder.record(|step| {
-            recording.iteration(step, |iteration| {
+            metrics.iteration(step, |iteration| {
                 all_pieces(iteration);
                 panic!("in the middle");
             });
@@ -82,15 +81,15 @@ fn a_panic_in_an_iteration_records_nothing_of_it() {
 }
 
 #[test]
-fn after_a_panic_the_recording_goes_on_as_if_there_had_been_none() {
+fn after_a_panic_the_engine_is_recorded_as_if_there_had_been_none() {
     let (mut rig, mut other) = (Rig::new(), Rig::new());
-    let Rig { recorder, recording, .. } = &mut rig;
+    let Rig { recorder, metrics, .. } = &mut rig;
     catch_unwind(AssertUnwindSafe(|| {
-        recorder.record(|step| recording.iteration(step, |_| panic!("in the middle")));
+        recorder.record(|step| metrics.iteration(step, |_| panic!("in the middle")));
     }))
     .unwrap_err();
-    for Rig { recorder, recording, .. } in [&mut rig, &mut other] {
-        recorder.record(|step| recording.iteration(step, all_pieces));
+    for Rig { recorder, metrics, .. } in [&mut rig, &mut other] {
+        recorder.record(|step| metrics.iteration(step, all_pieces));
     }
     assert_eq!(rig.samples().0, other.samples().0);
 }
@@ -103,7 +102,7 @@ fn foreign_handles_panic_once_under_debug_assertions_and_are_counted_otherwise()
     let (mut rig, mut other) = (Rig::new(), Rig::new());
     let (before, _) = other.samples();
     let recorded = catch_unwind(AssertUnwindSafe(|| {
-        other.recorder.record(|step| rig.recording.iteration(step, all_pieces));
+        other.recorder.record(|step| rig.metrics.iteration(step, all_pieces));
     }));
     let (after, own) = other.samples();
     assert_eq!(before, after);
@@ -113,12 +112,12 @@ fn foreign_handles_panic_once_under_debug_assertions_and_are_counted_otherwise()
             assert!(message.starts_with("a handle of schema "), "{message}");
             assert_eq!(own, ["tachometer_discarded_steps_total{engine=\"0\"} 1"]);
         }
-        // 16 calls of the pieces, and 7 of the end.
+        // 16 calls by the pieces, and 7 at the end.
         Ok(()) if !cfg!(debug_assertions) => {
             assert_eq!(own, ["tachometer_foreign_handles_total{engine=\"0\"} 23"]);
         }
         recorded => panic!("debug assertions: {}, recorded: {recorded:?}", cfg!(debug_assertions)),
     }
-    other.recorder.record(|step| other.recording.iteration(step, all_pieces));
+    other.recorder.record(|step| other.metrics.iteration(step, all_pieces));
     assert_ne!(other.samples().0, after, "its own go on");
 }

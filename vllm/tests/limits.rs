@@ -1,4 +1,5 @@
-//! What the vLLM set can't count, and how far its numbers go: where vLLM's Python counts on in floats, or raises.
+//! What the vLLM set can't count, and how far its numbers go: cases in which vLLM's Python goes on
+//! in floats, or raises.
 
 #[path = "../../tests/common/one_step.rs"]
 mod one_step;
@@ -6,7 +7,7 @@ mod one_step;
 use one_step::OneStep as _;
 use tachometer::{Counter, Engine, EngineView, Recorder, Registry, Schema, Snapshot};
 use tachometer_vllm::{
-    CacheStats, Config, Families, IterationStats, LogStyle, PerfStats, PromptTokens, Recording, SchedulerStats,
+    CacheStats, Config, EngineMetrics, Families, IterationStats, LogStyle, PerfStats, PromptTokens, SchedulerStats,
     StepStats,
 };
 
@@ -15,7 +16,7 @@ struct Rig {
     families: Families,
     _engine: Engine,
     recorder: Recorder,
-    recording: Recording,
+    metrics: EngineMetrics,
 }
 
 impl Rig {
@@ -25,18 +26,18 @@ impl Rig {
         let registry = Registry::new(schema.build().unwrap());
         let engine = registry.attach(&["0"]).unwrap();
         let mut recorder = engine.recorder().unwrap();
-        let recording = families.recording(&mut recorder);
-        Self { registry, families, _engine: engine, recorder, recording }
+        let metrics = families.engine_metrics(&mut recorder);
+        Self { registry, families, _engine: engine, recorder, metrics }
     }
 
     fn scheduler(&mut self, stats: &SchedulerStats<'_>) {
-        let Self { recorder, recording, .. } = self;
-        recorder.record(|step| recording.record(step, &StepStats { scheduler: Some(stats), ..Default::default() }));
+        let Self { recorder, metrics, .. } = self;
+        recorder.record(|step| metrics.record(step, &StepStats { scheduler: Some(stats), ..Default::default() }));
     }
 
     fn iteration(&mut self, stats: &IterationStats<'_>) {
-        let Self { recorder, recording, .. } = self;
-        recorder.record(|step| recording.record(step, &StepStats { iteration: Some(stats), ..Default::default() }));
+        let Self { recorder, metrics, .. } = self;
+        recorder.record(|step| metrics.record(step, &StepStats { iteration: Some(stats), ..Default::default() }));
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -72,7 +73,7 @@ fn increments_that_are_negative_or_not_finite_are_rejected() {
     let mut rig = Rig::new();
     let flops = rig.families.estimated_flops;
     for (flops, read_bytes) in [(2.0, -1.0), (-0.5, f64::NAN), (f64::INFINITY, f64::NEG_INFINITY), (1.0, 4.0)] {
-        let perf = Some(PerfStats { flops, read_bytes, write_bytes: 0.0 });
+        let perf = Some(PerfStats { flops, read_bytes, ..Default::default() });
         rig.scheduler(&SchedulerStats { perf, ..Default::default() });
     }
     assert_eq!(rig.read(|engine| engine.counter(flops)), 3.0);
@@ -89,13 +90,14 @@ fn an_increment_that_would_overflow_its_counter_is_rejected() {
         let prompt_tokens = PromptTokens { computed: prompt, ..Default::default() };
         rig.iteration(&IterationStats { generation_tokens, prompt_tokens, ..Default::default() });
     }
-    // The first and the third fit, the second doesn't; of prompts the first two do.
+    // The first and the third fit, the second doesn't. Of the prompts, the first two fit.
     assert_eq!([rig.count(set.generation_tokens), rig.count(set.prompt_tokens)], [u64::MAX, (1 << 63) + 3]);
     for flops in [1.7e308, 1.7e308] {
         rig.scheduler(&SchedulerStats { perf: Some(PerfStats { flops, ..Default::default() }), ..Default::default() });
     }
     assert_eq!(rig.read(|engine| engine.counter(set.estimated_flops)), 1.7e308);
-    // Of prompt tokens by source, too; and what an iteration computed adds to a sum that is full.
+    // Prompt tokens by source are rejected too, and so is the iteration's addition to a sum that is
+    // full.
     let iterations = rig.read(|engine| engine.histogram(set.iteration_tokens).count());
     assert_eq!((rig.rejected(), iterations), (1 + 2 + 1 + 2, 1));
 }
@@ -103,7 +105,7 @@ fn an_increment_that_would_overflow_its_counter_is_rejected() {
 #[test]
 fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
     let mut rig = Rig::new();
-    let prefix_cache = CacheStats { reset: false, requests: 1, queries: u64::MAX, hits: 1 << 62 };
+    let prefix_cache = CacheStats { requests: 1, queries: u64::MAX, hits: 1 << 62, ..Default::default() };
     rig.scheduler(&SchedulerStats {
         running: u64::MAX,
         waiting: 1 << 63,
@@ -135,7 +137,7 @@ fn counts_beyond_2_to_the_53_are_exact() {
     for generation_tokens in [large, 1, 1] {
         rig.iteration(&IterationStats { generation_tokens, n: &[large], ..Default::default() });
     }
-    // In floats 2^53 would be the end: adding 1 changes nothing there.
+    // Floats would stop at 2^53: adding 1 changes nothing there.
     assert_eq!(rig.count(set.generation_tokens), large + 2);
     let sums = rig.read(|engine| [set.iteration_tokens, set.request_params_n].map(|of| engine.histogram(of).sum()));
     assert_eq!(sums, [large + 2, 3 * large]);

@@ -1,11 +1,12 @@
-//! Log lines through the facade of the crate `log`. With the feature `log`.
+//! Log lines through the facade of the crate `log`. Needs the feature `log`.
 
 use std::sync::OnceLock;
 
 use crossbeam_channel::{Receiver, Sender};
-use tachometer_vllm::{LogLevel, LogLine};
+use tachometer::{Registry, Schema, Snapshot};
+use tachometer_vllm::{Config, Families, IterationStats, LogLevel, LogStyle, StepStats};
 
-/// Sends on what is logged.
+/// Sends what is logged to the test.
 struct Sink(Sender<(log::Level, String, String)>);
 
 impl log::Log for Sink {
@@ -15,7 +16,7 @@ impl log::Log for Sink {
 
     fn log(&self, record: &log::Record<'_>) {
         let line = (record.level(), record.target().to_owned(), record.args().to_string());
-        self.0.send(line).expect("somebody listens");
+        self.0.send(line).expect("the test listens");
     }
 
     fn flush(&self) {}
@@ -29,12 +30,28 @@ fn logged() -> Receiver<(log::Level, String, String)> {
     receiver
 }
 
+/// The engine's name has braces and a percent sign, which the log must print as they are.
 #[test]
 fn a_line_is_logged_at_its_level() {
     let logged = logged();
-    for (level, expected) in [(LogLevel::Info, log::Level::Info), (LogLevel::Debug, log::Level::Debug)] {
-        LogLine { level, text: "Engine 000: {} 100%".to_owned() }.log();
-        let line = logged.try_recv().expect("it was logged");
-        assert_eq!(line, (expected, "tachometer_vllm".to_owned(), "Engine 000: {} 100%".to_owned()));
+    let mut schema = Schema::builder(&["engine"]);
+    let families = Families::declare(&mut schema, &Config::new().log_lines(true)).unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(&["{} 100%"]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    let mut metrics = families.engine_metrics(&mut recorder);
+    let mut lines = families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).unwrap();
+    for (tokens, level, expected) in [(0, LogLevel::Debug, log::Level::Debug), (1, LogLevel::Info, log::Level::Info)] {
+        let iteration = IterationStats { generation_tokens: tokens, ..Default::default() };
+        let mut step = recorder.step();
+        metrics.record(&mut step, &StepStats { iteration: Some(&iteration), ..Default::default() });
+        step.commit();
+        let mut snapshot = Snapshot::new();
+        registry.snapshot(&mut snapshot);
+        let line = lines.next(&snapshot, (10 * (tokens + 1)) as f64).remove(0);
+        assert!(line.level == level && line.text.starts_with("Engine {} 100%: "), "{line:?}");
+        line.log();
+        let logged = logged.try_recv().expect("it was logged");
+        assert_eq!(logged, (expected, "tachometer_vllm".to_owned(), line.text));
     }
 }

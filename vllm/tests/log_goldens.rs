@@ -1,5 +1,5 @@
-//! Log lines against those of vLLM's own loggers on the same steps: scenarios in `tests/data` are replayed by the example
-//! `replay`.
+//! Compares log lines with those of vLLM's own loggers for the same steps. The example `replay`
+//! replays the scenarios in `tests/data`.
 
 #[path = "../../tests/common/example.rs"]
 mod example;
@@ -15,7 +15,8 @@ use temp_file::TempFile;
 
 const STYLES: [&str; 2] = ["per-engine", "aggregated"];
 
-/// What vLLM logged, without the kinds of lines that aren't built. A message with line feeds is one.
+/// What vLLM logged, without the kinds of lines that this crate doesn't print. A message with line
+/// feeds is one message.
 fn messages(file: &str) -> Vec<String> {
     let mut messages: Vec<String> = Vec::new();
     for line in golden::read(file).lines() {
@@ -32,7 +33,8 @@ fn messages(file: &str) -> Vec<String> {
     messages
 }
 
-/// Deliberate differences: vLLM 0.33 never prints preemptions, and always prints no corrupted requests.
+/// Deliberate differences: vLLM 0.33 never prints preemptions, and always prints 0 corrupted
+/// requests.
 fn without_repairs(line: &str) -> String {
     let mut parts: Vec<_> = line.split(", ").filter(|part| !part.starts_with("Preemptions: ")).collect();
     if let Some(corrupted) = parts.iter_mut().find(|part| part.starts_with("Corrupted: ")) {
@@ -48,7 +50,8 @@ fn replay(scenario: &str, config: &str, style: &str) -> Vec<String> {
     String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
 }
 
-/// Compares the lines of a scenario, in all its configurations. Returns ours, of all of them.
+/// Compares the lines of a scenario, in all its configurations. Returns this crate's lines of all
+/// configurations.
 fn compare(name: &str) -> Vec<String> {
     let scenario = TempFile::new(&format!("logs-{name}.jsonl"), golden::read(&format!("{name}/scenario.jsonl")));
     let (mut all, mut compared) = (Vec::new(), BTreeSet::new());

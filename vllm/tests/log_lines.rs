@@ -1,5 +1,5 @@
-//! What is ours in log lines: the repaired faults, what becomes of discarded steps and of engines that come and go, and what
-//! scenarios don't reach.
+//! Log lines where they differ from vLLM's (the corrected faults), with discarded steps, with
+//! engines that attach and detach, and in cases that the scenarios don't reach.
 
 #[path = "../../tests/common/one_step.rs"]
 mod one_step;
@@ -8,15 +8,15 @@ use one_step::OneStep as _;
 use proptest::prelude::*;
 use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
 use tachometer_vllm::{
-    CacheStats, Config, Families, IterationStats, KvFetchStats, LogLevel, LogLine, LogLines, LogStyle, PerfStats,
-    PromptTokens, Recording, SchedulerStats, SharedHitRates, SpecDecodeStats, StepStats,
+    CacheStats, Config, EngineMetrics, Families, IterationStats, KvFetchStats, LogLevel, LogLine, LogLines, LogStyle,
+    PerfStats, PromptTokens, SchedulerStats, SharedHitRates, SpecDecodeStats, StepStats,
 };
 
 /// Engines with log lines.
 struct Rig {
     registry: Registry,
     families: Families,
-    engines: Vec<(Engine, Recorder, Recording)>,
+    engines: Vec<(Engine, Recorder, EngineMetrics)>,
     front: Recorder,
     shared: Option<SharedHitRates>,
     lines: LogLines,
@@ -37,13 +37,13 @@ impl Rig {
     fn attach(&mut self, name: &str) {
         let engine = self.registry.attach(&[name, "m"]).unwrap();
         let mut recorder = engine.recorder().unwrap();
-        let recording = self.families.recording(&mut recorder);
-        self.engines.push((engine, recorder, recording));
+        let metrics = self.families.engine_metrics(&mut recorder);
+        self.engines.push((engine, recorder, metrics));
     }
 
     fn record(&mut self, engine: usize, stats: &StepStats<'_>) {
-        let (_, recorder, recording) = &mut self.engines[engine];
-        recorder.record(|step| recording.record(step, stats));
+        let (_, recorder, metrics) = &mut self.engines[engine];
+        recorder.record(|step| metrics.record(step, stats));
         if let Some(shared) = &mut self.shared {
             self.front.record(|step| shared.record(step, stats));
         }
@@ -82,7 +82,7 @@ impl Rig {
 }
 
 fn lookups(requests: u64, queries: u64, hits: u64) -> CacheStats {
-    CacheStats { reset: false, requests, queries, hits }
+    CacheStats { requests, queries, hits, ..Default::default() }
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn preemptions_and_corrupted_requests_are_those_of_the_interval() {
         ..Default::default()
     };
     let iteration = IterationStats {
-        prompt_tokens: PromptTokens { computed: 30, local_cache_hit: 7, external_kv_transfer: 9 },
+        prompt_tokens: PromptTokens { computed: 30, local_cache_hit: 7, external_kv_transfer: 9, ..Default::default() },
         generation_tokens: 15,
         preemptions: 2,
         corrupted: 1,
@@ -112,7 +112,8 @@ fn preemptions_and_corrupted_requests_are_those_of_the_interval() {
     let expected = "Engine 000: Avg prompt throughput: 3.0 tokens/s, Avg generation throughput: 1.5 tokens/s, Running: 5 reqs, \
         Waiting: 3 reqs, Deferred: 2 reqs, Preemptions: 2, KV fetch: 3 waiting to start, 0 in progress, 0 completed waiting, \
         GPU KV cache usage: 25.0%, Prefix cache hit rate: 25.0%, Corrupted: 1 reqs, MM cache hit rate: 66.7%";
-    assert_eq!(rig.line(10.0), LogLine { level: LogLevel::Info, text: expected.to_owned() });
+    let line = rig.line(10.0);
+    assert_eq!((line.level, &*line.text), (LogLevel::Info, expected));
     let gone = expected.replace("throughput: 3.0", "throughput: 0.0").replace("throughput: 1.5", "throughput: 0.0");
     let gone = gone.replace("Preemptions: 2, ", "").replace("Corrupted: 1 reqs", "Corrupted: 0 reqs");
     assert_eq!(rig.line(20.0).text, gone, "an interval later they are gone");
@@ -153,13 +154,18 @@ fn odd_numbers_are_written_as_python_does() {
 }
 
 #[test]
-fn drafts_and_estimates_are_told_for_the_time_since_they_were_told_before() {
+fn drafts_and_estimates_are_printed_for_the_time_since_their_previous_line() {
     let mut rig = Rig::new(Config::new().spec_decode(2).mfu(true), LogStyle::PerEngine, 1);
-    let spec_decode =
-        SpecDecodeStats { drafts: 2, draft_tokens: 4, accepted_tokens: 3, accepted_per_position: &[2, 1] };
-    let perf = PerfStats { flops: 4e13, read_bytes: 3e10, write_bytes: 1e10 };
+    let spec_decode = SpecDecodeStats {
+        drafts: 2,
+        draft_tokens: 4,
+        accepted_tokens: 3,
+        accepted_per_position: &[2, 1],
+        ..Default::default()
+    };
+    let perf = PerfStats { flops: 4e13, read_bytes: 3e10, write_bytes: 1e10, ..Default::default() };
     let step = SchedulerStats { spec_decode: Some(spec_decode), perf: Some(perf), ..Default::default() };
-    assert_eq!(rig.lines(10.0).len(), 1, "nothing to tell");
+    assert_eq!(rig.lines(10.0).len(), 1, "nothing to print");
     rig.scheduler(0, &step);
     let texts = rig.lines(20.0).into_iter().map(|line| line.text).skip(1).collect::<Vec<_>>();
     let expected = [
@@ -174,8 +180,8 @@ fn drafts_and_estimates_are_told_for_the_time_since_they_were_told_before() {
 }
 
 #[test]
-fn as_many_positions_are_told_as_were_reported_whatever_is_configured() {
-    let told = |rig: &mut Rig, now| {
+fn every_reported_position_is_printed_whatever_is_configured() {
+    let printed = |rig: &mut Rig, now| {
         let line = rig.lines(now).pop().unwrap().text;
         let rates = line.split_once("Per-position acceptance rate: ").unwrap().1.split_once(", Avg Draft").unwrap().0;
         rates.split(", ").map(str::to_owned).collect::<Vec<_>>()
@@ -187,23 +193,23 @@ fn as_many_positions_are_told_as_were_reported_whatever_is_configured() {
     for config in [Config::new(), Config::new().spec_decode(3)] {
         let mut rig = Rig::new(config, LogStyle::Aggregated, 2);
         report(&mut rig, 0, &[4, 1]);
-        assert_eq!(told(&mut rig, 10.0), ["1.000", "0.250"], "fewer than configured");
+        assert_eq!(printed(&mut rig, 10.0), ["1.000", "0.250"], "fewer than configured");
         report(&mut rig, 0, &[4, 2, 0, 1, 0]);
         report(&mut rig, 1, &[2]);
         assert_eq!(
-            told(&mut rig, 20.0),
+            printed(&mut rig, 20.0),
             ["0.750", "0.250", "0.000", "0.125", "0.000"],
             "the widest, and more than that"
         );
         report(&mut rig, 1, &[]);
-        assert_eq!(told(&mut rig, 30.0), [""]);
+        assert_eq!(printed(&mut rig, 30.0), [""]);
         report(&mut rig, 0, &[1; 40]);
-        assert_eq!(told(&mut rig, 40.0), ["0.250"; 32], "no more than 32");
+        assert_eq!(printed(&mut rig, 40.0), ["0.250"; 32], "no more than 32");
     }
 }
 
 #[test]
-fn an_estimate_is_told_also_where_it_is_lost_in_the_total() {
+fn an_estimate_is_printed_even_if_it_is_lost_in_the_total() {
     let mut rig = Rig::new(Config::new().mfu(true), LogStyle::PerEngine, 1);
     let mut lines = |flops, now| {
         let perf = Some(PerfStats { flops, ..Default::default() });
@@ -217,7 +223,7 @@ fn an_estimate_is_told_also_where_it_is_lost_in_the_total() {
 fn a_diffusion_model_without_steps_or_committed_tokens_has_no_means() {
     let mut rig = Rig::new(Config::new().diffusion(true), LogStyle::Aggregated, 1);
     let spec_decode = |drafts, draft_tokens, accepted_tokens| SchedulerStats {
-        spec_decode: Some(SpecDecodeStats { drafts, draft_tokens, accepted_tokens, accepted_per_position: &[] }),
+        spec_decode: Some(SpecDecodeStats { drafts, draft_tokens, accepted_tokens, ..Default::default() }),
         ..Default::default()
     };
     rig.scheduler(0, &spec_decode(0, 8, 0));
@@ -232,16 +238,16 @@ fn a_diffusion_model_without_steps_or_committed_tokens_has_no_means() {
 fn a_discarded_step_leaves_no_trace_in_hit_rates() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
     rig.lookups(0, lookups(1, 4, 1));
-    let (_, recorder, recording) = &mut rig.engines[0];
+    let (_, recorder, metrics) = &mut rig.engines[0];
     let lost =
         SchedulerStats { prefix_cache: CacheStats { reset: true, ..lookups(9, 100, 100) }, ..Default::default() };
     for _ in 0..3 {
         let mut step = recorder.step();
-        recording.scheduler(&mut step, &lost);
+        metrics.scheduler(&mut step, &lost);
     }
     std::mem::forget({
         let mut step = recorder.step();
-        recording.scheduler(&mut step, &lost);
+        metrics.scheduler(&mut step, &lost);
         step
     });
     assert_eq!(rig.part(10.0, "Prefix").unwrap(), "Prefix cache hit rate: 25.0%");
@@ -250,18 +256,18 @@ fn a_discarded_step_leaves_no_trace_in_hit_rates() {
 }
 
 #[test]
-fn another_recording_begins_with_an_empty_window() {
+fn new_engine_metrics_start_with_an_empty_window() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
     rig.lookups(0, lookups(1, 4, 1));
-    let (_, recorder, recording) = &mut rig.engines[0];
-    *recording = rig.families.recording(recorder);
+    let (_, recorder, metrics) = &mut rig.engines[0];
+    *metrics = rig.families.engine_metrics(recorder);
     assert_eq!(rig.part(10.0, "Prefix").unwrap(), "Prefix cache hit rate: 25.0%", "as published, until it has its own");
     rig.lookups(0, lookups(1, 4, 3));
     assert_eq!(rig.part(20.0, "Prefix").unwrap(), "Prefix cache hit rate: 75.0%");
 }
 
-/// However often the recorder before was written to; and a step of the new one that is discarded
-/// leaves no trace either.
+/// However often the previous recorder was written to. A discarded step of the new one leaves no
+/// trace either.
 #[test]
 fn hit_rates_begin_anew_with_another_recorder() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
@@ -270,9 +276,9 @@ fn hit_rates_begin_anew_with_another_recorder() {
     *recorder = engine.recorder().unwrap();
     assert_eq!(rig.part(10.0, "Prefix"), None, "the recorder gave up its gauges");
     (0..9).for_each(|_| rig.lookups(0, lookups(1, 4, 3)));
-    let (_, recorder, recording) = &mut rig.engines[0];
+    let (_, recorder, metrics) = &mut rig.engines[0];
     let lost = SchedulerStats { prefix_cache: lookups(1, 100, 100), ..Default::default() };
-    recording.scheduler(&mut recorder.step(), &lost);
+    metrics.scheduler(&mut recorder.step(), &lost);
     rig.lookups(0, lookups(1, 4, 3));
     assert_eq!(rig.part(20.0, "Prefix").unwrap(), "Prefix cache hit rate: 75.0%");
 }
@@ -291,7 +297,7 @@ fn the_line_about_all_engines_adds_up_their_windows_or_has_one_of_its_own() {
 }
 
 #[test]
-fn engines_may_come_and_go() {
+fn engines_may_attach_and_detach_between_lines() {
     let mut rig = Rig::new(Config::new(), LogStyle::Aggregated, 2);
     rig.generate(0, 100);
     rig.generate(1, 100);
@@ -300,7 +306,7 @@ fn engines_may_come_and_go() {
             .text
             .starts_with("2 Engines Aggregated: Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 20.0")
     );
-    // The one that takes its place counts from zero, and what was counted isn't told again.
+    // Its replacement counts from zero, and what was counted before isn't printed again.
     drop(rig.engines.remove(0));
     rig.attach("0");
     rig.generate(1, 30);
@@ -320,7 +326,7 @@ fn engines_may_come_and_go() {
 }
 
 #[test]
-fn what_happened_before_the_first_snapshot_is_not_told() {
+fn what_happened_before_the_first_snapshot_is_not_printed() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
     rig.generate(0, 1_000);
     let mut snapshot = Snapshot::new();
@@ -336,7 +342,7 @@ fn without_the_option_there_are_no_lines_and_no_hidden_families() {
     let families = Families::declare(&mut schema, &Config::new().shared_hit_rates(true)).unwrap();
     assert!(families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).is_none());
     assert!(families.shared_hit_rates().is_none());
-    // The names of hidden families are free.
+    // The names of the hidden families are free.
     schema.gauge::<i64>("vllm:hit_rate_window", "").declare().unwrap();
 }
 
@@ -356,7 +362,8 @@ fn log_lines_change_no_page() {
 }
 
 proptest! {
-    /// As long as everything fits the windows and nothing is reset, the sum of the engines' windows is the shared one.
+    /// As long as everything fits into the windows and nothing is reset, the engines' windows add
+    /// up to the shared one.
     #[test]
     fn small_windows_add_up_to_the_shared_one(
         updates in prop::collection::vec((0..3_usize, 0..20_u64, 0..100_u64, 0..100_u64), 0..40),

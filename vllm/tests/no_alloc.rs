@@ -1,5 +1,6 @@
-//! Nothing is allocated, grown or freed while a warm step of the whole set is recorded, read or rendered. Every public
-//! call of that path is made here: a new one that isn't fails.
+//! Nothing is allocated, grown or freed while a warm step of the whole set is recorded, read or
+//! rendered. This file makes every public call of that path: a new one that is missing here fails
+//! the test.
 
 #[path = "../../tests/common/no_alloc.rs"]
 mod no_alloc;
@@ -15,7 +16,7 @@ use tachometer_vllm::{
     PromptTokens, SchedulerStats, SleepState, SpecDecodeStats, StepStats, WatermarkStats,
 };
 
-/// All that is optional, switched on.
+/// Everything optional, enabled.
 fn everything() -> Config {
     let config = Config::new().model_name("m").spec_decode(3).kv_cache_metrics(true).kv_consumer(true).lora(4);
     config.watermark(true).nan_check(true).nixl(true).mooncake(true).log_lines(true).shared_hit_rates(true)
@@ -35,49 +36,58 @@ fn steps_allocate_nothing() {
     with_stats(|stats| steps(&mut recorder, &mut own, &families, stats));
 }
 
-const FINISHED: FinishedRequest = FinishedRequest {
-    reason: FinishReason::Stop,
-    prompt_tokens: 10,
-    cached_tokens: 0,
-    generation_tokens: 3,
-    max_tokens: Some(100),
-    preemptions: 0,
-    e2e_latency: 1.0,
-    queue_time: 0.1,
-    prefill_time: 0.2,
-    inference_time: 0.9,
-    decode_time: 0.7,
-    time_per_output_token: 0.3,
-};
+fn finished() -> FinishedRequest {
+    FinishedRequest {
+        reason: FinishReason::Stop,
+        prompt_tokens: 10,
+        generation_tokens: 3,
+        max_tokens: Some(100),
+        e2e_latency: 1.0,
+        queue_time: 0.1,
+        prefill_time: 0.2,
+        inference_time: 0.9,
+        decode_time: 0.7,
+        time_per_output_token: 0.3,
+        ..Default::default()
+    }
+}
 
-const PROMPT: PromptTokens = PromptTokens { computed: 10, local_cache_hit: 0, external_kv_transfer: 0 };
-const CACHE: CacheStats = CacheStats { reset: false, requests: 1, queries: 10, hits: 5 };
+fn prompt() -> PromptTokens {
+    PromptTokens { computed: 10, ..Default::default() }
+}
 
-/// Calls `f` with the statistics of a step, in which all that is optional has something.
+fn cache() -> CacheStats {
+    CacheStats { requests: 1, queries: 10, hits: 5, ..Default::default() }
+}
+
+/// Calls `f` with the statistics of a step in which everything optional has a value.
 fn with_stats(f: impl FnOnce(&StepStats<'_>)) {
+    let evictions = [Eviction { lifetime: 1.0, idle: 0.5, reuse_gaps: &[0.1, 0.2], ..Default::default() }];
     let scheduler = SchedulerStats {
-        prefix_cache: CACHE,
+        prefix_cache: cache(),
         connector_prefix_cache: Some(ConnectorCacheStats { requests: 1, queries: 5, hits: 1, ..Default::default() }),
         spec_decode: Some(SpecDecodeStats {
             drafts: 1,
             draft_tokens: 3,
             accepted_tokens: 2,
             accepted_per_position: &[1, 1, 0],
+            ..Default::default()
         }),
-        evictions: &[Eviction { lifetime: 1.0, idle: 0.5, reuse_gaps: &[0.1, 0.2] }],
-        lora: Some(LoraStats { running: &["sql", "chat"], waiting: &["chat"], wall_time: 1.0 }),
-        perf: Some(PerfStats { flops: 1.0, read_bytes: 2.0, write_bytes: 3.0 }),
+        evictions: &evictions,
+        lora: Some(LoraStats { running: &["sql", "chat"], waiting: &["chat"], wall_time: 1.0, ..Default::default() }),
+        perf: Some(PerfStats { flops: 1.0, read_bytes: 2.0, write_bytes: 3.0, ..Default::default() }),
         ..Default::default()
     };
     let nixl = NixlStats { transfers: &[NixlTransfer::default()], ..Default::default() };
     let mooncake = MooncakeStats { transfers: &[MooncakeTransfer::default()], ..Default::default() };
+    let ended = [finished()];
     let iteration = IterationStats {
-        prompt_tokens: PROMPT,
+        prompt_tokens: prompt(),
         generation_tokens: 256,
         preemptions: 1,
         time_to_first_token: &[0.3],
         inter_token_latency: &[0.02; 255],
-        finished: &[FINISHED],
+        finished: &ended,
         max_generation_tokens: &[3],
         n: &[1],
         ..Default::default()
@@ -85,39 +95,46 @@ fn with_stats(f: impl FnOnce(&StepStats<'_>)) {
     f(&StepStats {
         scheduler: Some(&scheduler),
         iteration: Some(&iteration),
-        mm_cache: Some(CACHE),
+        mm_cache: Some(cache()),
         nixl: Some(&nixl),
         mooncake: Some(&mooncake),
+        ..Default::default()
     });
 }
 
 fn steps(recorder: &mut Recorder, own: &mut Recorder, families: &Families, stats: &StepStats<'_>) {
     let config = CacheConfig::default();
-    let mut recording = families.recording(recorder);
+    let mut metrics = families.engine_metrics(recorder);
     let mut shared = families.shared_hit_rates().unwrap();
-    assert_none("a vLLM step", || recorder.record(|step| recording.record(step, stats)));
+    assert_none("looking up handles", || {
+        _ = (families.requests_waiting_by_reason(), families.requests_kv_fetch_by_stage(), families.sleep_state());
+        _ = (families.prompt_tokens_by_source(), families.prompt_tokens_cached_by_source());
+        _ = (families.watermark_requests(), families.request_success(FinishReason::Stop));
+        _ = families.admission_rejections(AdmissionRejection::QueuedTokens);
+    });
+    assert_none("a vLLM step", || recorder.record(|step| metrics.record(step, stats)));
     assert_none("a rejected request", || {
         own.record(|step| families.admission_rejected(step, AdmissionRejection::QueuedRequests));
     });
     assert_none("shared hit rates", || own.record(|step| shared.record(step, stats)));
-    // Windows of hit rates are full then.
-    (0..2_000).for_each(|_| recorder.record(|step| recording.record(step, stats)));
+    // The windows of hit rates are full then.
+    (0..2_000).for_each(|_| recorder.record(|step| metrics.record(step, stats)));
     assert_none("a vLLM step that is discarded, and the next", || {
-        recording.record(&mut recorder.step(), stats);
-        recorder.record(|step| recording.record(step, stats));
+        metrics.record(&mut recorder.step(), stats);
+        recorder.record(|step| metrics.record(step, stats));
     });
     assert_none("a vLLM step, piece by piece", || {
         let mut step = recorder.step();
-        recording.scheduler(&mut step, stats.scheduler.unwrap());
-        recording.nixl(&mut step, stats.nixl.unwrap());
-        recording.mooncake(&mut step, stats.mooncake.unwrap());
-        recording.mm_cache(&mut step, CACHE);
-        recording.sleep_state(&mut step, SleepState::Awake);
-        recording.cache_config(&mut step, &config);
-        recording.iteration(&mut step, |iteration| {
-            iteration.prefill(PROMPT).generated(256).first_token(0.3).inter_token(&[0.02; 255]);
+        metrics.scheduler(&mut step, stats.scheduler.unwrap());
+        metrics.nixl(&mut step, stats.nixl.unwrap());
+        metrics.mooncake(&mut step, stats.mooncake.unwrap());
+        metrics.mm_cache(&mut step, cache());
+        metrics.sleep_state(&mut step, SleepState::Awake);
+        metrics.cache_config(&mut step, &config);
+        metrics.iteration(&mut step, |iteration| {
+            iteration.prefill(prompt()).generated(256).first_token(0.3).inter_token(&[0.02; 255]);
             iteration.preempted(1).corrupted(1).watermark(WatermarkStats::default()).parent_finished(3, 1);
-            iteration.finished(&FINISHED);
+            iteration.finished(&finished());
         });
         step.commit();
     });
@@ -127,13 +144,13 @@ fn steps(recorder: &mut Recorder, own: &mut Recorder, families: &Families, stats
 fn request_handlers_allocate_nothing() {
     let (registry, families) = declared();
     let engine = registry.attach(&["0", "m"]).unwrap();
-    let handlers = families.shared(&engine.shared_recorder());
-    let front = families.shared(&registry.shared_recorder());
+    let handlers = families.shared_metrics(&engine.shared_recorder());
+    let front = families.shared_metrics(&registry.shared_recorder());
     let calls = || {
         handlers.first_token(0.25);
         handlers.inter_token(&[0.02, 0.03]);
         handlers.parent_finished(3, 1);
-        handlers.finished(&FINISHED);
+        handlers.finished(&finished());
         front.admission_rejected(AdmissionRejection::QueuedTokens);
     };
     assert_none("request handlers", calls);
@@ -146,7 +163,7 @@ fn request_handlers_allocate_nothing() {
 fn reading_allocates_nothing() {
     let (registry, families) = declared();
     let engine = registry.attach(&["0", "m"]).unwrap();
-    let _recording = families.recording(&mut engine.recorder().unwrap());
+    let _metrics = families.engine_metrics(&mut engine.recorder().unwrap());
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
     assert_none("a snapshot", || registry.snapshot(&mut snapshot));
     assert_none("a page", || {
@@ -156,10 +173,10 @@ fn reading_allocates_nothing() {
     assert!(!page.is_empty());
 }
 
-/// Sources, and what their methods are called on in this file.
+/// Source files, and the receivers of their methods in this file.
 const CALLS: [(&str, &[&str]); 5] = [
     ("families/mod.rs", &["families."]),
-    ("record/mod.rs", &["families.", "recording."]),
+    ("record/mod.rs", &["families.", "metrics."]),
     ("record/shared.rs", &["families.", "handlers.", "front."]),
     ("record/hit_rate.rs", &["families.", "shared."]),
     ("record/iteration.rs", &["iteration.", ")."]),

@@ -1,4 +1,5 @@
-//! The optional families of the vLLM set: what is recorded where, and what a configuration must not ask for.
+//! The optional families of the vLLM set: what is recorded where, and which configurations are
+//! refused.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -9,10 +10,10 @@ mod example;
 mod one_step;
 
 use one_step::OneStep as _;
-use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
+use tachometer::{Counter, Engine, Gauge, Recorder, Registry, Schema, Snapshot};
 use tachometer_vllm::{
-    AdmissionRejection, BucketFamily, Config, DeclareError, Eviction, Families, IterationStats, KvFetchStats,
-    LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, Recording, SchedulerStats, SpecDecodeStats,
+    AdmissionRejection, BucketFamily, Config, DeclareError, EngineMetrics, Eviction, Families, IterationStats,
+    KvFetchStats, LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, SchedulerStats, SpecDecodeStats,
     StepStats, WatermarkStats,
 };
 
@@ -20,7 +21,7 @@ use tachometer_vllm::{
 struct Rig {
     registry: Registry,
     families: Families,
-    engines: Vec<(Engine, Recorder, Recording)>,
+    engines: Vec<(Engine, Recorder, EngineMetrics)>,
 }
 
 impl Rig {
@@ -31,16 +32,16 @@ impl Rig {
         let attach = |number: usize| {
             let engine = registry.attach(&[&number.to_string(), "m"]).unwrap();
             let mut recorder = engine.recorder().unwrap();
-            let recording = families.recording(&mut recorder);
-            (engine, recorder, recording)
+            let metrics = families.engine_metrics(&mut recorder);
+            (engine, recorder, metrics)
         };
         let engines = (0..engines).map(attach).collect();
         Self { registry, families, engines }
     }
 
     fn record(&mut self, engine: usize, stats: &StepStats<'_>) {
-        let (_, recorder, recording) = &mut self.engines[engine];
-        recorder.record(|step| recording.record(step, stats));
+        let (_, recorder, metrics) = &mut self.engines[engine];
+        recorder.record(|step| metrics.record(step, stats));
     }
 
     fn scheduler(&mut self, engine: usize, stats: &SchedulerStats<'_>) {
@@ -62,11 +63,13 @@ impl Rig {
     }
 }
 
-const DRAFTS: SpecDecodeStats<'static> =
-    SpecDecodeStats { drafts: 2, draft_tokens: 6, accepted_tokens: 3, accepted_per_position: &[2, 1, 0] };
+/// Two drafts of six tokens, three of which were accepted.
+fn two_drafts(accepted_per_position: &[u64]) -> SpecDecodeStats<'_> {
+    SpecDecodeStats { drafts: 2, draft_tokens: 6, accepted_tokens: 3, accepted_per_position, ..Default::default() }
+}
 
 fn drafts(accepted_per_position: &[u64]) -> SchedulerStats<'_> {
-    SchedulerStats { spec_decode: Some(SpecDecodeStats { accepted_per_position, ..DRAFTS }), ..Default::default() }
+    SchedulerStats { spec_decode: Some(two_drafts(accepted_per_position)), ..Default::default() }
 }
 
 #[test]
@@ -115,15 +118,15 @@ fn what_is_not_configured_is_not_recorded() {
     let mut rig = Rig::new(&Config::new(), 1);
     let before = rig.lines("vllm:");
     let scheduler = SchedulerStats {
-        spec_decode: Some(DRAFTS),
+        spec_decode: Some(two_drafts(&[2, 1, 0])),
         kv_fetch: KvFetchStats { in_progress: 3, ..Default::default() },
-        evictions: &[Eviction { lifetime: 1.0, idle: 1.0, reuse_gaps: &[1.0] }],
+        evictions: &[Eviction { lifetime: 1.0, idle: 1.0, reuse_gaps: &[1.0], ..Default::default() }],
         lora: Some(LoraStats { running: &["a"], ..Default::default() }),
         ..Default::default()
     };
     let iteration = IterationStats {
         corrupted: 1,
-        watermark: WatermarkStats { watermarked: 1, skipped: 1, not_watermarked: 1 },
+        watermark: WatermarkStats { watermarked: 1, skipped: 1, not_watermarked: 1, ..Default::default() },
         ..Default::default()
     };
     let nixl = NixlStats { failed_transfers: 1, ..Default::default() };
@@ -146,35 +149,37 @@ fn blocks_fetches_watermarks_and_corrupted_requests() {
     let config = Config::new().kv_cache_metrics(true).kv_consumer(true).watermark(true).nan_check(true);
     let mut rig = Rig::new(&config, 1);
     let scheduler = SchedulerStats {
-        kv_fetch: KvFetchStats { waiting_to_start: 1, in_progress: 2, completed_waiting: 3 },
+        kv_fetch: KvFetchStats { waiting_to_start: 1, in_progress: 2, completed_waiting: 3, ..Default::default() },
         evictions: &[
-            Eviction { lifetime: 4.0, idle: 1.0, reuse_gaps: &[0.5, 2.5] },
-            Eviction { lifetime: 2.0, idle: f64::NAN, reuse_gaps: &[] },
+            Eviction { lifetime: 4.0, idle: 1.0, reuse_gaps: &[0.5, 2.5], ..Default::default() },
+            Eviction { lifetime: 2.0, idle: f64::NAN, ..Default::default() },
         ],
         ..Default::default()
     };
     let iteration = IterationStats {
         corrupted: 4,
-        watermark: WatermarkStats { watermarked: 5, skipped: 6, not_watermarked: 7 },
+        watermark: WatermarkStats { watermarked: 5, skipped: 6, not_watermarked: 7, ..Default::default() },
         ..Default::default()
     };
     rig.record(0, &StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), ..Default::default() });
     let (snapshot, families) = (rig.snapshot(), rig.families);
     let engine = snapshot.engines().next().unwrap();
-    assert_eq!(families.requests_kv_fetch_by_stage.unwrap().map(|stage| engine.gauge(stage)), [1, 2, 3]);
+    let gauges = |of: &[Gauge<i64>]| of.iter().map(|gauge| engine.gauge(*gauge)).collect::<Vec<_>>();
+    let counters = |of: &[Counter<u64>]| of.iter().map(|counter| engine.counter(*counter)).collect::<Vec<_>>();
+    assert_eq!(gauges(families.requests_kv_fetch_by_stage().unwrap()), [1, 2, 3]);
     let blocks = families.kv_blocks.unwrap();
     let histograms = [blocks.lifetime, blocks.idle_before_evict, blocks.reuse_gap].map(|of| engine.histogram(of));
     assert_eq!(histograms.map(|histogram| (histogram.count(), histogram.sum())), [(2, 6.0), (1, 1.0), (2, 3.0)]);
     assert_eq!(engine.counter(families.corrupted_requests.unwrap()), 4);
-    assert_eq!(families.watermark_requests.unwrap().map(|status| engine.counter(status)), [5, 6, 7]);
+    assert_eq!(counters(families.watermark_requests().unwrap()), [5, 6, 7]);
 }
 
 #[test]
 fn transfers_of_both_connectors() {
     let mut rig = Rig::new(&Config::new().nixl(true).mooncake(true), 1);
     let transfers = [
-        NixlTransfer { seconds: 0.25, post_seconds: 0.001, bytes: 4096, descriptors: 30 },
-        NixlTransfer { seconds: 0.5, post_seconds: 0.002, bytes: 1 << 34, descriptors: 31 },
+        NixlTransfer { seconds: 0.25, post_seconds: 0.001, bytes: 4096, descriptors: 30, ..Default::default() },
+        NixlTransfer { seconds: 0.5, post_seconds: 0.002, bytes: 1 << 34, descriptors: 31, ..Default::default() },
     ];
     let nixl = NixlStats {
         transfers: &transfers,
@@ -183,12 +188,14 @@ fn transfers_of_both_connectors() {
         failed_notifications: 100,
         kv_expired_requests: 5,
         notifications_after_expiry: 6,
+        ..Default::default()
     };
     let mooncake = MooncakeStats {
-        transfers: &[MooncakeTransfer { seconds: 0.125, bytes: 2048, descriptors: 3 }],
+        transfers: &[MooncakeTransfer { seconds: 0.125, bytes: 2048, descriptors: 3, ..Default::default() }],
         failed_transfers: 1,
         failed_receives: 2,
         kv_expired_requests: 3,
+        ..Default::default()
     };
     rig.record(0, &StepStats { nixl: Some(&nixl), mooncake: Some(&mooncake), ..Default::default() });
     let snapshot = rig.snapshot();
@@ -218,7 +225,7 @@ fn only_the_newest_adapters_of_all_engines_show() {
     let mut rig = Rig::new(&Config::new().lora(4), 2);
     assert!(rig.lines("vllm:lora_requests_info").is_empty(), "nothing before the first step");
     let mut step = |engine, running: &[&str], waiting: &[&str], wall_time| {
-        let lora = Some(LoraStats { running, waiting, wall_time });
+        let lora = Some(LoraStats { running, waiting, wall_time, ..Default::default() });
         rig.scheduler(engine, &SchedulerStats { lora, ..Default::default() });
         rig.lines("vllm:lora_requests_info")
     };
@@ -259,7 +266,7 @@ fn rejected_requests_belong_to_no_engine() {
 }
 
 #[test]
-fn a_connector_of_ones_own_shares_schema_and_step() {
+fn a_users_connector_shares_schema_and_step() {
     let output = example::Example::new("own_connector").command().output().expect("the example runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let samples = common::parse(std::str::from_utf8(&output.stdout).expect("text"));
@@ -276,7 +283,7 @@ fn declare(config: &Config) -> String {
 
 #[test]
 fn bad_bounds_are_refused_with_the_name_of_their_bucket_family() {
-    for family in BucketFamily::ALL {
+    for &family in BucketFamily::ALL {
         let refused = |bounds: &[f64]| declare(&Config::new().kv_cache_metrics(true).bounds(family, bounds));
         for (bounds, reason) in [
             (&[][..], "has no upper bounds"),
@@ -298,7 +305,7 @@ fn declare_well(config: &Config) {
 }
 
 #[test]
-fn other_refusals_are_the_schemas() {
+fn other_errors_come_from_the_schema() {
     let mut schema = Schema::builder(&["engine"]);
     schema.counter::<u64>("vllm:prompt_tokens", "Taken.").declare().unwrap();
     let error = Families::declare(&mut schema, &Config::new()).unwrap_err();

@@ -1,8 +1,9 @@
-//! The vLLM set against the numbers of vLLM's own logger, on the same steps: scenarios in `tests/data` are replayed by the
-//! example `replay`.
+//! Compares the vLLM set with vLLM's own logger on the same steps. The example `replay` replays the
+//! scenarios in `tests/data`.
 //!
-//! Every sample is compared: `le` as text, values as numbers (`_sum` within 1e-12, since a batch is added up in another
-//! order), none missing, none too many. What differs on purpose is listed here, and nothing else may.
+//! Every sample is compared: `le` as text, values as numbers (`_sum` within 1e-12, since a batch is
+//! added in a different order). None may be missing, none may be extra. The deliberate differences
+//! are listed here; nothing else may differ.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -21,16 +22,17 @@ use example::Example;
 use samples::Samples;
 use temp_file::TempFile;
 
-/// An observation that vLLM made and that is rejected here: it is negative, isn't finite, or overflows its sum.
+/// An observation that vLLM made and that is rejected here: it is negative, isn't finite, or would
+/// overflow its sum.
 struct Rejected {
-    /// The scrape that shows it first; all later ones do, too. [`END`] is the final page.
+    /// The first scrape that shows it; all later ones do too. [`END`] is the final page.
     first_shown: &'static str,
     engine: &'static str,
     family: &'static str,
     value: f64,
 }
 
-/// What a sum is where vLLM's isn't a number any more, from a scrape on.
+/// The value of a sum from a scrape on, where vLLM's is no longer a number.
 type Sum = Rejected;
 
 const END: &str = "";
@@ -47,7 +49,7 @@ const PREFILL: &str = "vllm:request_prefill_time_seconds";
 const INFERENCE: &str = "vllm:request_inference_time_seconds";
 const KV_COMPUTED: &str = "vllm:request_prefill_kv_computed_tokens";
 
-/// What differs in a scenario.
+/// The differences in a scenario.
 struct Differences {
     rejected: &'static [Rejected],
     sums: &'static [Sum],
@@ -55,7 +57,8 @@ struct Differences {
 
 const NONE: Differences = Differences { rejected: &[], sums: &[] };
 
-/// A request had more cached tokens than its prompt is long; then come negative durations, and sums beyond what a float holds.
+/// A request had more cached tokens than its prompt has tokens. Then come negative durations, and
+/// sums beyond the range of a float.
 const IN_C: Differences = Differences {
     rejected: &[
         at("bounds", "11", KV_COMPUTED, -1.0),
@@ -89,7 +92,8 @@ const IN_C2: Differences = Differences {
     ],
 };
 
-/// A request was ended before it was scheduled: vLLM subtracts the time at which it was queued from zero.
+/// A request ended before it was scheduled: vLLM subtracts the time at which it was queued from
+/// zero.
 const IN_E: Differences = Differences { rejected: &[at(END, "0", QUEUE, -50002.0)], sums: &[] };
 
 #[test]
@@ -122,7 +126,8 @@ fn scenario_logs() {
     compare("logs", &NONE);
 }
 
-/// Compares all pages of a scenario: in each of its header's configurations, at each of its scrapes and at its end.
+/// Compares all pages of a scenario: in each of its header's configurations, at each of its scrapes
+/// and at its end.
 fn compare(name: &str, differences: &Differences) {
     let text = golden::read(&format!("{name}/scenario.jsonl"));
     let scenario = TempFile::new(&format!("parity-{name}.jsonl"), &text);
@@ -142,7 +147,7 @@ fn compare(name: &str, differences: &Differences) {
     assert_eq!(compared, golden::names(name, ".prom"), "pages that vLLM printed");
 }
 
-/// Compares the page at the last of `scrapes`, which are all that there were so far.
+/// Compares the page at the last of `scrapes`, which lists all scrapes so far.
 fn compare_page(page: &str, place: &str, scrapes: &[&str], differences: &Differences) {
     common::parse(page); // strict parsers accept it
     let (ours, mut golden) = (samples::samples(page, "vllm:"), samples::samples(&golden::read(place), "vllm:"));
@@ -177,8 +182,9 @@ fn replay(scenario: &str, config: &str, scrape: &str) -> String {
     String::from_utf8(output.stdout).expect("the page is text")
 }
 
-/// Deliberate difference: vLLM goes on showing `lora_requests_info` with all label values that it ever had. Only the newest sample,
-/// which has the greatest value, is shown here; of several that are equally new, which are of several engines, one.
+/// Deliberate difference: vLLM goes on showing `lora_requests_info` with all label values that it
+/// ever had. Here only the newest sample shows, which has the greatest value. If several engines
+/// have equally new ones, one of them shows.
 fn newest_info(golden: &mut Samples, ours: &Samples) {
     let is_info = |(name, _): &samples::Key| name == "vllm:lora_requests_info";
     let infos = golden.iter().filter(|(key, _)| is_info(key));
@@ -197,7 +203,7 @@ fn any_of_the_newest_infos_will_do_and_no_other() {
     for (ours, expected) in [
         (("a", 2), vec![("a", 2)]),
         (("b", 2), vec![("b", 2)]),
-        // What isn't among the newest leaves all of them to be missed.
+        // A sample that isn't among the newest leaves all of them missing.
         (("old", 1), vec![("a", 2), ("b", 2)]),
     ] {
         let mut golden = page(&[("old", 1), ("a", 2), ("b", 2)]);
@@ -206,7 +212,8 @@ fn any_of_the_newest_infos_will_do_and_no_other() {
     }
 }
 
-/// Deliberate difference: takes an observation back out of vLLM's histogram. NaN moved its sum and nothing else.
+/// Deliberate difference: takes an observation back out of vLLM's histogram. NaN changed its sum
+/// and nothing else.
 fn take_back(golden: &mut Samples, rejected: &Rejected) {
     *sum_of(golden, rejected) -= rejected.value;
     if rejected.value.is_nan() {

@@ -7,8 +7,8 @@ use one_step::OneStep as _;
 use proptest::prelude::*;
 use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
 use tachometer_vllm::{
-    Config, Families, FinishReason, FinishedRequest, IterationStats, IterationTokensDefinition, PromptTokens,
-    Recording, SchedulerStats, SleepState, StepStats, WatermarkStats,
+    Config, EngineMetrics, Families, FinishReason, FinishedRequest, IterationStats, IterationTokensDefinition,
+    PromptTokens, SchedulerStats, SleepState, StepStats,
 };
 
 /// One engine with the vLLM set.
@@ -17,7 +17,7 @@ struct Rig {
     _engine: Engine,
     recorder: Recorder,
     families: Families,
-    recording: Recording,
+    metrics: EngineMetrics,
 }
 
 impl Rig {
@@ -27,13 +27,13 @@ impl Rig {
         let registry = Registry::new(schema.build().unwrap());
         let engine = registry.attach(&["0", "m"]).unwrap();
         let mut recorder = engine.recorder().unwrap();
-        let recording = families.recording(&mut recorder);
-        Self { registry, _engine: engine, recorder, families, recording }
+        let metrics = families.engine_metrics(&mut recorder);
+        Self { registry, _engine: engine, recorder, families, metrics }
     }
 
     fn record(&mut self, scheduler: Option<&SchedulerStats>, iteration: Option<&IterationStats<'_>>) {
         let mut step = self.recorder.step();
-        self.recording.record(&mut step, &StepStats { scheduler, iteration, ..Default::default() });
+        self.metrics.record(&mut step, &StepStats { scheduler, iteration, ..Default::default() });
         step.commit();
     }
 
@@ -52,33 +52,30 @@ impl Rig {
     }
 }
 
-/// A decode engine's iteration: a prompt of 1,000 tokens came by KV transfer, one token is generated.
-const RECEIVED: IterationStats<'static> = IterationStats {
-    prompt_tokens: PromptTokens { computed: 0, local_cache_hit: 0, external_kv_transfer: 1_000 },
-    generation_tokens: 1,
-    preemptions: 0,
-    corrupted: 0,
-    watermark: WatermarkStats { watermarked: 0, skipped: 0, not_watermarked: 0 },
-    time_to_first_token: &[0.05],
-    inter_token_latency: &[],
-    finished: &[],
-    max_generation_tokens: &[],
-    n: &[],
-};
+/// A decode engine's iteration: a prompt of 1,000 tokens arrived by KV transfer, and one token was
+/// generated.
+fn received() -> IterationStats<'static> {
+    IterationStats {
+        prompt_tokens: PromptTokens { external_kv_transfer: 1_000, ..Default::default() },
+        generation_tokens: 1,
+        time_to_first_token: &[0.05],
+        ..Default::default()
+    }
+}
 
 #[test]
 fn pd_decode_engine_does_not_count_prompt_tokens_that_came_by_kv_transfer() {
     let mut rig = Rig::new(IterationTokensDefinition::Computed);
-    rig.record(None, Some(&RECEIVED));
+    rig.record(None, Some(&received()));
     assert_eq!(rig.tokens(), (1, 1, 1_000), "one observation of 1, not of 1,001; prompt tokens grow all the same");
-    rig.record(None, Some(&RECEIVED));
+    rig.record(None, Some(&received()));
     assert_eq!(rig.tokens(), (2, 2, 2_000));
 }
 
 #[test]
 fn pd_decode_engine_counts_them_under_the_earlier_definition() {
     let mut rig = Rig::new(IterationTokensDefinition::AllSources);
-    rig.record(None, Some(&RECEIVED));
+    rig.record(None, Some(&received()));
     assert_eq!(rig.tokens(), (1, 1_001, 1_000));
 }
 
@@ -88,7 +85,7 @@ fn chunks_count_where_they_were_computed_under_the_scheduled_definition() {
     let scheduled = |scheduled_tokens| SchedulerStats { scheduled_tokens, ..Default::default() };
     rig.record(Some(&scheduled(512)), None);
     assert_eq!(rig.tokens(), (1, 512, 0), "a chunk without output");
-    let last = IterationStats { prompt_tokens: PromptTokens { computed: 600, ..Default::default() }, ..RECEIVED };
+    let last = IterationStats { prompt_tokens: PromptTokens { computed: 600, ..Default::default() }, ..received() };
     rig.record(Some(&scheduled(89)), Some(&last));
     assert_eq!(rig.tokens(), (2, 601, 600), "the last chunk and the first token");
 }
@@ -102,13 +99,13 @@ fn piece_by_piece_gives_the_same_page_as_all_at_once() {
         finished: &[finished],
         max_generation_tokens: &[7],
         n: &[1],
-        ..RECEIVED
+        ..received()
     };
     let (mut whole, mut pieces) =
         (Rig::new(IterationTokensDefinition::Computed), Rig::new(IterationTokensDefinition::Computed));
     whole.record(None, Some(&iteration));
     pieces.recorder.record(|step| {
-        pieces.recording.iteration(step, |iteration| {
+        pieces.metrics.iteration(step, |iteration| {
             iteration.prefill(PromptTokens { external_kv_transfer: 400, ..Default::default() }).first_token(0.05);
             iteration.prefill(PromptTokens { external_kv_transfer: 600, ..Default::default() });
             iteration.generated(1).preempted(2).inter_token(&[0.02, 0.03]);
@@ -129,14 +126,13 @@ fn finished(reason: FinishReason, prompt_tokens: u64, cached_tokens: i64) -> Fin
         prompt_tokens,
         cached_tokens,
         generation_tokens: 7,
-        max_tokens: None,
-        preemptions: 0,
         e2e_latency: 1.5,
         queue_time: 0.25,
         prefill_time: 0.25,
         inference_time: 1.25,
         decode_time: 1.0,
         time_per_output_token: 0.125,
+        ..Default::default()
     }
 }
 
@@ -144,7 +140,7 @@ fn finished(reason: FinishReason, prompt_tokens: u64, cached_tokens: i64) -> Fin
 fn cached_tokens_that_make_no_sense_are_rejected_or_count_as_none() {
     let mut rig = Rig::new(IterationTokensDefinition::Computed);
     let requests = [(10, -1), (10, 4), (10, 11)].map(|(prompt, cached)| finished(FinishReason::Error, prompt, cached));
-    rig.record(None, Some(&IterationStats { finished: &requests, ..RECEIVED }));
+    rig.record(None, Some(&IterationStats { finished: &requests, ..received() }));
     let snapshot = rig.snapshot();
     let computed = snapshot.engines().next().unwrap().histogram(rig.families.request_prefill_kv_computed_tokens);
     assert_eq!((computed.count(), computed.sum()), (2, 10 + 6));
@@ -155,7 +151,8 @@ fn an_engine_is_awake_until_it_is_put_to_sleep() {
     let mut rig = Rig::new(IterationTokensDefinition::Computed);
     let shown = |rig: &Rig| {
         let snapshot = rig.snapshot();
-        rig.families.sleep_state.map(|gauge| snapshot.engines().next().unwrap().gauge(gauge))
+        let engine = snapshot.engines().next().unwrap();
+        rig.families.sleep_state().iter().map(|gauge| engine.gauge(*gauge)).collect::<Vec<_>>()
     };
     assert_eq!(shown(&rig), [1, 0, 0], "before its first step");
     let asleep = |level| SleepState::Asleep { level };
@@ -166,7 +163,7 @@ fn an_engine_is_awake_until_it_is_put_to_sleep() {
         (asleep(3), [0, 0, 0]),
         (SleepState::Awake, [1, 0, 0]),
     ] {
-        rig.recorder.record(|step| rig.recording.sleep_state(step, state));
+        rig.recorder.record(|step| rig.metrics.sleep_state(step, state));
         assert_eq!(shown(&rig), expected, "{state:?}");
     }
 }
@@ -178,18 +175,17 @@ proptest! {
         ([0..10_000_u64, 0..10_000, 0..10_000], 0..500_u64, 0..5_usize), 0..20,
     )) {
         let mut rig = Rig::new(IterationTokensDefinition::Computed);
-        let reasons = [FinishReason::Stop, FinishReason::Length, FinishReason::Abort, FinishReason::Error, FinishReason::Repetition];
-        let requests: Vec<_> = reasons.map(|reason| finished(reason, 5, 0)).into();
+        let requests: Vec<_> = FinishReason::ALL.iter().map(|reason| finished(*reason, 5, 0)).collect();
         for ([computed, local_cache_hit, external_kv_transfer], generation_tokens, ended) in steps {
-            let prompt_tokens = PromptTokens { computed, local_cache_hit, external_kv_transfer };
-            rig.record(None, Some(&IterationStats { prompt_tokens, generation_tokens, finished: &requests[..ended], ..RECEIVED }));
+            let prompt_tokens = PromptTokens { computed, local_cache_hit, external_kv_transfer, ..Default::default() };
+            rig.record(None, Some(&IterationStats { prompt_tokens, generation_tokens, finished: &requests[..ended], ..received() }));
             let snapshot = rig.snapshot();
             let (engine, set) = (snapshot.engines().next().unwrap(), rig.families);
-            let by_source = set.prompt_tokens_by_source.map(|source| engine.counter(source));
+            let by_source: Vec<_> = set.prompt_tokens_by_source().iter().map(|source| engine.counter(*source)).collect();
             prop_assert_eq!(engine.counter(set.prompt_tokens), by_source.iter().sum::<u64>());
             let iteration = engine.histogram(set.iteration_tokens);
             prop_assert_eq!(iteration.sum(), by_source[0] + engine.counter(set.generation_tokens));
-            let ended: u64 = set.request_success.map(|reason| engine.counter(reason)).iter().sum();
+            let ended: u64 = FinishReason::ALL.iter().map(|reason| engine.counter(set.request_success(*reason))).sum();
             prop_assert_eq!(ended, engine.histogram(set.e2e_request_latency).count());
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{array, fmt};
 
-/// The fields of vLLM's cache configuration, and what they are by default.
+/// The fields of vLLM's cache configuration, with their defaults.
 const DEFAULTS: [(&str, &str); CacheConfig::FIELDS] = [
     ("block_size", "16"),
     ("user_specified_block_size", "False"),
@@ -43,7 +43,7 @@ const DEFAULTS: [(&str, &str); CacheConfig::FIELDS] = [
     ("_block_size_resolved", "True"),
 ];
 
-/// An engine's cache configuration: vLLM's fields, each as vLLM prints it.
+/// An engine's cache configuration: vLLM's fields, each formatted as vLLM prints it.
 ///
 /// ```
 /// use tachometer_vllm::CacheConfig;
@@ -60,29 +60,29 @@ pub struct CacheConfig {
 }
 
 impl CacheConfig {
-    /// How many fields there are.
+    /// The number of fields.
     pub const FIELDS: usize = 37;
 
-    /// The names of the fields: the labels of `vllm:cache_config_info` beside `engine`.
+    /// The names of the fields: the labels of `vllm:cache_config_info` besides `engine`.
     #[must_use]
     pub fn fields() -> [&'static str; Self::FIELDS] {
         DEFAULTS.map(|(field, _)| field)
     }
 
-    /// Sets a field by its name in vLLM.
+    /// Sets a field by its vLLM name.
     ///
     /// # Errors
-    /// [`UnknownField`], and then nothing has changed.
+    /// [`UnknownField`] if vLLM has no such field. Nothing changes then.
     pub fn set(&mut self, field: &str, value: impl Into<FieldValue>) -> Result<&mut Self, UnknownField> {
-        let place = place(field).ok_or_else(|| UnknownField { field: field.to_owned() })?;
-        self.values[place] = value.into().0;
+        let index = index(field).ok_or_else(|| UnknownField { field: field.to_owned() })?;
+        self.values[index] = value.into().0;
         Ok(self)
     }
 
-    /// What a field is, as it is printed. `None` if there is no such field.
+    /// The value of a field, as printed. `None` if there is no such field.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {
-        Some(&self.values[place(field)?])
+        Some(&self.values[index(field)?])
     }
 
     /// The label values, in the order of [`fields`](Self::fields).
@@ -93,15 +93,16 @@ impl CacheConfig {
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { values: array::from_fn(|place| DEFAULTS[place].1.to_owned()) }
+        Self { values: array::from_fn(|index| DEFAULTS[index].1.to_owned()) }
     }
 }
 
-fn place(field: &str) -> Option<usize> {
+fn index(field: &str) -> Option<usize> {
     DEFAULTS.iter().position(|(name, _)| *name == field)
 }
 
-/// A field's value as vLLM prints it, which is as Python does: `True`, `None`, `0.92`. Texts are taken as they are.
+/// A field's value as vLLM prints it, which is Python's way: `True`, `None`, `0.92`. Strings are
+/// taken as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldValue(String);
 
@@ -123,7 +124,8 @@ impl From<f64> for FieldValue {
             return Self("nan".to_owned());
         }
         let digits = format!("{value:?}");
-        // Both languages print the shortest digits, and exponents at the same sizes; Python's have a sign and two digits.
+        // Both languages print the shortest digits, and switch to exponents at the same magnitudes.
+        // Python's exponents have a sign and two digits.
         Self(match digits.split_once('e') {
             Some((mantissa, exponent)) => {
                 let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
@@ -164,11 +166,19 @@ macro_rules! integers {
 
 integers!(i32, u32, i64, u64, usize);
 
-/// A field that vLLM's cache configuration doesn't have.
+/// vLLM's cache configuration has no field of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownField {
     /// The name as given.
     field: String,
+}
+
+impl UnknownField {
+    /// The name as given.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.field
+    }
 }
 
 impl fmt::Display for UnknownField {
@@ -215,7 +225,9 @@ mod tests {
         assert_eq!(config.get("block_size"), Some("16"));
         assert_eq!(config.set("block_size", 32).unwrap().get("block_size"), Some("32"));
         assert_eq!(config.get("blocksize"), None);
-        let error = config.set("blocksize", 32).unwrap_err().to_string();
+        let error = config.set("blocksize", 32).unwrap_err();
+        assert_eq!(error.field(), "blocksize");
+        let error = error.to_string();
         assert!(error.contains("\"blocksize\"") && error.contains("CacheConfig::fields()"), "{error}");
     }
 }

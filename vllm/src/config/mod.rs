@@ -1,4 +1,4 @@
-//! How the set is put together: which optional families there are, and with which bounds.
+//! How the set is configured: which optional families it has, and with which bounds.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,9 +7,10 @@ pub use self::cache_config::{CacheConfig, FieldValue, UnknownField};
 pub(crate) mod buckets;
 mod cache_config;
 
-/// Which of vLLM's families there are, and how they count. What is optional is off until it is asked for, as in vLLM.
+/// Which of vLLM's families the set has, and how they count. As in vLLM, everything optional is off
+/// by default.
 ///
-/// All is settled when the families are declared: a step doesn't ask again.
+/// All of it is decided when the families are declared. A step checks no option again.
 ///
 /// ```
 /// use tachometer_vllm::{BucketFamily, Config, IterationTokensDefinition};
@@ -41,7 +42,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A context of 131,072 tokens; iteration tokens are computed tokens; nothing optional.
+    /// A context of 131,072 tokens. Iteration tokens are computed tokens. Nothing optional.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -64,7 +65,8 @@ impl Config {
         }
     }
 
-    /// The longest context, in tokens: how far the bounds of [`BucketFamily::RequestTokens`] go (1, 2, 5, 10, …).
+    /// The longest context, in tokens. The bounds of [`BucketFamily::RequestTokens`] (1, 2, 5, 10,
+    /// …) go up to it.
     #[must_use]
     pub fn max_model_len(mut self, tokens: u64) -> Self {
         self.max_model_len = tokens;
@@ -78,78 +80,85 @@ impl Config {
         self
     }
 
-    /// The model for which requests are admitted: [`Families::admission_rejections`](crate::Families::admission_rejections).
+    /// Adds [`Families::admission_rejections`](crate::Families::admission_rejections), labelled
+    /// with this model name.
     #[must_use]
     pub fn model_name(mut self, name: impl Into<String>) -> Self {
         self.model_name = Some(name.into());
         self
     }
 
-    /// Speculative decoding with drafts of at most so many tokens, 32 at most: [`Families::spec_decode`](crate::Families::spec_decode).
+    /// Adds [`Families::spec_decode`](crate::Families::spec_decode): speculative decoding with
+    /// drafts of at most this many tokens, up to 32.
     #[must_use]
     pub fn spec_decode(mut self, speculative_tokens: usize) -> Self {
         self.spec_decode = Some(speculative_tokens);
         self
     }
 
-    /// A diffusion model: [`Families::diffusion`](crate::Families::diffusion), instead of those of speculative decoding.
+    /// Adds [`Families::diffusion`](crate::Families::diffusion), for a diffusion model. It replaces
+    /// the families of speculative decoding.
     #[must_use]
     pub fn diffusion(mut self, on: bool) -> Self {
         self.diffusion = on;
         self
     }
 
-    /// How long KV blocks live: [`Families::kv_blocks`](crate::Families::kv_blocks).
+    /// Adds [`Families::kv_blocks`](crate::Families::kv_blocks): how long KV blocks live.
     #[must_use]
     pub fn kv_cache_metrics(mut self, on: bool) -> Self {
         self.kv_cache_metrics = on;
         self
     }
 
-    /// Engines that receive KV from others: [`Families::requests_kv_fetch_by_stage`](crate::Families::requests_kv_fetch_by_stage).
+    /// Adds [`Families::requests_kv_fetch_by_stage`](crate::Families::requests_kv_fetch_by_stage),
+    /// for engines that receive KV from others.
     #[must_use]
     pub fn kv_consumer(mut self, on: bool) -> Self {
         self.kv_consumer = on;
         self
     }
 
-    /// LoRA adapters, at most so many in a batch: [`Families::lora`](crate::Families::lora).
+    /// Adds [`Families::lora`](crate::Families::lora): LoRA adapters, at most this many per batch.
     #[must_use]
     pub fn lora(mut self, max_loras: u64) -> Self {
         self.max_loras = Some(max_loras);
         self
     }
 
-    /// Output with watermarks: [`Families::watermark_requests`](crate::Families::watermark_requests).
+    /// Adds [`Families::watermark_requests`](crate::Families::watermark_requests), for output with
+    /// watermarks.
     #[must_use]
     pub fn watermark(mut self, on: bool) -> Self {
         self.watermark = on;
         self
     }
 
-    /// Logits are searched for NaN: [`Families::corrupted_requests`](crate::Families::corrupted_requests).
+    /// Adds [`Families::corrupted_requests`](crate::Families::corrupted_requests), for engines that
+    /// check their logits for NaN.
     #[must_use]
     pub fn nan_check(mut self, on: bool) -> Self {
         self.nan_check = on;
         self
     }
 
-    /// KV transfer by NIXL: [`Families::nixl`](crate::Families::nixl).
+    /// Adds [`Families::nixl`](crate::Families::nixl): KV transfers by NIXL.
     #[must_use]
     pub fn nixl(mut self, on: bool) -> Self {
         self.nixl = on;
         self
     }
 
-    /// KV transfer by Mooncake: [`Families::mooncake`](crate::Families::mooncake).
+    /// Adds [`Families::mooncake`](crate::Families::mooncake): KV transfers by Mooncake.
     #[must_use]
     pub fn mooncake(mut self, on: bool) -> Self {
         self.mooncake = on;
         self
     }
 
-    /// Log lines as vLLM writes them: [`Families::log_lines`](crate::Families::log_lines). They need some hidden families (2 KB an
-    /// engine), and about 150 KB an engine for the windows of their hit rates.
+    /// Enables log lines as vLLM writes them: [`Families::log_lines`](crate::Families::log_lines).
+    /// They need some hidden families (2 KB per engine), and about 150 KB per engine for the
+    /// windows of their hit rates.
     #[must_use]
     pub fn log_lines(mut self, on: bool) -> Self {
         self.log_lines = on;
@@ -157,15 +166,16 @@ impl Config {
     }
 
     /// With log lines: one window of hit rates over the lookups of all engines, in the order of
-    /// [`SharedHitRates::record`](crate::SharedHitRates::record), as vLLM's front end has it. For servers where one thread records all
-    /// engines. Without it the line about all engines adds up the engines' own windows.
+    /// [`SharedHitRates::record`](crate::SharedHitRates::record), as in vLLM's front end. It suits
+    /// servers where one thread records all engines. Without it, the aggregated line adds up the
+    /// engines' own windows.
     #[must_use]
     pub fn shared_hit_rates(mut self, on: bool) -> Self {
         self.shared_hit_rates = on;
         self
     }
 
-    /// With log lines: a line of each engine about its estimated work
+    /// With log lines: one line per engine about its estimated work
     /// ([`SchedulerStats::perf`](crate::SchedulerStats::perf)).
     #[must_use]
     pub fn mfu(mut self, on: bool) -> Self {
@@ -173,8 +183,8 @@ impl Config {
         self
     }
 
-    /// Replaces the upper bounds of a bucket family: finite, strictly increasing, none below zero, without `+Inf`. Checked by
-    /// [`Families::declare`](crate::Families::declare).
+    /// Replaces the upper bounds of a bucket family. They must be finite, strictly increasing and
+    /// not below zero, without `+Inf`. [`Families::declare`](crate::Families::declare) checks them.
     #[must_use]
     pub fn bounds(mut self, family: BucketFamily, upper_bounds: impl Into<Vec<f64>>) -> Self {
         self.bounds[family as usize] = Some(upper_bounds.into());
@@ -198,9 +208,9 @@ impl Config {
         })
     }
 
-    /// A bound below zero that the user gave.
+    /// The first bound below zero that the user gave.
     pub(crate) fn negative_bound(&self) -> Option<(BucketFamily, f64)> {
-        BucketFamily::ALL.into_iter().find_map(|family| {
+        BucketFamily::ALL.iter().find_map(|&family| {
             let bounds = self.bounds[family as usize].as_deref()?;
             bounds.iter().find(|bound| **bound < 0.0).map(|bound| (family, *bound))
         })
@@ -213,30 +223,32 @@ impl Default for Config {
     }
 }
 
-/// Histograms that share their upper bounds. It is displayed under vLLM's name for it.
+/// Histograms that share their upper bounds. It is displayed under vLLM's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BucketFamily {
-    /// `request_tokens`: tokens of a request, five histograms.
+    /// `request_tokens`: tokens of a request. Five histograms.
     RequestTokens,
     /// `iteration_tokens`: `vllm:iteration_tokens_total`.
     IterationTokens,
-    /// `time_to_first_token`, seconds.
+    /// `time_to_first_token`, in seconds.
     TimeToFirstToken,
-    /// `inter_token_latency`: that, and the mean time per output token, seconds.
+    /// `inter_token_latency`: the latency, and the mean time per output token, in seconds.
     InterTokenLatency,
-    /// `request_latency`: a request's life and its phases, five histograms, seconds.
+    /// `request_latency`: a request's life and its phases, in seconds. Five histograms.
     RequestLatency,
     /// `request_num_preemptions`: `vllm:request_num_preemptions`.
     RequestPreemptions,
     /// `request_params_n`: `vllm:request_params_n`.
     RequestN,
-    /// `kv_cache_residency`: lives and idle times of KV blocks, three histograms, seconds.
+    /// `kv_cache_residency`: lifetimes, idle times and reuse gaps of KV blocks, in seconds. Three
+    /// histograms.
     KvCacheResidency,
 }
 
 impl BucketFamily {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 8] = [
+    /// All bucket families, in the order of their declaration.
+    pub const ALL: &'static [Self] = &[
         Self::RequestTokens,
         Self::IterationTokens,
         Self::TimeToFirstToken,
@@ -267,15 +279,17 @@ impl fmt::Display for BucketFamily {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IterationTokensDefinition {
-    /// Computed prompt tokens + generation tokens, once an iteration with output. vLLM's repaired meaning.
+    /// Computed prompt tokens + generation tokens, once per iteration with output. This is vLLM's
+    /// corrected definition.
     #[default]
     Computed,
-    /// All prompt tokens, whatever their source, + generation tokens, once an iteration with output. vLLM's earlier meaning: in a
-    /// P/D deployment a decode engine's iterations look as large as the prompts that it received.
+    /// All prompt tokens, whatever their source, + generation tokens, once per iteration with
+    /// output. This is vLLM's earlier definition: in a P/D deployment a decode engine's iterations
+    /// look as large as the prompts that it received.
     AllSources,
     /// The tokens of each model execution, as the scheduler reports them
-    /// ([`SchedulerStats::scheduled_tokens`](crate::SchedulerStats::scheduled_tokens)): the chunks of a chunked prefill show where
-    /// they were computed, not at the prompt's first output.
+    /// ([`SchedulerStats::scheduled_tokens`](crate::SchedulerStats::scheduled_tokens)). The chunks
+    /// of a chunked prefill then count where they were computed, not at the prompt's first output.
     Scheduled,
 }
 

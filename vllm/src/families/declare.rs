@@ -9,65 +9,66 @@ use crate::{
     CacheConfig, Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
     families::{
         DiffusionFamilies, KvBlockFamilies, LoraFamilies, MAX_SPECULATIVE_TOKENS, PerPosition, SpecDecodeFamilies,
-        helpers::{Set, full},
+        helpers::{Declarer, full},
         log::LogFamilies,
     },
 };
 
 impl Families {
-    /// Declares the families into `schema`, which the caller goes on with. It must have the engine label
-    /// `engine`, and vLLM's dashboards expect `model_name` beside it.
+    /// Declares the families in `schema`, which remains the caller's. It must have the engine label
+    /// `engine`; vLLM's dashboards also expect `model_name`.
     ///
     /// # Errors
-    /// If `schema` already exposes one of the names, or is full; if the configuration's bounds are no upper bounds, or are
-    /// below zero; if there are more than 32 speculative tokens. `schema` is left as it was then.
+    /// If `schema` already has one of the names, or is full; if the configuration's bounds aren't
+    /// valid upper bounds, or are below zero; if there are more than 32 speculative tokens.
+    /// `schema` is then unchanged.
     pub fn declare(schema: &mut SchemaBuilder, config: &Config) -> Result<Self, DeclareError> {
         if let Some((family, bound)) = config.negative_bound() {
             return Err(DeclareError::NegativeBound { family, bound });
         }
-        schema.all_or_nothing(|schema| Self::of(&mut Set::new(schema, config), config))
+        schema.all_or_nothing(|schema| Self::of(&mut Declarer::new(schema, config), config))
     }
 
-    /// In the order of vLLM's page.
-    fn of(set: &mut Set<'_>, config: &Config) -> Result<Self, DeclareError> {
-        let (spec_decode, diffusion) = set.drafts()?;
-        let [estimated_flops, estimated_read_bytes, estimated_write_bytes] = set.estimates()?;
-        let [requests_running, requests_waiting] = set.queues()?;
-        let requests_waiting_by_reason = set.queues_by_reason()?;
-        let requests_kv_fetch_by_stage = config.kv_consumer.then(|| set.kv_fetch()).transpose()?;
-        let sleep_state = set.sleep_state()?;
-        let kv_cache_usage = set.ratio("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?;
-        let corrupted_requests = config.nan_check.then(|| set.corrupted_requests()).transpose()?;
-        let watermark_requests = config.watermark.then(|| set.watermark()).transpose()?;
-        let [prefix_cache_queries, prefix_cache_hits] = set.prefix_cache()?;
-        let [external_prefix_cache_queries, external_prefix_cache_hits] = set.external_prefix_cache()?;
-        let [mm_cache_queries, mm_cache_hits] = set.mm_cache()?;
-        let preemptions = set.count("num_preemptions", "Times that a running request was preempted.")?;
-        let (prompt_tokens, prompt_tokens_by_source) = set.prompt_tokens()?;
-        let (prompt_tokens_cached, prompt_tokens_cached_by_source) = set.cached_tokens()?;
-        let generation_tokens = set.count("generation_tokens", "Tokens generated.")?;
-        let request_success = set.request_success()?;
-        let admission_rejections = set.admission_rejections()?;
-        let [request_prompt_tokens, request_generation_tokens] = set.request_tokens()?;
+    /// Declares the families in the order of vLLM's page.
+    fn of(declarer: &mut Declarer<'_>, config: &Config) -> Result<Self, DeclareError> {
+        let (spec_decode, diffusion) = declarer.drafts()?;
+        let [estimated_flops, estimated_read_bytes, estimated_write_bytes] = declarer.estimates()?;
+        let [requests_running, requests_waiting] = declarer.queues()?;
+        let requests_waiting_by_reason = declarer.queues_by_reason()?;
+        let requests_kv_fetch_by_stage = config.kv_consumer.then(|| declarer.kv_fetch()).transpose()?;
+        let sleep_state = declarer.sleep_state()?;
+        let kv_cache_usage = declarer.gauge_f64("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?;
+        let corrupted_requests = config.nan_check.then(|| declarer.corrupted_requests()).transpose()?;
+        let watermark_requests = config.watermark.then(|| declarer.watermark()).transpose()?;
+        let [prefix_cache_queries, prefix_cache_hits] = declarer.prefix_cache()?;
+        let [external_prefix_cache_queries, external_prefix_cache_hits] = declarer.external_prefix_cache()?;
+        let [mm_cache_queries, mm_cache_hits] = declarer.mm_cache()?;
+        let preemptions = declarer.counter("num_preemptions", "Times that a running request was preempted.")?;
+        let (prompt_tokens, prompt_tokens_by_source) = declarer.prompt_tokens()?;
+        let (prompt_tokens_cached, prompt_tokens_cached_by_source) = declarer.cached_tokens()?;
+        let generation_tokens = declarer.counter("generation_tokens", "Tokens generated.")?;
+        let request_success = declarer.request_success()?;
+        let admission_rejections = declarer.admission_rejections()?;
+        let [request_prompt_tokens, request_generation_tokens] = declarer.request_tokens()?;
         let iteration_tokens =
-            set.numbers("iteration_tokens_total", config.iteration_tokens.help(), IterationTokens)?;
-        let [request_max_generation_tokens, request_params_n, request_params_max_tokens] = set.request_params()?;
-        let [time_to_first_token, inter_token_latency, request_time_per_output_token] = set.token_latencies()?;
+            declarer.histogram_u64("iteration_tokens_total", config.iteration_tokens.help(), IterationTokens)?;
+        let [request_max_generation_tokens, request_params_n, request_params_max_tokens] = declarer.request_params()?;
+        let [time_to_first_token, inter_token_latency, request_time_per_output_token] = declarer.token_latencies()?;
         let [
             e2e_request_latency,
             request_queue_time,
             request_inference_time,
             request_prefill_time,
             request_decode_time,
-        ] = set.request_times()?;
-        let [request_preemptions, request_prefill_kv_computed_tokens] = set.request_work()?;
-        let kv_blocks = config.kv_cache_metrics.then(|| set.kv_blocks()).transpose()?;
-        let lora = config.max_loras.map(|max_loras| set.lora(max_loras)).transpose()?;
-        let cache_config = set.cache_config()?;
-        let nixl = config.nixl.then(|| NixlFamilies::declare(set)).transpose()?;
-        let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(set)).transpose()?;
-        let log = config.log_lines.then(|| LogFamilies::declare(set, config)).transpose()?;
-        // Names only: one a line would say no more.
+        ] = declarer.request_times()?;
+        let [request_preemptions, request_prefill_kv_computed_tokens] = declarer.request_work()?;
+        let kv_blocks = config.kv_cache_metrics.then(|| declarer.kv_blocks()).transpose()?;
+        let lora = config.max_loras.map(|max_loras| declarer.lora(max_loras)).transpose()?;
+        let cache_config = declarer.cache_config()?;
+        let nixl = config.nixl.then(|| NixlFamilies::declare(declarer)).transpose()?;
+        let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(declarer)).transpose()?;
+        let log = config.log_lines.then(|| LogFamilies::declare(declarer, config)).transpose()?;
+        // A list of names: one per line would say no more.
         #[rustfmt::skip]
         let families = Self {
             iteration_tokens_definition: config.iteration_tokens,
@@ -87,8 +88,8 @@ impl Families {
 }
 
 /// Groups of families, each in the order of vLLM's page.
-impl Set<'_> {
-    /// Of speculative decoding, or of a diffusion model.
+impl Declarer<'_> {
+    /// The families of speculative decoding, or of a diffusion model.
     fn drafts(&mut self) -> Result<(Option<SpecDecodeFamilies>, Option<DiffusionFamilies>), DeclareError> {
         if self.config.diffusion {
             return Ok((None, Some(self.diffusion()?)));
@@ -98,79 +99,82 @@ impl Set<'_> {
 
     fn estimates(&mut self) -> Result<[Counter<f64>; 3], SchemaError> {
         Ok([
-            self.amount("estimated_flops_per_gpu", "Estimated floating-point operations, for each GPU.")?,
-            self.amount("estimated_read_bytes_per_gpu", "Estimated bytes read from memory, for each GPU.")?,
-            self.amount("estimated_write_bytes_per_gpu", "Estimated bytes written to memory, for each GPU.")?,
+            self.counter_f64("estimated_flops_per_gpu", "Estimated floating-point operations, for each GPU.")?,
+            self.counter_f64("estimated_read_bytes_per_gpu", "Estimated bytes read from memory, for each GPU.")?,
+            self.counter_f64("estimated_write_bytes_per_gpu", "Estimated bytes written to memory, for each GPU.")?,
         ])
     }
 
     fn queues(&mut self) -> Result<[Gauge<i64>; 2], SchemaError> {
         Ok([
-            self.level("num_requests_running", "Requests in the running batch.")?,
-            self.level("num_requests_waiting", "Requests that wait to run.")?,
+            self.gauge("num_requests_running", "Requests in the running batch.")?,
+            self.gauge("num_requests_waiting", "Requests that wait to run.")?,
         ])
     }
 
     fn queues_by_reason(&mut self) -> Result<[Gauge<i64>; 2], SchemaError> {
         let help = "Requests that wait to run, by what they wait for.";
-        self.levels("num_requests_waiting_by_reason", help, ("reason", ["capacity", "deferred"]))
+        self.labelled_gauges("num_requests_waiting_by_reason", help, ("reason", ["capacity", "deferred"]))
     }
 
     fn sleep_state(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
         let help = "1 for the state that the engine is in: awake, or asleep at level 1 or 2.";
-        self.levels("engine_sleep_state", help, ("sleep_state", ["awake", "weights_offloaded", "discard_all"]))
+        self.labelled_gauges("engine_sleep_state", help, ("sleep_state", ["awake", "weights_offloaded", "discard_all"]))
     }
 
     fn corrupted_requests(&mut self) -> Result<Counter<u64>, SchemaError> {
-        self.count("corrupted_requests", "Requests whose logits held NaN.")
+        self.counter("corrupted_requests", "Requests whose logits contained NaN.")
     }
 
     fn prefix_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
         Ok([
-            self.count("prefix_cache_queries", "Tokens looked up in the prefix cache.")?,
-            self.count("prefix_cache_hits", "Tokens found in the prefix cache.")?,
+            self.counter("prefix_cache_queries", "Tokens looked up in the prefix cache.")?,
+            self.counter("prefix_cache_hits", "Tokens found in the prefix cache.")?,
         ])
     }
 
     fn external_prefix_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
         Ok([
-            self.count("external_prefix_cache_queries", "Tokens looked up behind the KV connector.")?,
-            self.count("external_prefix_cache_hits", "Tokens found behind the KV connector.")?,
+            self.counter("external_prefix_cache_queries", "Tokens looked up behind the KV connector.")?,
+            self.counter("external_prefix_cache_hits", "Tokens found behind the KV connector.")?,
         ])
     }
 
     fn mm_cache(&mut self) -> Result<[Counter<u64>; 2], SchemaError> {
         Ok([
-            self.count("mm_cache_queries", "Items looked up in the multi-modal cache.")?,
-            self.count("mm_cache_hits", "Items found in the multi-modal cache.")?,
+            self.counter("mm_cache_queries", "Items looked up in the multi-modal cache.")?,
+            self.counter("mm_cache_hits", "Items found in the multi-modal cache.")?,
         ])
     }
 
-    /// All of them, and by source.
+    /// The total, and by source.
     fn prompt_tokens(&mut self) -> Result<(Counter<u64>, [Counter<u64>; 3]), SchemaError> {
-        let all = self.count("prompt_tokens", "Prompt tokens, whether computed here, cached or received.")?;
+        let all = self.counter("prompt_tokens", "Prompt tokens, whether computed here, cached or received.")?;
         let sources = ("source", ["local_compute", "local_cache_hit", "external_kv_transfer"]);
-        Ok((all, self.counts("prompt_tokens_by_source", "Prompt tokens, by where they came from.", sources)?))
+        Ok((
+            all,
+            self.labelled_counters("prompt_tokens_by_source", "Prompt tokens, by where they came from.", sources)?,
+        ))
     }
 
-    /// All of them, and by source.
+    /// The total, and by source.
     fn cached_tokens(&mut self) -> Result<(Counter<u64>, [Counter<u64>; 5]), SchemaError> {
-        let all = self.count("prompt_tokens_cached", "Prompt tokens that were not computed here.")?;
+        let all = self.counter("prompt_tokens_cached", "Prompt tokens that were not computed here.")?;
         let help = "Prompt tokens found in a cache when they were scheduled, by where the cache is.";
         let sources = ("source", ["device", "host", "p2p", "disk", "external_unspecified"]);
-        Ok((all, self.counts("prompt_tokens_cached_by_source", help, sources)?))
+        Ok((all, self.labelled_counters("prompt_tokens_cached_by_source", help, sources)?))
     }
 
     fn request_success(&mut self) -> Result<[Counter<u64>; 5], SchemaError> {
         let reasons = ("finished_reason", ["stop", "length", "abort", "error", "repetition"]);
-        self.counts("request_success", "Finished requests, by why they ended.", reasons)
+        self.labelled_counters("request_success", "Finished requests, by why they ended.", reasons)
     }
 
     fn request_tokens(&mut self) -> Result<[Histogram<u64>; 2], DeclareError> {
         let generated = "Tokens that a finished request generated.";
         Ok([
-            self.numbers("request_prompt_tokens", "Prompt tokens of a finished request.", RequestTokens)?,
-            self.numbers("request_generation_tokens", generated, RequestTokens)?,
+            self.histogram_u64("request_prompt_tokens", "Prompt tokens of a finished request.", RequestTokens)?,
+            self.histogram_u64("request_generation_tokens", generated, RequestTokens)?,
         ])
     }
 
@@ -178,24 +182,24 @@ impl Set<'_> {
         let most = "Most tokens that one output of a finished request generated.";
         let limit = "Limit of generated tokens asked for by a request.";
         Ok([
-            self.numbers("request_max_num_generation_tokens", most, RequestTokens)?,
-            self.numbers("request_params_n", "Outputs asked for by a request.", RequestN)?,
-            self.numbers("request_params_max_tokens", limit, RequestTokens)?,
+            self.histogram_u64("request_max_num_generation_tokens", most, RequestTokens)?,
+            self.histogram_u64("request_params_n", "Outputs asked for by a request.", RequestN)?,
+            self.histogram_u64("request_params_max_tokens", limit, RequestTokens)?,
         ])
     }
 
     fn token_latencies(&mut self) -> Result<[Histogram<f64>; 3], DeclareError> {
         let mean = "Mean time per output token of a finished request, after the first.";
         Ok([
-            self.seconds("time_to_first_token_seconds", "From arrival to first token.", TimeToFirstToken)?,
-            self.seconds("inter_token_latency_seconds", "From one token to the next.", InterTokenLatency)?,
-            self.seconds("request_time_per_output_token_seconds", mean, InterTokenLatency)?,
+            self.histogram_seconds("time_to_first_token_seconds", "From arrival to first token.", TimeToFirstToken)?,
+            self.histogram_seconds("inter_token_latency_seconds", "From one token to the next.", InterTokenLatency)?,
+            self.histogram_seconds("request_time_per_output_token_seconds", mean, InterTokenLatency)?,
         ])
     }
 
-    /// Its life, and the phases of it.
+    /// The request's life and its phases.
     fn request_times(&mut self) -> Result<[Histogram<f64>; 5], DeclareError> {
-        let mut seconds = |name, help| self.seconds(name, help, RequestLatency);
+        let mut seconds = |name, help| self.histogram_seconds(name, help, RequestLatency);
         Ok([
             seconds("e2e_request_latency_seconds", "From arrival to end of a request.")?,
             seconds("request_queue_time_seconds", "From queueing to first scheduling of a request.")?,
@@ -209,8 +213,8 @@ impl Set<'_> {
         let preempted = "Times that a finished request was preempted.";
         let computed = "Prompt tokens of a finished request that were computed here.";
         Ok([
-            self.numbers("request_num_preemptions", preempted, RequestPreemptions)?,
-            self.numbers("request_prefill_kv_computed_tokens", computed, RequestTokens)?,
+            self.histogram_u64("request_num_preemptions", preempted, RequestPreemptions)?,
+            self.histogram_u64("request_prefill_kv_computed_tokens", computed, RequestTokens)?,
         ])
     }
 
@@ -222,7 +226,7 @@ impl Set<'_> {
     fn admission_rejections(&mut self) -> Result<Option<[Counter<u64>; 2]>, SchemaError> {
         let Some(model) = &self.config.model_name else { return Ok(None) };
         let family =
-            self.schema.counter(&full("admission_rejections"), "Requests that weren't admitted, by what was full.");
+            self.schema.counter(&full("admission_rejections"), "Requests refused at admission, by what was full.");
         let family =
             family.label("model_name", [model]).label("reason", ["max_num_queued_reqs", "max_num_queued_tokens"]);
         let [rejections] = family.registry_wide().declare()?;
@@ -238,7 +242,7 @@ impl Set<'_> {
 
     fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {
         let [drafts, draft_tokens, accepted_tokens] = self.draft_totals()?;
-        // An array's length is part of its type, so there is an arm for each number of positions.
+        // An array's length is part of its type, so each number of positions needs an arm.
         macro_rules! positions {
             ($($n:literal)*) => {
                 match tokens {
@@ -253,47 +257,51 @@ impl Set<'_> {
         Ok(SpecDecodeFamilies { drafts, draft_tokens, accepted_tokens, accepted_tokens_per_position })
     }
 
-    /// Drafts, their tokens, and those that were accepted.
+    /// Drafts, draft tokens and accepted tokens.
     pub(crate) fn draft_totals(&mut self) -> Result<[Counter<u64>; 3], SchemaError> {
         Ok([
-            self.count("spec_decode_num_drafts", "Drafts of speculative decoding.")?,
-            self.count("spec_decode_num_draft_tokens", "Tokens of drafts.")?,
-            self.count("spec_decode_num_accepted_tokens", "Tokens of drafts that were accepted.")?,
+            self.counter("spec_decode_num_drafts", "Drafts of speculative decoding.")?,
+            self.counter("spec_decode_num_draft_tokens", "Tokens of drafts.")?,
+            self.counter("spec_decode_num_accepted_tokens", "Tokens of drafts that were accepted.")?,
         ])
     }
 
     fn diffusion(&mut self) -> Result<DiffusionFamilies, SchemaError> {
         Ok(DiffusionFamilies {
-            denoising_steps: self.count("diffusion_num_denoising_steps", "Denoising steps of a diffusion model.")?,
-            canvas_positions: self.count("diffusion_num_canvas_positions", "Positions of the canvases denoised.")?,
-            committed_tokens: self.count("diffusion_num_committed_tokens", "Tokens that denoising settled.")?,
+            denoising_steps: self.counter("diffusion_num_denoising_steps", "Denoising steps of a diffusion model.")?,
+            canvas_positions: self.counter("diffusion_num_canvas_positions", "Positions of the canvases denoised.")?,
+            committed_tokens: self.counter("diffusion_num_committed_tokens", "Tokens that denoising settled.")?,
         })
     }
 
     pub(crate) fn kv_fetch(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
         let stages = ["waiting_to_start", "in_progress", "completed_waiting"];
         let help = "Requests whose KV comes from another engine, by how far it has come.";
-        self.levels("num_requests_kv_fetch_by_stage", help, ("stage", stages))
+        self.labelled_gauges("num_requests_kv_fetch_by_stage", help, ("stage", stages))
     }
 
     fn watermark(&mut self) -> Result<[Counter<u64>; 3], SchemaError> {
         let statuses = ["watermarked", "skipped", "not_watermarked"];
-        self.counts("watermark_requests", "Requests, by whether their output bears a watermark.", ("status", statuses))
+        self.labelled_counters(
+            "watermark_requests",
+            "Requests, by whether their output has a watermark.",
+            ("status", statuses),
+        )
     }
 
     fn kv_blocks(&mut self) -> Result<KvBlockFamilies, DeclareError> {
         Ok(KvBlockFamilies {
-            lifetime: self.seconds(
+            lifetime: self.histogram_seconds(
                 "kv_block_lifetime_seconds",
                 "From allocation to eviction of a KV block.",
                 KvCacheResidency,
             )?,
-            idle_before_evict: self.seconds(
+            idle_before_evict: self.histogram_seconds(
                 "kv_block_idle_before_evict_seconds",
                 "From last use to eviction of a KV block.",
                 KvCacheResidency,
             )?,
-            reuse_gap: self.seconds(
+            reuse_gap: self.histogram_seconds(
                 "kv_block_reuse_gap_seconds",
                 "From one use of a KV block to the next.",
                 KvCacheResidency,
@@ -303,7 +311,7 @@ impl Set<'_> {
 
     fn positions<const N: usize>(&mut self) -> Result<PerPosition, SchemaError> {
         let help = "Tokens of drafts that were accepted, by their position in the draft.";
-        let counters: [_; N] = self.numbered("spec_decode_num_accepted_tokens_per_pos", help, "position")?;
+        let counters: [_; N] = self.indexed_counters("spec_decode_num_accepted_tokens_per_pos", help, "position")?;
         Ok(PerPosition { counters: array::from_fn(|position| counters[position.min(N - 1)]), positions: N })
     }
 }

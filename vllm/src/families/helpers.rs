@@ -1,4 +1,4 @@
-//! Kinds of families that recur in the set.
+//! Declares the kinds of families that recur in the set.
 
 use std::array;
 
@@ -6,20 +6,21 @@ use tachometer::{Counter, Gauge, Histogram, SchemaBuilder, SchemaError};
 
 use crate::{BucketFamily, Config, DeclareError};
 
-/// Declares families of the kinds that recur.
-pub(crate) struct Set<'b> {
+/// Declares families under vLLM's prefix.
+pub(crate) struct Declarer<'b> {
     pub(crate) schema: &'b mut SchemaBuilder,
     pub(crate) config: &'b Config,
-    /// Whether counts and levels are hidden.
+    /// Whether integer counters and labelled gauges are hidden.
     hidden: bool,
 }
 
-impl<'b> Set<'b> {
+impl<'b> Declarer<'b> {
     pub(crate) fn new(schema: &'b mut SchemaBuilder, config: &'b Config) -> Self {
         Self { schema, config, hidden: false }
     }
 
-    /// Declares counts and levels that no page shows.
+    /// Makes the integer counters and labelled gauges that `declare` adds hidden: no page shows
+    /// them.
     pub(crate) fn hidden<T>(&mut self, declare: impl FnOnce(&mut Self) -> T) -> T {
         self.hidden = true;
         let declared = declare(self);
@@ -27,12 +28,12 @@ impl<'b> Set<'b> {
         declared
     }
 
-    pub(crate) fn count(&mut self, name: &str, help: &str) -> Result<Counter<u64>, SchemaError> {
+    pub(crate) fn counter(&mut self, name: &str, help: &str) -> Result<Counter<u64>, SchemaError> {
         let family = self.schema.counter(&full(name), help);
         if self.hidden { family.hidden().declare() } else { family.declare() }
     }
 
-    pub(crate) fn counts<const N: usize>(
+    pub(crate) fn labelled_counters<const N: usize>(
         &mut self,
         name: &str,
         help: &str,
@@ -42,26 +43,26 @@ impl<'b> Set<'b> {
         if self.hidden { family.hidden().declare() } else { family.declare() }
     }
 
-    /// A counter for each of the numbers from 0 on.
-    pub(crate) fn numbered<const N: usize>(
+    /// One counter per index, starting at 0.
+    pub(crate) fn indexed_counters<const N: usize>(
         &mut self,
         name: &str,
         help: &str,
         label: &str,
     ) -> Result<[Counter<u64>; N], SchemaError> {
         let numbers: [String; N] = array::from_fn(|number| number.to_string());
-        self.counts(name, help, (label, numbers.each_ref().map(String::as_str)))
+        self.labelled_counters(name, help, (label, numbers.each_ref().map(String::as_str)))
     }
 
-    pub(crate) fn amount(&mut self, name: &str, help: &str) -> Result<Counter<f64>, SchemaError> {
+    pub(crate) fn counter_f64(&mut self, name: &str, help: &str) -> Result<Counter<f64>, SchemaError> {
         self.schema.counter(&full(name), help).declare()
     }
 
-    pub(crate) fn level(&mut self, name: &str, help: &str) -> Result<Gauge<i64>, SchemaError> {
+    pub(crate) fn gauge(&mut self, name: &str, help: &str) -> Result<Gauge<i64>, SchemaError> {
         self.schema.gauge(&full(name), help).declare()
     }
 
-    pub(crate) fn levels<const N: usize>(
+    pub(crate) fn labelled_gauges<const N: usize>(
         &mut self,
         name: &str,
         help: &str,
@@ -71,40 +72,50 @@ impl<'b> Set<'b> {
         if self.hidden { family.hidden().declare() } else { family.declare() }
     }
 
-    pub(crate) fn ratio(&mut self, name: &str, help: &str) -> Result<Gauge<f64>, SchemaError> {
+    pub(crate) fn gauge_f64(&mut self, name: &str, help: &str) -> Result<Gauge<f64>, SchemaError> {
         self.schema.gauge(&full(name), help).declare()
     }
 
-    pub(crate) fn numbers(
+    pub(crate) fn histogram_u64(
         &mut self,
         name: &str,
         help: &str,
         bounds: BucketFamily,
     ) -> Result<Histogram<u64>, DeclareError> {
         let upper = self.config.bounds_of(bounds);
-        self.integers(name, help, &upper).map_err(|error| of_bounds(bounds, error))
+        self.histogram_u64_with(name, help, &upper).map_err(|error| of_bounds(bounds, error))
     }
 
-    pub(crate) fn seconds(
+    pub(crate) fn histogram_seconds(
         &mut self,
         name: &str,
         help: &str,
         bounds: BucketFamily,
     ) -> Result<Histogram<f64>, DeclareError> {
         let upper = self.config.bounds_of(bounds);
-        self.durations(name, help, &upper).map_err(|error| of_bounds(bounds, error))
+        self.histogram_seconds_with(name, help, &upper).map_err(|error| of_bounds(bounds, error))
     }
 
-    pub(crate) fn integers(&mut self, name: &str, help: &str, bounds: &[f64]) -> Result<Histogram<u64>, SchemaError> {
+    pub(crate) fn histogram_u64_with(
+        &mut self,
+        name: &str,
+        help: &str,
+        bounds: &[f64],
+    ) -> Result<Histogram<u64>, SchemaError> {
         self.schema.histogram(&full(name), help, bounds).declare()
     }
 
-    pub(crate) fn durations(&mut self, name: &str, help: &str, bounds: &[f64]) -> Result<Histogram<f64>, SchemaError> {
+    pub(crate) fn histogram_seconds_with(
+        &mut self,
+        name: &str,
+        help: &str,
+        bounds: &[f64],
+    ) -> Result<Histogram<f64>, SchemaError> {
         self.schema.histogram(&full(name), help, bounds).unit("seconds").declare()
     }
 }
 
-/// Says whose bounds they are, if it is bounds that were refused.
+/// Adds the bucket family to an error about bounds.
 fn of_bounds(family: BucketFamily, error: SchemaError) -> DeclareError {
     match error {
         SchemaError::NoBounds { .. } | SchemaError::BoundNotFinite { .. } | SchemaError::BoundNotIncreasing { .. } => {
@@ -114,7 +125,7 @@ fn of_bounds(family: BucketFamily, error: SchemaError) -> DeclareError {
     }
 }
 
-/// As it is exposed.
+/// The name as exposed.
 pub(crate) fn full(name: &str) -> String {
     format!("vllm:{name}")
 }

@@ -1,67 +1,76 @@
-//! The hidden families behind the log lines: what vLLM's loggers know and no page shows.
+//! The hidden families behind the log lines: what vLLM's loggers use and no page shows.
 
 use tachometer::{Counter, Gauge, SchemaError, Step};
 
 use crate::{
     Config, DeclareError, PerfStats, SpecDecodeStats,
-    families::{MAX_SPECULATIVE_TOKENS, helpers::Set},
+    families::{MAX_SPECULATIVE_TOKENS, helpers::Declarer},
     record::hit_rate::HitRateFamilies,
 };
 
-/// What log lines need beside the families of pages.
+/// What log lines need besides the families on pages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogFamilies {
     pub(crate) hit_rates: HitRateFamilies,
     pub(crate) shared_hit_rates: Option<HitRateFamilies>,
-    /// Unless pages show them.
+    /// `None` if pages show the gauges.
     pub(crate) kv_fetch: Option<[Gauge<i64>; 3]>,
     pub(crate) drafts: DraftLogFamilies,
-    /// Reports of estimated work that weren't all zeros; with a line about it.
+    /// Reports of estimated work that weren't all zeros. `None` if no line is about them.
     pub(crate) perf_reports: Option<Counter<u64>>,
 }
 
-/// What a line about drafts needs. vLLM tells of as many positions as were reported, however many were configured.
+/// What a line about drafts needs. vLLM prints as many positions as were reported, however many
+/// were configured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DraftLogFamilies {
-    /// Drafts, their tokens, and those that were accepted; unless pages show them.
+    /// Drafts, draft tokens and accepted tokens. `None` if pages show the counters.
     pub(crate) totals: Option<[Counter<u64>; 3]>,
     pub(crate) accepted_per_position: [Counter<u64>; MAX_SPECULATIVE_TOKENS],
-    /// All reports, if only to say that there were no drafts.
+    /// All reports, even those that say there were no drafts.
     pub(crate) reports: Counter<u64>,
-    /// Reports by the last position that they told of; those beyond count as the last one here.
+    /// Reports by the last position that they contained. Positions beyond the last series count
+    /// there.
     pub(crate) reports_by_last_position: [Counter<u64>; MAX_SPECULATIVE_TOKENS],
 }
 
 impl LogFamilies {
-    pub(crate) fn declare(set: &mut Set<'_>, config: &Config) -> Result<Self, DeclareError> {
+    pub(crate) fn declare(declarer: &mut Declarer<'_>, config: &Config) -> Result<Self, DeclareError> {
         let estimates = "Reports of estimated work, for log lines.";
         Ok(Self {
-            hit_rates: HitRateFamilies::declare(set)?,
-            shared_hit_rates: config.shared_hit_rates.then(|| HitRateFamilies::declare_shared(set)).transpose()?,
-            kv_fetch: (!config.kv_consumer).then(|| set.hidden(Set::kv_fetch)).transpose()?,
-            drafts: set.hidden(|set| DraftLogFamilies::declare(set, config))?,
-            perf_reports: config.mfu.then(|| set.hidden(|set| set.count("perf_reports", estimates))).transpose()?,
+            hit_rates: HitRateFamilies::declare(declarer)?,
+            shared_hit_rates: config.shared_hit_rates.then(|| HitRateFamilies::declare_shared(declarer)).transpose()?,
+            kv_fetch: (!config.kv_consumer).then(|| declarer.hidden(Declarer::kv_fetch)).transpose()?,
+            drafts: declarer.hidden(|declarer| DraftLogFamilies::declare(declarer, config))?,
+            perf_reports: config
+                .mfu
+                .then(|| declarer.hidden(|declarer| declarer.counter("perf_reports", estimates)))
+                .transpose()?,
         })
     }
 
     pub(crate) fn record_perf(&self, step: &mut Step<'_>, stats: &PerfStats) {
-        let told = [stats.flops, stats.read_bytes, stats.write_bytes].iter().any(|n| *n > 0.0 && n.is_finite());
-        if let Some(reports) = self.perf_reports.filter(|_| told) {
+        let reported = [stats.flops, stats.read_bytes, stats.write_bytes].iter().any(|n| *n > 0.0 && n.is_finite());
+        if let Some(reports) = self.perf_reports.filter(|_| reported) {
             step.inc(reports);
         }
     }
 }
 
 impl DraftLogFamilies {
-    fn declare(set: &mut Set<'_>, config: &Config) -> Result<Self, SchemaError> {
+    fn declare(declarer: &mut Declarer<'_>, config: &Config) -> Result<Self, SchemaError> {
         let on_pages = config.spec_decode.is_some() || config.diffusion;
         let accepted = "Tokens of drafts that were accepted, by their position in the draft, for log lines.";
-        let widths = "Reports of drafts, by the last position that they told of, for log lines.";
+        let widths = "Reports of drafts, by the last position that they contained, for log lines.";
         Ok(Self {
-            totals: (!on_pages).then(|| set.draft_totals()).transpose()?,
-            accepted_per_position: set.numbered("reported_accepted_tokens_per_pos", accepted, "position")?,
-            reports: set.count("draft_reports", "Reports of drafts, for log lines.")?,
-            reports_by_last_position: set.numbered("draft_reports_by_last_pos", widths, "position")?,
+            totals: (!on_pages).then(|| declarer.draft_totals()).transpose()?,
+            accepted_per_position: declarer.indexed_counters(
+                "reported_accepted_tokens_per_pos",
+                accepted,
+                "position",
+            )?,
+            reports: declarer.counter("draft_reports", "Reports of drafts, for log lines.")?,
+            reports_by_last_position: declarer.indexed_counters("draft_reports_by_last_pos", widths, "position")?,
         })
     }
 

@@ -3,18 +3,18 @@
 use tachometer::{Counter, Gauge, Histogram, Info, Step};
 
 use self::log::LogFamilies;
-use crate::{CacheConfig, IterationTokensDefinition, MooncakeFamilies, NixlFamilies};
+use crate::{CacheConfig, FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies};
 
 mod declare;
 pub(crate) mod helpers;
 pub(crate) mod log;
 
-/// Positions of a draft that have a series of their own, at most.
+/// The largest number of draft positions that have a series each.
 pub(crate) const MAX_SPECULATIVE_TOKENS: usize = 32;
 
-/// The handles of vLLM's families. Copy it into each engine's thread.
+/// The handles of vLLM's families. Copy them into each engine's thread.
 ///
-/// The `vllm:` names that exposition prints are in each field's documentation; label values stand in the order of the array.
+/// Each field's documentation gives the `vllm:` name that the exposition prints, and its labels.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Families {
@@ -34,20 +34,14 @@ pub struct Families {
     pub requests_running: Gauge<i64>,
     /// `vllm:num_requests_waiting`
     pub requests_waiting: Gauge<i64>,
-    /// `vllm:num_requests_waiting_by_reason{reason}`: `capacity`, `deferred`
-    pub requests_waiting_by_reason: [Gauge<i64>; 2],
-    /// `vllm:num_requests_kv_fetch_by_stage{stage}`: `waiting_to_start`, `in_progress`, `completed_waiting`; with
-    /// [`Config::kv_consumer`](crate::Config::kv_consumer)
-    pub requests_kv_fetch_by_stage: Option<[Gauge<i64>; 3]>,
-    /// `vllm:engine_sleep_state{sleep_state}`: `awake`, `weights_offloaded`, `discard_all`
-    pub sleep_state: [Gauge<i64>; 3],
-    /// `vllm:kv_cache_usage_perc`, a ratio in 0..=1 for all its name
+    pub(crate) requests_waiting_by_reason: [Gauge<i64>; 2],
+    pub(crate) requests_kv_fetch_by_stage: Option<[Gauge<i64>; 3]>,
+    pub(crate) sleep_state: [Gauge<i64>; 3],
+    /// `vllm:kv_cache_usage_perc`, a ratio in 0..=1 despite its name
     pub kv_cache_usage: Gauge<f64>,
     /// `vllm:corrupted_requests_total`; with [`Config::nan_check`](crate::Config::nan_check)
     pub corrupted_requests: Option<Counter<u64>>,
-    /// `vllm:watermark_requests_total{status}`: `watermarked`, `skipped`, `not_watermarked`; with
-    /// [`Config::watermark`](crate::Config::watermark)
-    pub watermark_requests: Option<[Counter<u64>; 3]>,
+    pub(crate) watermark_requests: Option<[Counter<u64>; 3]>,
     /// `vllm:prefix_cache_queries_total`, tokens
     pub prefix_cache_queries: Counter<u64>,
     /// `vllm:prefix_cache_hits_total`, tokens
@@ -64,19 +58,14 @@ pub struct Families {
     pub preemptions: Counter<u64>,
     /// `vllm:prompt_tokens_total`
     pub prompt_tokens: Counter<u64>,
-    /// `vllm:prompt_tokens_by_source_total{source}`: `local_compute`, `local_cache_hit`, `external_kv_transfer`
-    pub prompt_tokens_by_source: [Counter<u64>; 3],
+    pub(crate) prompt_tokens_by_source: [Counter<u64>; 3],
     /// `vllm:prompt_tokens_cached_total`
     pub prompt_tokens_cached: Counter<u64>,
-    /// `vllm:prompt_tokens_cached_by_source_total{source}`: `device`, `host`, `p2p`, `disk`, `external_unspecified`
-    pub prompt_tokens_cached_by_source: [Counter<u64>; 5],
+    pub(crate) prompt_tokens_cached_by_source: [Counter<u64>; 5],
     /// `vllm:generation_tokens_total`
     pub generation_tokens: Counter<u64>,
-    /// `vllm:request_success_total{finished_reason}`: `stop`, `length`, `abort`, `error`, `repetition`
-    pub request_success: [Counter<u64>; 5],
-    /// `vllm:admission_rejections_total{reason}`, of the registry, without engine labels: `max_num_queued_reqs`,
-    /// `max_num_queued_tokens`; with [`Config::model_name`](crate::Config::model_name)
-    pub admission_rejections: Option<[Counter<u64>; 2]>,
+    pub(crate) request_success: [Counter<u64>; 5],
+    pub(crate) admission_rejections: Option<[Counter<u64>; 2]>,
     /// `vllm:request_prompt_tokens`
     pub request_prompt_tokens: Histogram<u64>,
     /// `vllm:request_generation_tokens`
@@ -113,7 +102,7 @@ pub struct Families {
     pub kv_blocks: Option<KvBlockFamilies>,
     /// With [`Config::lora`](crate::Config::lora).
     pub lora: Option<LoraFamilies>,
-    /// `vllm:cache_config_info`: a label a field
+    /// `vllm:cache_config_info`: one label per field
     pub cache_config: Info<{ CacheConfig::FIELDS }>,
     /// With [`Config::nixl`](crate::Config::nixl).
     pub nixl: Option<NixlFamilies>,
@@ -123,38 +112,99 @@ pub struct Families {
     pub(crate) log: Option<LogFamilies>,
 }
 
+/// Families with one label whose values are fixed. Where no enum names the values, the handles are
+/// in the order of the values; minor versions may append some.
 impl Families {
-    /// Counts a request that wasn't admitted, so that no engine got it. `step` is one of
-    /// [`Registry::recorder`](tachometer::Registry::recorder). Nothing happens without [`Config::model_name`](crate::Config::model_name).
+    /// `vllm:num_requests_waiting_by_reason{reason}`: `capacity`, `deferred`
+    #[must_use]
+    pub fn requests_waiting_by_reason(&self) -> &[Gauge<i64>] {
+        &self.requests_waiting_by_reason
+    }
+
+    /// `vllm:num_requests_kv_fetch_by_stage{stage}`: `waiting_to_start`, `in_progress`,
+    /// `completed_waiting`. `None` without [`Config::kv_consumer`](crate::Config::kv_consumer).
+    #[must_use]
+    pub fn requests_kv_fetch_by_stage(&self) -> Option<&[Gauge<i64>]> {
+        self.requests_kv_fetch_by_stage.as_ref().map(<[_; 3]>::as_slice)
+    }
+
+    /// `vllm:engine_sleep_state{sleep_state}`: `awake`, `weights_offloaded`, `discard_all`
+    #[must_use]
+    pub fn sleep_state(&self) -> &[Gauge<i64>] {
+        &self.sleep_state
+    }
+
+    /// `vllm:watermark_requests_total{status}`: `watermarked`, `skipped`, `not_watermarked`. `None`
+    /// without [`Config::watermark`](crate::Config::watermark).
+    #[must_use]
+    pub fn watermark_requests(&self) -> Option<&[Counter<u64>]> {
+        self.watermark_requests.as_ref().map(<[_; 3]>::as_slice)
+    }
+
+    /// `vllm:prompt_tokens_by_source_total{source}`: `local_compute`, `local_cache_hit`,
+    /// `external_kv_transfer`
+    #[must_use]
+    pub fn prompt_tokens_by_source(&self) -> &[Counter<u64>] {
+        &self.prompt_tokens_by_source
+    }
+
+    /// `vllm:prompt_tokens_cached_by_source_total{source}`: `device`, `host`, `p2p`, `disk`,
+    /// `external_unspecified`
+    #[must_use]
+    pub fn prompt_tokens_cached_by_source(&self) -> &[Counter<u64>] {
+        &self.prompt_tokens_cached_by_source
+    }
+
+    /// `vllm:request_success_total{finished_reason}`
+    #[must_use]
+    pub fn request_success(&self, reason: FinishReason) -> Counter<u64> {
+        self.request_success[reason as usize]
+    }
+
+    /// `vllm:admission_rejections_total{reason}`: a family of the registry, without engine labels.
+    /// `None` without [`Config::model_name`](crate::Config::model_name).
+    #[must_use]
+    pub fn admission_rejections(&self, reason: AdmissionRejection) -> Option<Counter<u64>> {
+        self.admission_rejections.map(|rejections| rejections[reason as usize])
+    }
+
+    /// Counts a request that was refused at admission, so that no engine got it. `step` must be of
+    /// a [registry's recorder](tachometer::Registry::recorder). Does nothing without
+    /// [`Config::model_name`](crate::Config::model_name).
     pub fn admission_rejected(&self, step: &mut Step<'_>, reason: AdmissionRejection) {
-        if let Some(rejections) = self.admission_rejections {
-            step.inc(rejections[reason as usize]);
+        if let Some(rejections) = self.admission_rejections(reason) {
+            step.inc(rejections);
         }
     }
 }
 
-/// Why a request wasn't admitted.
+/// Why a request was refused at admission, by its label value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdmissionRejection {
-    /// Too many requests wait.
+    /// `max_num_queued_reqs`: too many requests are waiting.
     QueuedRequests,
-    /// The requests that wait have too many tokens.
+    /// `max_num_queued_tokens`: the waiting requests have too many tokens.
     QueuedTokens,
 }
 
-/// LoRA adapters.
+impl AdmissionRejection {
+    /// All reasons, in the order of their label values.
+    pub const ALL: &'static [Self] = &[Self::QueuedRequests, Self::QueuedTokens];
+}
+
+/// The family of LoRA adapters.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct LoraFamilies {
-    /// `vllm:lora_requests_info`: `max_lora`, `running_lora_adapters`, `waiting_lora_adapters`; its value is the time of the step,
-    /// seconds since 1970
+    /// `vllm:lora_requests_info`: `max_lora`, `running_lora_adapters`, `waiting_lora_adapters`. Its
+    /// value is the time of the step, in seconds since 1970.
     pub requests_info: Info<3>,
-    /// Adapters in a batch at most.
+    /// The largest number of adapters in a batch.
     pub max_loras: u64,
 }
 
-/// Speculative decoding: drafts, and what became of their tokens.
+/// The families of speculative decoding: drafts, and what became of their tokens.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SpecDecodeFamilies {
@@ -168,7 +218,7 @@ pub struct SpecDecodeFamilies {
     pub accepted_tokens_per_position: PerPosition,
 }
 
-/// A counter for each position of a draft.
+/// One counter per position in a draft.
 #[derive(Clone, Copy, Debug)]
 pub struct PerPosition {
     pub(crate) counters: [Counter<u64>; MAX_SPECULATIVE_TOKENS],
@@ -176,14 +226,14 @@ pub struct PerPosition {
 }
 
 impl PerPosition {
-    /// The counters, from position 0 on.
+    /// The counters, starting at position 0.
     #[must_use]
     pub fn as_slice(&self) -> &[Counter<u64>] {
         &self.counters[..self.positions]
     }
 }
 
-/// Diffusion models: what speculative decoding counts, under names of their own.
+/// The families of diffusion models: what speculative decoding counts, under different names.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct DiffusionFamilies {
@@ -195,7 +245,7 @@ pub struct DiffusionFamilies {
     pub committed_tokens: Counter<u64>,
 }
 
-/// KV blocks that were evicted.
+/// The families of evicted KV blocks.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct KvBlockFamilies {

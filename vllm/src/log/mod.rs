@@ -1,29 +1,31 @@
-//! vLLM's log lines: what happened since the lines before, in vLLM's own words.
+//! vLLM's log lines: what happened since the previous lines, in vLLM's words.
 
 use std::{fmt, mem};
 
 use tachometer::{EngineView, Snapshot};
 
-use self::interval::{Counts, State};
+use self::values::{Counters, Gauges};
 use crate::{Families, families::log::LogFamilies};
 
-mod interval;
+mod values;
 
-/// Whether there is a line for each engine, or one for all of them.
+/// One line per engine, or one line for all engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogStyle {
-    /// `Engine 000: …` for each engine, by its label `engine`.
+    /// `Engine 000: …` for each engine, named by its label `engine`.
     PerEngine,
     /// `2 Engines Aggregated: …`: sums, and the mean KV cache usage of all engines.
     Aggregated,
 }
 
-/// How loud a line is.
+/// The log level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogLevel {
-    /// Tokens were computed or generated in this interval, or in the one before.
+    /// Tokens were computed or generated in this interval or in the previous one.
     Info,
-    /// Nothing was for two intervals.
+    /// No tokens were computed or generated for two intervals.
     Debug,
 }
 
@@ -36,18 +38,20 @@ impl fmt::Display for LogLevel {
     }
 }
 
-/// A line of the log.
+/// A line in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogLine {
-    /// How loud it is.
+    /// Its log level.
     pub level: LogLevel,
-    /// What it says, without a line feed at its end.
+    /// Its text, without a line feed at the end.
     pub text: String,
 }
 
 #[cfg(feature = "log")]
 impl LogLine {
-    /// Logs it through the [`log`](https://docs.rs/log) facade, with the target `tachometer_vllm`. With the feature `log`.
+    /// Logs the line through the [`log`](https://docs.rs/log) facade, with the target
+    /// `tachometer_vllm`. Needs the feature `log`.
     pub fn log(&self) {
         let level = match self.level {
             LogLevel::Info => ::log::Level::Info,
@@ -57,11 +61,14 @@ impl LogLine {
     }
 }
 
-/// Says what happened from one snapshot to the next, as vLLM's loggers do. From [`Families::log_lines`].
+/// Describes what happened between two snapshots, as vLLM's loggers do. [`Families::log_lines`]
+/// returns it.
 ///
-/// Throughputs are those of the interval since the lines before; prompt tokens are those that were computed here, neither cached nor
-/// received. Hit rates are those of the last 1,000 requests. An engine's line may be followed by one about its drafts and one about its
-/// estimated work ([`Config::mfu`](crate::Config::mfu)), for the time since there was such a line before.
+/// Throughputs cover the interval since the previous lines. Prompt tokens are those that were
+/// computed here, neither cached nor received. Hit rates cover the last 1,000 requests. An engine's
+/// line may be followed by one about its drafts and one about its estimated work
+/// ([`Config::mfu`](crate::Config::mfu)). Each of those covers the time since the previous line of
+/// its kind.
 ///
 /// ```
 /// # use std::time::Instant;
@@ -89,47 +96,48 @@ pub struct LogLines {
     families: Families,
     log: LogFamilies,
     style: LogStyle,
-    /// When the lines before were.
-    before: f64,
+    /// When the previous lines were written.
+    last_at: f64,
     engines: Vec<Engine>,
-    /// Of the lines about all engines.
-    all: Clock,
+    /// The state of the aggregated lines.
+    all: LineState,
 }
 
-/// What is remembered of an engine.
+/// What is remembered about an engine.
 #[derive(Debug)]
 struct Engine {
     labels: Vec<String>,
-    counts: Counts,
-    clock: Clock,
+    counters: Counters,
+    line: LineState,
 }
 
 impl Engine {
     fn new(labels: &[String], now: f64) -> Self {
-        Self { labels: labels.to_vec(), counts: Counts::default(), clock: Clock::new(now) }
+        Self { labels: labels.to_vec(), counters: Counters::default(), line: LineState::new(now) }
     }
 }
 
-/// What an engine's lines say depends on the lines before only by this.
+/// The only state carried from one set of lines to the next, besides the counters.
 #[derive(Clone, Copy, Debug)]
-struct Clock {
-    /// Tokens were computed or generated in the interval before.
+struct LineState {
+    /// Tokens were computed or generated in the previous interval.
     active: bool,
-    /// When the last line about drafts was.
+    /// The time of the last line about drafts.
     drafts: f64,
-    /// When the last line about estimated work was.
+    /// The time of the last line about estimated work.
     mfu: f64,
 }
 
-impl Clock {
+impl LineState {
     const fn new(now: f64) -> Self {
         Self { active: false, drafts: now, mfu: now }
     }
 }
 
 impl Families {
-    /// Log lines about what engines do from `snapshot` on, which was taken at the time `now`: seconds on a monotonic clock, from any
-    /// origin. An empty snapshot stands for engines that haven't done anything.
+    /// Log lines about what engines do after `snapshot`, which was taken at the time `now`: seconds
+    /// on a monotonic clock, from any origin. An empty snapshot means that no engine has done
+    /// anything yet.
     ///
     /// `None` without [`Config::log_lines`](crate::Config::log_lines).
     ///
@@ -137,69 +145,70 @@ impl Families {
     /// If the snapshot was taken of a registry with another schema.
     #[must_use]
     pub fn log_lines(&self, style: LogStyle, snapshot: &Snapshot, now: f64) -> Option<LogLines> {
-        let (families, all) = (*self, Clock::new(now));
-        let mut lines = LogLines { families, log: self.log?, style, before: now, engines: Vec::new(), all };
-        lines.intervals(snapshot);
+        let (families, all) = (*self, LineState::new(now));
+        let mut lines = LogLines { families, log: self.log?, style, last_at: now, engines: Vec::new(), all };
+        lines.growth(snapshot);
         Some(lines)
     }
 }
 
 impl LogLines {
-    /// The lines about the time since the snapshot before. `snapshot` was taken at the time `now`.
+    /// The lines about the time since the previous snapshot. `snapshot` was taken at the time
+    /// `now`.
     ///
     /// # Panics
     /// If the snapshot was taken of a registry with another schema.
     pub fn next(&mut self, snapshot: &Snapshot, now: f64) -> Vec<LogLine> {
-        let intervals = self.intervals(snapshot);
-        let time = Time { now, seconds: now - mem::replace(&mut self.before, now) };
+        let growth = self.growth(snapshot);
+        let interval = Interval { now, seconds: now - mem::replace(&mut self.last_at, now) };
         match self.style {
-            LogStyle::PerEngine => self.of_each(snapshot, &intervals, time),
-            LogStyle::Aggregated => self.of_all(snapshot, &intervals, time),
+            LogStyle::PerEngine => self.of_each(snapshot, &growth, interval),
+            LogStyle::Aggregated => self.of_all(snapshot, &growth, interval),
         }
     }
 
-    /// How the counters of each engine in the snapshot grew since the snapshot before.
-    fn intervals(&mut self, snapshot: &Snapshot) -> Vec<Counts> {
-        let mut before = mem::take(&mut self.engines);
-        let mut intervals = Vec::new();
+    /// How much the counters of each engine in the snapshot grew since the previous snapshot.
+    fn growth(&mut self, snapshot: &Snapshot) -> Vec<Counters> {
+        let mut known = mem::take(&mut self.engines);
+        let mut growth = Vec::new();
         for view in snapshot.engines() {
-            let (labels, counts) = (view.label_values(), Counts::read(&self.families, &self.log, &view));
-            let mut engine = match before.iter().position(|engine| engine.labels == labels) {
-                Some(known) => before.swap_remove(known),
-                None => Engine::new(labels, self.before),
+            let (labels, counters) = (view.label_values(), Counters::read(&self.families, &self.log, &view));
+            let mut engine = match known.iter().position(|engine| engine.labels == labels) {
+                Some(index) => known.swap_remove(index),
+                None => Engine::new(labels, self.last_at),
             };
-            intervals.push(counts.since(&engine.counts));
-            engine.counts = counts;
+            growth.push(counters.since(&engine.counters));
+            engine.counters = counters;
             self.engines.push(engine);
         }
-        intervals
+        growth
     }
 
-    fn of_each(&mut self, snapshot: &Snapshot, intervals: &[Counts], time: Time) -> Vec<LogLine> {
+    fn of_each(&mut self, snapshot: &Snapshot, growth: &[Counters], interval: Interval) -> Vec<LogLine> {
         let mut lines = Vec::new();
         let (families, log) = (&self.families, &self.log);
-        for ((view, counts), engine) in snapshot.engines().zip(intervals).zip(&mut self.engines) {
-            let (prefix, state) = (&prefix(&view), &State::read(families, log, &view));
-            let about = About { families, prefix, counts, state, time };
-            about.lines(&mut engine.clock, &mut lines);
+        for ((view, growth), engine) in snapshot.engines().zip(growth).zip(&mut self.engines) {
+            let (prefix, gauges) = (&prefix(&view), &Gauges::read(families, log, &view));
+            let writer = LineWriter { families, prefix, growth, gauges, interval };
+            writer.write(&mut engine.line, &mut lines);
         }
         lines
     }
 
-    fn of_all(&mut self, snapshot: &Snapshot, intervals: &[Counts], time: Time) -> Vec<LogLine> {
+    fn of_all(&mut self, snapshot: &Snapshot, growth: &[Counters], interval: Interval) -> Vec<LogLine> {
         let mut lines = Vec::new();
         let (families, log) = (&self.families, &self.log);
-        let mut counts = intervals.iter().fold(Counts::default(), |sum, counts| sum.plus(counts));
-        // Estimates are for one device: a sum over engines would say nothing.
-        counts.perf_reports = 0;
-        let state = &State::of_all(families, log, snapshot);
-        let prefix = &format!("{} Engines Aggregated: ", intervals.len());
-        About { families, prefix, counts: &counts, state, time }.lines(&mut self.all, &mut lines);
+        let mut sum = growth.iter().fold(Counters::default(), |sum, one| sum.plus(one));
+        // Estimates are for one device: their sum over engines means nothing.
+        sum.perf_reports = 0;
+        let gauges = &Gauges::of_all(families, log, snapshot);
+        let prefix = &format!("{} Engines Aggregated: ", growth.len());
+        LineWriter { families, prefix, growth: &sum, gauges, interval }.write(&mut self.all, &mut lines);
         lines
     }
 }
 
-/// `Engine 007: `; a label that isn't a number stands as it is.
+/// `Engine 007: `. A label that isn't a number is printed as it is.
 fn prefix(engine: &EngineView<'_>) -> String {
     let label = engine.label("engine").unwrap_or_default();
     match label.parse::<i64>() {
@@ -208,42 +217,42 @@ fn prefix(engine: &EngineView<'_>) -> String {
     }
 }
 
-/// The time of some lines, and how long their interval was: seconds.
+/// The time of a set of lines, and the length of their interval, in seconds.
 #[derive(Clone, Copy)]
-struct Time {
+struct Interval {
     now: f64,
     seconds: f64,
 }
 
-/// What the lines of an engine, or of all, are about.
-struct About<'a> {
+/// Writes the lines about one engine, or about all.
+struct LineWriter<'a> {
     families: &'a Families,
     prefix: &'a str,
-    counts: &'a Counts,
-    state: &'a State,
-    time: Time,
+    growth: &'a Counters,
+    gauges: &'a Gauges,
+    interval: Interval,
 }
 
-impl About<'_> {
-    fn lines(&self, clock: &mut Clock, lines: &mut Vec<LogLine>) {
-        let tokens = [self.counts.computed_tokens, self.counts.generation_tokens];
-        let throughputs = tokens.map(|tokens| rate(tokens as f64, self.time.seconds));
+impl LineWriter<'_> {
+    fn write(&self, state: &mut LineState, lines: &mut Vec<LogLine>) {
+        let tokens = [self.growth.computed_tokens, self.growth.generation_tokens];
+        let throughputs = tokens.map(|tokens| rate(tokens as f64, self.interval.seconds));
         let active = throughputs != [0.0; 2];
-        let level = if active || clock.active { LogLevel::Info } else { LogLevel::Debug };
-        clock.active = active;
+        let level = if active || state.active { LogLevel::Info } else { LogLevel::Debug };
+        state.active = active;
         lines.push(LogLine { level, text: self.main(throughputs) });
-        if self.counts.draft_reports > 0 {
-            let seconds = self.time.now - mem::replace(&mut clock.drafts, self.time.now);
+        if self.growth.draft_reports > 0 {
+            let seconds = self.interval.now - mem::replace(&mut state.drafts, self.interval.now);
             lines.push(LogLine { level, text: self.drafts(seconds) });
         }
-        if self.counts.perf_reports > 0 {
-            let seconds = self.time.now - mem::replace(&mut clock.mfu, self.time.now);
+        if self.growth.perf_reports > 0 {
+            let seconds = self.interval.now - mem::replace(&mut state.mfu, self.interval.now);
             lines.push(LogLine { level, text: self.mfu(seconds) });
         }
     }
 
     fn main(&self, [prompt, generation]: [f64; 2]) -> String {
-        let State { running, waiting, deferred, kv_fetch, kv_cache_usage, lookups } = self.state;
+        let Gauges { running, waiting, deferred, kv_fetch, kv_cache_usage, lookups } = self.gauges;
         let mut parts = vec![
             format!("Avg prompt throughput: {} tokens/s", fixed(prompt, 1)),
             format!("Avg generation throughput: {} tokens/s", fixed(generation, 1)),
@@ -253,8 +262,8 @@ impl About<'_> {
         if *deferred > 0 {
             parts.push(format!("Deferred: {deferred} reqs"));
         }
-        if self.counts.preemptions > 0 {
-            parts.push(format!("Preemptions: {}", self.counts.preemptions));
+        if self.growth.preemptions > 0 {
+            parts.push(format!("Preemptions: {}", self.growth.preemptions));
         }
         if *kv_fetch != [0; 3] {
             let [to_start, in_progress, completed] = kv_fetch;
@@ -269,7 +278,7 @@ impl About<'_> {
         };
         hit_rate(&mut parts, "Prefix", prefix);
         if self.families.corrupted_requests.is_some() {
-            parts.push(format!("Corrupted: {} reqs", self.counts.corrupted));
+            parts.push(format!("Corrupted: {} reqs", self.growth.corrupted));
         }
         hit_rate(&mut parts, "External prefix", external);
         hit_rate(&mut parts, "MM", multi_modal);
@@ -277,7 +286,7 @@ impl About<'_> {
     }
 
     fn drafts(&self, seconds: f64) -> String {
-        let Counts { drafts, draft_tokens, accepted_tokens, .. } = *self.counts;
+        let Counters { drafts, draft_tokens, accepted_tokens, .. } = *self.growth;
         let [d, t, a] = [drafts, draft_tokens, accepted_tokens].map(|count| count as f64);
         let accepted_throughput = fixed(rate(a, seconds), 2);
         if self.families.diffusion.is_some() {
@@ -290,7 +299,7 @@ impl About<'_> {
                 share(a, d),
             );
         }
-        let rates = self.counts.accepted_by_position().iter();
+        let rates = self.growth.accepted_by_position().iter();
         let rates: Vec<_> = rates.map(|accepted| fixed(*accepted as f64 / d, 3)).collect();
         format!(
             "SpecDecoding metrics: Mean acceptance length: {}, Accepted throughput: {accepted_throughput} tokens/s, \
@@ -305,17 +314,17 @@ impl About<'_> {
 
     fn mfu(&self, seconds: f64) -> String {
         let [tera, giga] =
-            [(self.counts.flops, 1e12), (self.counts.bytes, 1e9)].map(|(n, unit)| rate(n, seconds) / unit);
+            [(self.growth.flops, 1e12), (self.growth.bytes, 1e9)].map(|(n, unit)| rate(n, seconds) / unit);
         format!("{}MFU: {} TF/s/device {} GB/s/device", self.prefix, fixed(tera, 1), fixed(giga, 1))
     }
 }
 
-/// So much a second; 0 if no time has passed.
+/// The amount per second; 0 if no time has passed.
 fn rate(amount: f64, seconds: f64) -> f64 {
     if seconds > 0.0 { amount / seconds } else { 0.0 }
 }
 
-/// With so many decimals, as Python writes it: NaN in small letters.
+/// The number with this many decimals, as Python prints it: NaN in lower case.
 fn fixed(number: f64, decimals: usize) -> String {
     if number.is_nan() { "nan".to_owned() } else { format!("{number:.decimals$}") }
 }

@@ -1,10 +1,10 @@
-//! Families of KV connectors: what they tell of the transfers between engines.
+//! Families of KV connectors: the transfers between engines.
 
 use tachometer::{Counter, Histogram, SchemaError, Step};
 
-use crate::{config::buckets, families::helpers::Set};
+use crate::{config::buckets, families::helpers::Declarer};
 
-/// NIXL's families. A transfer is counted by the engine that makes it, which is the one that receives.
+/// NIXL's families. The engine that makes a transfer counts it: the receiving one.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct NixlFamilies {
@@ -29,14 +29,16 @@ pub struct NixlFamilies {
 /// A transfer by NIXL that succeeded.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct NixlTransfer {
-    /// How long it took, seconds.
+    /// How long it took, in seconds.
     pub seconds: f64,
-    /// How long it took to post it, seconds.
+    /// Time to post it, in seconds.
     pub post_seconds: f64,
     /// Its bytes.
     pub bytes: u64,
     /// Its descriptors: pieces of memory.
     pub descriptors: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 /// What NIXL did in a step.
@@ -46,38 +48,49 @@ pub struct NixlStats<'a> {
     pub transfers: &'a [NixlTransfer],
     /// Transfers that failed.
     pub failed_transfers: u64,
-    /// Handshakes that failed; they count as failed transfers.
+    /// Handshakes that failed. They also count as failed transfers.
     pub failed_handshakes: u64,
-    /// Notifications that failed; they count as failed transfers, too.
+    /// Notifications that failed. They also count as failed transfers.
     pub failed_notifications: u64,
     /// Requests whose KV waited so long to be fetched that it was given up (on the prefill side).
     pub kv_expired_requests: u64,
-    /// Notifications of transfers whose request had been given up.
+    /// Notifications of transfers whose request had already been given up.
     pub notifications_after_expiry: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 impl NixlFamilies {
-    pub(crate) fn declare(set: &mut Set<'_>) -> Result<Self, SchemaError> {
+    pub(crate) fn declare(declarer: &mut Declarer<'_>) -> Result<Self, SchemaError> {
         Ok(Self {
-            transfer_time: set.durations(
+            transfer_time: declarer.histogram_seconds_with(
                 "nixl_xfer_time_seconds",
                 "Duration of a KV transfer.",
                 &buckets::TRANSFER_TIME,
             )?,
-            post_time: set.durations("nixl_post_time_seconds", "Time to post a KV transfer.", &buckets::POST_TIME)?,
-            bytes: set.integers("nixl_bytes_transferred", "Bytes of a KV transfer.", &buckets::TRANSFER_BYTES)?,
-            descriptors: set.integers(
+            post_time: declarer.histogram_seconds_with(
+                "nixl_post_time_seconds",
+                "Time to post a KV transfer.",
+                &buckets::POST_TIME,
+            )?,
+            bytes: declarer.histogram_u64_with(
+                "nixl_bytes_transferred",
+                "Bytes of a KV transfer.",
+                &buckets::TRANSFER_BYTES,
+            )?,
+            descriptors: declarer.histogram_u64_with(
                 "nixl_num_descriptors",
                 "Descriptors of a KV transfer.",
                 &buckets::TRANSFER_DESCRIPTORS,
             )?,
-            failed_transfers: set.count(
+            failed_transfers: declarer.counter(
                 "nixl_num_failed_transfers",
                 "KV transfers that failed, at their handshake and notification too.",
             )?,
-            failed_notifications: set.count("nixl_num_failed_notifications", "Notifications that failed.")?,
-            kv_expired_requests: set.count("nixl_num_kv_expired_reqs", "Requests whose KV nobody fetched in time.")?,
-            notifications_after_expiry: set.count(
+            failed_notifications: declarer.counter("nixl_num_failed_notifications", "Notifications that failed.")?,
+            kv_expired_requests: declarer
+                .counter("nixl_num_kv_expired_reqs", "Requests whose KV was not fetched in time.")?,
+            notifications_after_expiry: declarer.counter(
                 "nixl_num_notifications_after_expiry",
                 "Notifications of KV transfers whose request had expired.",
             )?,
@@ -100,7 +113,7 @@ impl NixlFamilies {
     }
 }
 
-/// Mooncake's families. A transfer is counted by the engine that makes it, which is the one that sends.
+/// Mooncake's families. The engine that makes a transfer counts it: the sending one.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct MooncakeFamilies {
@@ -121,12 +134,14 @@ pub struct MooncakeFamilies {
 /// A transfer by Mooncake that succeeded.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MooncakeTransfer {
-    /// How long it took, seconds.
+    /// How long it took, in seconds.
     pub seconds: f64,
     /// Its bytes.
     pub bytes: u64,
     /// Its descriptors: pieces of memory.
     pub descriptors: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 /// What Mooncake did in a step.
@@ -140,26 +155,32 @@ pub struct MooncakeStats<'a> {
     pub failed_receives: u64,
     /// Requests whose KV waited so long to be fetched that it was given up (on the prefill side).
     pub kv_expired_requests: u64,
+    #[doc(hidden)]
+    pub _non_exhaustive: (),
 }
 
 impl MooncakeFamilies {
-    pub(crate) fn declare(set: &mut Set<'_>) -> Result<Self, SchemaError> {
+    pub(crate) fn declare(declarer: &mut Declarer<'_>) -> Result<Self, SchemaError> {
         Ok(Self {
-            transfer_time: set.durations(
+            transfer_time: declarer.histogram_seconds_with(
                 "mooncake_xfer_time_seconds",
                 "Duration of a KV transfer.",
                 &buckets::TRANSFER_TIME,
             )?,
-            bytes: set.integers("mooncake_bytes_transferred", "Bytes of a KV transfer.", &buckets::TRANSFER_BYTES)?,
-            descriptors: set.integers(
+            bytes: declarer.histogram_u64_with(
+                "mooncake_bytes_transferred",
+                "Bytes of a KV transfer.",
+                &buckets::TRANSFER_BYTES,
+            )?,
+            descriptors: declarer.histogram_u64_with(
                 "mooncake_num_descriptors",
                 "Descriptors of a KV transfer.",
                 &buckets::TRANSFER_DESCRIPTORS,
             )?,
-            failed_transfers: set.count("mooncake_num_failed_transfers", "KV transfers that failed.")?,
-            failed_receives: set.count("mooncake_num_failed_recvs", "Receives of KV that failed.")?,
-            kv_expired_requests: set
-                .count("mooncake_num_kv_expired_reqs", "Requests whose KV nobody fetched in time.")?,
+            failed_transfers: declarer.counter("mooncake_num_failed_transfers", "KV transfers that failed.")?,
+            failed_receives: declarer.counter("mooncake_num_failed_recvs", "Receives of KV that failed.")?,
+            kv_expired_requests: declarer
+                .counter("mooncake_num_kv_expired_reqs", "Requests whose KV was not fetched in time.")?,
         })
     }
 

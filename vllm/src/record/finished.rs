@@ -1,4 +1,4 @@
-//! A request that ended, recorded in a step or from any thread.
+//! Records a finished request, in a step or from any thread.
 
 use tachometer::Record;
 
@@ -6,7 +6,7 @@ use crate::{Families, FinishedRequest};
 
 impl Families {
     pub(crate) fn record_finished(&self, into: &mut impl Record, request: &FinishedRequest) {
-        into.inc(self.request_success[request.reason as usize]);
+        into.inc(self.request_success(request.reason));
         into.observe(self.request_prompt_tokens, request.prompt_tokens);
         into.observe(self.request_generation_tokens, request.generation_tokens);
         if let Some(limit) = request.max_tokens.filter(|limit| *limit > 0) {

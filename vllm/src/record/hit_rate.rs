@@ -1,20 +1,21 @@
 //! Hit rates over the last requests, for the log lines.
 //!
-//! A window publishes its totals into hidden gauges: so a log line is a function of snapshots, like
-//! a page. It belongs to what records an engine, not to the step, and yet a discarded step leaves
-//! no trace: its place is published too, and when an open step shows another place than the window
-//! has, the updates from there on were discarded, and are taken back.
+//! A window publishes its totals in hidden gauges, so a log line is a function of snapshots, like a
+//! page. The window belongs to the recording thread, not to the step, and yet a discarded step
+//! leaves no trace: the window publishes its position too. If an open step shows a different
+//! position than the window has, the updates since that position were discarded, and the window
+//! takes them back.
 
 use tachometer::{Gauge, SchemaError, Step};
 
 use crate::{
     CacheStats, ConnectorCacheStats, Families, SchedulerStats, StepStats,
-    families::helpers::Set,
-    record::window::{Place, Totals, Window},
+    families::helpers::Declarer,
+    record::window::{Position, Totals, Window},
     stats::clamp,
 };
 
-/// Whose lookups they are.
+/// The cache that was asked.
 #[derive(Clone, Copy, Debug)]
 enum Cache {
     Prefix,
@@ -22,7 +23,7 @@ enum Cache {
     MultiModal,
 }
 
-/// For each [`Cache`] the window's [`Place`] (epoch and updates), requests, queries and hits.
+/// Per [`Cache`]: the window's [`Position`] (epoch and updates), requests, queries and hits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HitRateFamilies(pub(crate) [[Gauge<i64>; 5]; 3]);
 
@@ -30,21 +31,22 @@ impl HitRateFamilies {
     const CACHES: [&'static str; 3] = ["prefix", "external", "multi_modal"];
     const TOTALS: [&'static str; 5] = ["epoch", "updates", "requests", "queries", "hits"];
 
-    /// The windows of an engine.
-    pub(crate) fn declare(set: &mut Set<'_>) -> Result<Self, SchemaError> {
-        let gauges = set.schema.gauge("vllm:hit_rate_window", "Lookups of the last requests, for log lines.").hidden();
+    /// The windows of one engine.
+    pub(crate) fn declare(declarer: &mut Declarer<'_>) -> Result<Self, SchemaError> {
+        let gauges =
+            declarer.schema.gauge("vllm:hit_rate_window", "Lookups of the last requests, for log lines.").hidden();
         gauges.label("cache", Self::CACHES).label("total", Self::TOTALS).declare().map(Self)
     }
 
     /// The windows of all engines together.
-    pub(crate) fn declare_shared(set: &mut Set<'_>) -> Result<Self, SchemaError> {
+    pub(crate) fn declare_shared(declarer: &mut Declarer<'_>) -> Result<Self, SchemaError> {
         let help = "Lookups of the last requests of all engines, for log lines.";
-        let gauges = set.schema.gauge("vllm:shared_hit_rate_window", help).hidden().registry_wide();
+        let gauges = declarer.schema.gauge("vllm:shared_hit_rate_window", help).hidden().registry_wide();
         gauges.label("cache", Self::CACHES).label("total", Self::TOTALS).declare().map(Self)
     }
 }
 
-/// The windows, one a cache.
+/// The windows, one per cache.
 #[derive(Debug)]
 pub(crate) struct HitRates {
     families: HitRateFamilies,
@@ -52,20 +54,20 @@ pub(crate) struct HitRates {
 }
 
 impl HitRates {
-    /// Empty windows. Allocates all that they will ever need, about 49 KB each.
+    /// Empty windows. Allocates everything that they will ever need, about 49 KB per window.
     pub(crate) fn new(families: HitRateFamilies) -> Self {
         Self { families, windows: std::array::from_fn(|_| Window::new()) }
     }
 
-    /// Takes in what the scheduler looked up.
+    /// Records the scheduler's lookups.
     pub(crate) fn scheduler(&mut self, step: &mut Step<'_>, stats: &SchedulerStats<'_>) {
         self.update(step, Cache::Prefix, stats.prefix_cache);
         if let Some(ConnectorCacheStats { requests, queries, hits, .. }) = stats.connector_prefix_cache {
-            self.update(step, Cache::External, CacheStats { reset: false, requests, queries, hits });
+            self.update(step, Cache::External, CacheStats { requests, queries, hits, ..Default::default() });
         }
     }
 
-    /// Takes in lookups in the multi-modal cache.
+    /// Records lookups in the multi-modal cache.
     pub(crate) fn mm_cache(&mut self, step: &mut Step<'_>, stats: CacheStats) {
         self.update(step, Cache::MultiModal, stats);
     }
@@ -76,11 +78,11 @@ impl HitRates {
         }
         let (window, gauges) = (&mut self.windows[cache as usize], self.families.0[cache as usize]);
         let [epoch, updates, totals @ ..] = gauges;
-        window.go_to(Place { epoch: step.gauge(epoch), updates: step.gauge(updates) });
+        window.go_to(Position { epoch: step.gauge(epoch), updates: step.gauge(updates) });
         window.update(stats);
-        let place = window.place();
-        step.set(epoch, place.epoch);
-        step.set(updates, place.updates);
+        let position = window.position();
+        step.set(epoch, position.epoch);
+        step.set(updates, position.updates);
         let Totals { requests, queries, hits } = window.totals();
         for (gauge, total) in totals.into_iter().zip([requests, queries, hits]) {
             step.set(gauge, clamp(total));
@@ -88,17 +90,19 @@ impl HitRates {
     }
 }
 
-/// Hit rates over the lookups of several engines, in the order in which they are recorded here: what the line about all
-/// engines tells with [`Config::shared_hit_rates`](crate::Config::shared_hit_rates). For the one thread that records all engines.
+/// Hit rates over the lookups of several engines, in the order in which they are recorded here:
+/// what the aggregated line shows with
+/// [`Config::shared_hit_rates`](crate::Config::shared_hit_rates). For servers where one thread
+/// records all engines.
 ///
 /// ```
 /// # use tachometer::Recorder;
-/// # use tachometer_vllm::{Recording, SharedHitRates, StepStats};
-/// # struct Engine { recorder: Recorder, recording: Recording }
+/// # use tachometer_vllm::{EngineMetrics, SharedHitRates, StepStats};
+/// # struct Engine { recorder: Recorder, metrics: EngineMetrics }
 /// /// `front` is the registry's recorder.
 /// fn record(engine: &mut Engine, front: &mut Recorder, shared: &mut SharedHitRates, stats: &StepStats<'_>) {
 ///     let mut step = engine.recorder.step();
-///     engine.recording.record(&mut step, stats);
+///     engine.metrics.record(&mut step, stats);
 ///     step.commit();
 ///     let mut step = front.step();
 ///     shared.record(&mut step, stats);
@@ -109,7 +113,8 @@ impl HitRates {
 pub struct SharedHitRates(HitRates);
 
 impl Families {
-    /// `None` without [`Config::shared_hit_rates`](crate::Config::shared_hit_rates) and [`Config::log_lines`](crate::Config::log_lines).
+    /// `None` without [`Config::shared_hit_rates`](crate::Config::shared_hit_rates) and
+    /// [`Config::log_lines`](crate::Config::log_lines).
     #[must_use]
     pub fn shared_hit_rates(&self) -> Option<SharedHitRates> {
         self.log?.shared_hit_rates.map(|families| SharedHitRates(HitRates::new(families)))
@@ -117,7 +122,8 @@ impl Families {
 }
 
 impl SharedHitRates {
-    /// Takes in the lookups of an engine's step. `step` is one of [`Registry::recorder`](tachometer::Registry::recorder).
+    /// Records the lookups of an engine's step. `step` must be of a [registry's
+    /// recorder](tachometer::Registry::recorder).
     pub fn record(&mut self, step: &mut Step<'_>, stats: &StepStats<'_>) {
         if let Some(scheduler) = stats.scheduler {
             self.0.scheduler(step, scheduler);
@@ -135,9 +141,9 @@ mod tests {
     use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
 
     use super::*;
-    use crate::{Config, Recording, record::window::WINDOW_REQUESTS};
+    use crate::{Config, EngineMetrics, record::window::WINDOW_REQUESTS};
 
-    /// The rules, written down as they are said.
+    /// The rules, implemented literally.
     #[derive(Clone, Default)]
     struct Naive {
         updates: Vec<CacheStats>,
@@ -165,26 +171,26 @@ mod tests {
         }
     }
 
-    /// What an engine publishes: whether there were requests, queries, hits.
+    /// What an engine publishes: whether there were requests; queries; hits.
     type Published = (bool, i64, i64);
 
-    /// An engine that two recordings write to, in turns, and whose recorder is replaced now and
-    /// then. Beside it, what must come of it.
+    /// An engine that two `EngineMetrics` write to in turn, and whose recorder is replaced now and
+    /// then. With it, the expected outcome.
     struct Rig {
         registry: Registry,
         engine: Engine,
         recorder: Option<Recorder>,
-        recordings: [Recording; 2],
+        metrics: [EngineMetrics; 2],
         gauges: [Gauge<i64>; 5],
-        /// Which recording published last, and its window.
+        /// Which of the two published last, and its window.
         last: Option<(usize, Naive)>,
     }
 
     #[derive(Clone, Debug)]
     enum Event {
-        /// A step of a recording: updates, how often each; whether it is committed.
-        Step { recording: usize, updates: Vec<(CacheStats, usize)>, committed: bool },
-        /// Another recorder, got while the one before is still there or when it is gone.
+        /// A step of one of the two: updates, each with a repeat count; whether it is committed.
+        Step { metrics: usize, updates: Vec<(CacheStats, usize)>, committed: bool },
+        /// The recorder is replaced, while the previous one still exists or after its drop.
         Replace { overlapping: bool },
     }
 
@@ -195,14 +201,14 @@ mod tests {
             let registry = Registry::new(schema.build().unwrap());
             let engine = registry.attach(&["0"]).unwrap();
             let mut recorder = engine.recorder().unwrap();
-            let recordings = [(); 2].map(|()| families.recording(&mut recorder));
+            let metrics = [(); 2].map(|()| families.engine_metrics(&mut recorder));
             let gauges = families.log.unwrap().hit_rates.0[Cache::MultiModal as usize];
-            Self { registry, engine, recorder: Some(recorder), recordings, gauges, last: None }
+            Self { registry, engine, recorder: Some(recorder), metrics, gauges, last: None }
         }
 
         fn happen(&mut self, event: &Event) {
             match event {
-                Event::Step { recording, updates, committed } => self.step(*recording, updates, *committed),
+                Event::Step { metrics, updates, committed } => self.step(*metrics, updates, *committed),
                 Event::Replace { overlapping } => {
                     if !overlapping {
                         self.recorder = None;
@@ -213,19 +219,19 @@ mod tests {
             }
         }
 
-        fn step(&mut self, recording: usize, updates: &[(CacheStats, usize)], committed: bool) {
-            let own = |(of, window): &(usize, Naive)| (*of == recording).then(|| window.clone());
+        fn step(&mut self, metrics: usize, updates: &[(CacheStats, usize)], committed: bool) {
+            let own = |(of, window): &(usize, Naive)| (*of == metrics).then(|| window.clone());
             let mut window = self.last.as_ref().and_then(own).unwrap_or_default();
             let mut any = false;
             let mut step = self.recorder.as_mut().unwrap().step();
             for update in updates.iter().flat_map(|(update, times)| std::iter::repeat_n(*update, *times)) {
-                self.recordings[recording].mm_cache(&mut step, update);
+                self.metrics[metrics].mm_cache(&mut step, update);
                 window.update(update);
                 any |= update.requests > 0 || update.reset;
             }
             if committed {
                 step.commit();
-                self.last = if any { Some((recording, window)) } else { self.last.take() };
+                self.last = if any { Some((metrics, window)) } else { self.last.take() };
             }
         }
 
@@ -243,18 +249,19 @@ mod tests {
     }
 
     fn update(requests: impl Strategy<Value = u64>) -> impl Strategy<Value = CacheStats> {
-        (prop::bool::weighted(0.003), requests, 0..1_000_u64, 0..1_000_u64)
-            .prop_map(|(reset, requests, queries, hits)| CacheStats { reset, requests, queries, hits })
+        (prop::bool::weighted(0.003), requests, 0..1_000_u64, 0..1_000_u64).prop_map(
+            |(reset, requests, queries, hits)| CacheStats { reset, requests, queries, hits, ..Default::default() },
+        )
     }
 
-    /// A step has few updates or up to a thousand. One recording writes most often, so that its
+    /// A step has a few updates or up to a thousand. One of the two writes most often, so that its
     /// window fills.
     fn events(requests: impl Strategy<Value = u64>) -> impl Strategy<Value = Vec<Event>> {
-        let recording = prop::bool::weighted(0.03).prop_map(usize::from);
+        let metrics = prop::bool::weighted(0.03).prop_map(usize::from);
         let times = prop_oneof![2 => Just(1_usize), 1 => 1..340_usize];
-        let step = (recording, prop::collection::vec((update(requests), times), 0..4), prop::bool::weighted(0.7));
+        let step = (metrics, prop::collection::vec((update(requests), times), 0..4), prop::bool::weighted(0.7));
         let event = prop_oneof![
-            60 => step.prop_map(|(recording, updates, committed)| Event::Step { recording, updates, committed }),
+            60 => step.prop_map(|(metrics, updates, committed)| Event::Step { metrics, updates, committed }),
             1 => any::<bool>().prop_map(|overlapping| Event::Replace { overlapping }),
         ];
         prop::collection::vec(event, 0..120)
@@ -277,7 +284,7 @@ mod tests {
             check(&events)?;
         }
 
-        /// A full window has nearly a thousand updates then.
+        /// A full window then has nearly a thousand updates.
         #[test]
         fn hit_rates_of_single_requests_are_what_the_rules_say(events in events(prop_oneof![9 => Just(1_u64), 1 => 0..3_u64])) {
             check(&events)?;

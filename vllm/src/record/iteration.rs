@@ -4,7 +4,8 @@ use tachometer::Step;
 
 use crate::{Families, FinishedRequest, IterationStats, IterationTokensDefinition, PromptTokens, WatermarkStats};
 
-/// An iteration's output on its way into a step: see [`Recording::iteration`](crate::Recording::iteration).
+/// An iteration's output while it is being recorded: see
+/// [`EngineMetrics::iteration`](crate::EngineMetrics::iteration).
 #[derive(Debug)]
 pub struct Iteration<'s, 'r> {
     families: &'s Families,
@@ -18,37 +19,39 @@ impl<'s, 'r> Iteration<'s, 'r> {
         Self { families, step, prompt_tokens: PromptTokens::default(), generation_tokens: 0 }
     }
 
-    /// A prompt whose first output this is. Once a prompt and engine, also when it was computed in chunks.
+    /// A prompt whose first output is in this iteration. Call it once per prompt and engine, even
+    /// if the prompt was computed in chunks.
     pub fn prefill(&mut self, prompt: PromptTokens) -> &mut Self {
         self.prompt_tokens.merge(prompt);
         self
     }
 
-    /// Tokens that were generated.
+    /// Generated tokens.
     pub fn generated(&mut self, tokens: u64) -> &mut Self {
         self.generation_tokens = self.generation_tokens.saturating_add(tokens);
         self
     }
 
-    /// The time to first token of a request, seconds.
+    /// The time to first token of a request, in seconds.
     pub fn first_token(&mut self, seconds: f64) -> &mut Self {
         self.step.observe(self.families.time_to_first_token, seconds);
         self
     }
 
-    /// The inter-token latencies of all requests that had an output before, seconds.
+    /// The inter-token latencies of all requests that already had an output, in seconds.
     pub fn inter_token(&mut self, seconds: &[f64]) -> &mut Self {
         self.step.observe_all(self.families.inter_token_latency, seconds);
         self
     }
 
-    /// Requests that were preempted.
+    /// Preempted requests.
     pub fn preempted(&mut self, requests: u64) -> &mut Self {
         self.step.add(self.families.preemptions, requests);
         self
     }
 
-    /// Requests whose logits held NaN. Only recorded with [`Config::nan_check`](crate::Config::nan_check).
+    /// Requests whose logits contained NaN. Recorded only with
+    /// [`Config::nan_check`](crate::Config::nan_check).
     pub fn corrupted(&mut self, requests: u64) -> &mut Self {
         if let Some(corrupted) = self.families.corrupted_requests {
             self.step.add(corrupted, requests);
@@ -56,7 +59,7 @@ impl<'s, 'r> Iteration<'s, 'r> {
         self
     }
 
-    /// Finished requests by whether their output bears a watermark. Only recorded with
+    /// Finished requests by whether their output has a watermark. Recorded only with
     /// [`Config::watermark`](crate::Config::watermark).
     pub fn watermark(&mut self, stats: WatermarkStats) -> &mut Self {
         if let Some([watermarked, skipped, not_watermarked]) = self.families.watermark_requests {
@@ -67,8 +70,8 @@ impl<'s, 'r> Iteration<'s, 'r> {
         self
     }
 
-    /// The last child of a parent request ended: the most tokens that a child generated, and the number of children (1 for a
-    /// request without children).
+    /// The last child of a parent request ended: the largest number of tokens that one child
+    /// generated, and the number of children (1 for a request without children).
     pub fn parent_finished(&mut self, max_generation_tokens: u64, n: u64) -> &mut Self {
         self.families.record_parent_finished(self.step, max_generation_tokens, n);
         self
@@ -80,7 +83,7 @@ impl<'s, 'r> Iteration<'s, 'r> {
         self
     }
 
-    /// All at once.
+    /// Records the whole iteration at once.
     pub(crate) fn record(&mut self, stats: &IterationStats<'_>) {
         self.prefill(stats.prompt_tokens).generated(stats.generation_tokens).preempted(stats.preemptions);
         self.corrupted(stats.corrupted).watermark(stats.watermark);
@@ -95,19 +98,19 @@ impl<'s, 'r> Iteration<'s, 'r> {
 
     /// Adds the tokens, and makes the one observation of them.
     pub(crate) fn finish(self) {
-        let Self { families: set, step, prompt_tokens: prompt, generation_tokens } = self;
-        step.add(set.prompt_tokens, prompt.total());
-        let [computed, local_cache_hit, external_kv_transfer] = set.prompt_tokens_by_source;
+        let Self { families, step, prompt_tokens: prompt, generation_tokens } = self;
+        step.add(families.prompt_tokens, prompt.total());
+        let [computed, local_cache_hit, external_kv_transfer] = families.prompt_tokens_by_source;
         step.add(computed, prompt.computed);
         step.add(local_cache_hit, prompt.local_cache_hit);
         step.add(external_kv_transfer, prompt.external_kv_transfer);
-        step.add(set.prompt_tokens_cached, prompt.cached());
-        step.add(set.generation_tokens, generation_tokens);
-        let prompt_tokens = match set.iteration_tokens_definition {
+        step.add(families.prompt_tokens_cached, prompt.cached());
+        step.add(families.generation_tokens, generation_tokens);
+        let prompt_tokens = match families.iteration_tokens_definition {
             IterationTokensDefinition::Computed => prompt.computed,
             IterationTokensDefinition::AllSources => prompt.total(),
             IterationTokensDefinition::Scheduled => return, // observed with the scheduler's stats
         };
-        step.observe(set.iteration_tokens, prompt_tokens.saturating_add(generation_tokens));
+        step.observe(families.iteration_tokens, prompt_tokens.saturating_add(generation_tokens));
     }
 }

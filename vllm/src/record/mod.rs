@@ -1,4 +1,4 @@
-//! Recording what a step reports into an open step.
+//! Records what a step reports into an open step.
 
 use tachometer::{Recorder, Step};
 
@@ -12,7 +12,7 @@ pub use self::{
     connector::{MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats, NixlTransfer},
     hit_rate::SharedHitRates,
     iteration::Iteration,
-    shared::SharedRecording,
+    shared::SharedMetrics,
 };
 
 mod connector;
@@ -22,28 +22,29 @@ mod iteration;
 mod shared;
 mod window;
 
-/// Records an engine's steps: the handles, and what must be remembered from one step to the next. Moves into the engine's
-/// thread, beside its [`Recorder`].
+/// Records an engine's steps. It holds the handles, and the state that must be kept from one step
+/// to the next. Move it into the engine's thread, together with the engine's [`Recorder`].
 ///
-/// Hit rates of log lines are over the last lookups with one recording and one recorder: where
-/// either is replaced they begin anew. A discarded step leaves no trace in them, if it had no more
-/// than 1,000 reports of lookups in a cache; beyond that, the oldest lookups may be missing.
+/// The hit rates in log lines cover the last lookups with one `EngineMetrics` and one recorder;
+/// replacing either starts them again. A discarded step leaves no trace in them, unless it had more
+/// than 1,000 reports of lookups in a cache. Beyond that, the oldest lookups may be missing.
 ///
-/// [`record`](Self::record) takes all that a step reports; the other methods take parts of it. All write into an open
-/// [`Step`], so your own families share the step.
+/// [`record`](Self::record) takes everything that a step reports; the other methods take parts of
+/// it. All of them write into an open [`Step`], so your own families share the step.
 ///
 /// # Progress
-/// As [`Step`]: wait-free. Nothing is allocated, but for the new label values of an info (other LoRA adapters than in the step before, another
-/// cache configuration). Infos aren't part of the step: they show at once, and stay when it is discarded.
+/// As [`Step`]: wait-free. Nothing is allocated, except for new label values of an info (the LoRA
+/// adapters changed since the step before, or the cache configuration did). Infos aren't part of
+/// the step: they show at once, and stay if the step is discarded.
 #[derive(Debug)]
-pub struct Recording {
+pub struct EngineMetrics {
     families: Families,
     lora_labels: LoraLabels,
-    /// For log lines.
+    /// Only with log lines.
     hit_rates: Option<HitRates>,
 }
 
-/// Label values of `vllm:lora_requests_info`, in buffers that are reused.
+/// Label values of `vllm:lora_requests_info`, in reused buffers.
 #[derive(Debug, Default)]
 struct LoraLabels {
     max_loras: String,
@@ -52,23 +53,23 @@ struct LoraLabels {
 }
 
 impl Families {
-    /// Begins to record an engine. `recorder` must be of the schema into which the families were declared; a step of it says
-    /// that the engine is awake.
-    pub fn recording(&self, recorder: &mut Recorder) -> Recording {
+    /// Starts recording for one engine. `recorder` must be of the schema in which the families were
+    /// declared. Commits one step, which says that the engine is awake.
+    pub fn engine_metrics(&self, recorder: &mut Recorder) -> EngineMetrics {
         let max_loras = self.lora.map(|lora| lora.max_loras.to_string()).unwrap_or_default();
         let lora_labels = LoraLabels { max_loras, ..LoraLabels::default() };
         let hit_rates = self.log.map(|log| HitRates::new(log.hit_rates));
-        let recording = Recording { families: *self, lora_labels, hit_rates };
+        let metrics = EngineMetrics { families: *self, lora_labels, hit_rates };
         let mut step = recorder.step();
-        recording.sleep_state(&mut step, SleepState::Awake);
+        metrics.sleep_state(&mut step, SleepState::Awake);
         step.commit();
-        recording
+        metrics
     }
 }
 
-impl Recording {
-    /// Records all that a step reports, in vLLM's order: scheduler, KV transfers, multi-modal cache, iteration. Parts that are absent
-    /// change nothing.
+impl EngineMetrics {
+    /// Records everything that a step reports, in vLLM's order: scheduler, KV transfers,
+    /// multi-modal cache, iteration. Absent parts change nothing.
     pub fn record(&mut self, step: &mut Step<'_>, stats: &StepStats<'_>) {
         if let Some(scheduler) = stats.scheduler {
             self.scheduler(step, scheduler);
@@ -87,44 +88,45 @@ impl Recording {
         }
     }
 
-    /// Records the scheduler's state and lookups. Once a step.
+    /// Records the scheduler's state and lookups. Call it once per step.
     pub fn scheduler(&mut self, step: &mut Step<'_>, stats: &SchedulerStats<'_>) {
-        let set = &self.families;
-        record_state(set, step, stats);
-        step.add(set.prefix_cache_queries, stats.prefix_cache.queries);
-        step.add(set.prefix_cache_hits, stats.prefix_cache.hits);
-        step.add(set.prompt_tokens_cached_by_source[0], stats.prefix_cache.hits);
+        let families = &self.families;
+        record_state(families, step, stats);
+        step.add(families.prefix_cache_queries, stats.prefix_cache.queries);
+        step.add(families.prefix_cache_hits, stats.prefix_cache.hits);
+        step.add(families.prompt_tokens_cached_by_source[0], stats.prefix_cache.hits);
         if let Some(connector) = &stats.connector_prefix_cache {
-            record_connector(set, step, connector);
+            record_connector(families, step, connector);
         }
         if let Some(hit_rates) = &mut self.hit_rates {
             hit_rates.scheduler(step, stats);
         }
         if let Some(drafts) = &stats.spec_decode {
-            record_drafts(set, step, drafts);
+            record_drafts(families, step, drafts);
         }
-        if let Some(families) = &set.kv_blocks {
+        if let Some(families) = &families.kv_blocks {
             record_evictions(families, step, stats.evictions);
         }
-        if let (Some(families), Some(lora)) = (&set.lora, &stats.lora) {
+        if let (Some(families), Some(lora)) = (&families.lora, &stats.lora) {
             self.lora_labels.record(families, step, lora);
         }
         if let Some(perf) = &stats.perf {
-            record_perf(set, step, perf);
+            record_perf(families, step, perf);
         }
-        if set.iteration_tokens_definition == IterationTokensDefinition::Scheduled {
-            step.observe(set.iteration_tokens, stats.scheduled_tokens);
+        if families.iteration_tokens_definition == IterationTokensDefinition::Scheduled {
+            step.observe(families.iteration_tokens, stats.scheduled_tokens);
         }
     }
 
-    /// Records KV transfers by NIXL. Nothing happens without [`Config::nixl`](crate::Config::nixl).
+    /// Records KV transfers by NIXL. Does nothing without [`Config::nixl`](crate::Config::nixl).
     pub fn nixl(&mut self, step: &mut Step<'_>, stats: &NixlStats<'_>) {
         if let Some(families) = &self.families.nixl {
             families.record(step, stats);
         }
     }
 
-    /// Records KV transfers by Mooncake. Nothing happens without [`Config::mooncake`](crate::Config::mooncake).
+    /// Records KV transfers by Mooncake. Does nothing without
+    /// [`Config::mooncake`](crate::Config::mooncake).
     pub fn mooncake(&mut self, step: &mut Step<'_>, stats: &MooncakeStats<'_>) {
         if let Some(families) = &self.families.mooncake {
             families.record(step, stats);
@@ -140,7 +142,7 @@ impl Recording {
         }
     }
 
-    /// Says whether the engine is awake. An engine is until this says otherwise.
+    /// Records whether the engine is awake. An engine counts as awake until this says otherwise.
     pub fn sleep_state(&self, step: &mut Step<'_>, state: SleepState) {
         let shown = match state {
             SleepState::Awake => [1, 0, 0],
@@ -153,40 +155,41 @@ impl Recording {
         }
     }
 
-    /// Shows an engine's cache configuration, instead of the one before. Not part of the step: shows at once. Allocates if the configuration
-    /// has changed.
+    /// Shows an engine's cache configuration, which replaces the previous one. It isn't part of the
+    /// step: it shows at once. Allocates if the configuration has changed.
     pub fn cache_config(&self, step: &mut Step<'_>, config: &CacheConfig) {
         step.set_info(self.families.cache_config, config.label_values(), 1.0);
     }
 
     /// Records an iteration's output piece by piece. When `pieces` returns, the tokens are added,
-    /// and `vllm:iteration_tokens_total` gets its one observation. At most once a step, and only if
-    /// the iteration had an output.
+    /// and `vllm:iteration_tokens_total` gets its one observation. Call it at most once per step,
+    /// and only if the iteration had output.
     ///
-    /// If `pieces` panics, the step has a part of the iteration only. Unwinding discards the step,
-    /// so nothing of it shows. The compiler refuses to catch the panic while the step stays open:
+    /// If `pieces` panics, the step contains only part of the iteration. Unwinding discards the
+    /// step, so nothing of it shows. The compiler refuses to catch the panic while the step stays
+    /// open:
     ///
     /// ```compile_fail,E0277
-    /// # fn example(recording: &mut tachometer_vllm::Recording, step: &mut tachometer::Step<'_>) {
-    /// let caught = std::panic::catch_unwind(|| recording.iteration(step, |_| ()));
+    /// # fn example(metrics: &mut tachometer_vllm::EngineMetrics, step: &mut tachometer::Step<'_>) {
+    /// let caught = std::panic::catch_unwind(|| metrics.iteration(step, |_| ()));
     /// # }
     /// ```
     ///
-    /// If you overrule it ([`AssertUnwindSafe`](std::panic::AssertUnwindSafe)), drop the step,
-    /// don't commit it:
+    /// If you overrule the compiler ([`AssertUnwindSafe`](std::panic::AssertUnwindSafe)), drop the
+    /// step; don't commit it:
     ///
     /// ```
     /// # use std::panic::AssertUnwindSafe;
-    /// # fn example(recording: &mut tachometer_vllm::Recording, step: &mut tachometer::Step<'_>) {
-    /// let caught = std::panic::catch_unwind(AssertUnwindSafe(|| recording.iteration(step, |_| ())));
+    /// # fn example(metrics: &mut tachometer_vllm::EngineMetrics, step: &mut tachometer::Step<'_>) {
+    /// let caught = std::panic::catch_unwind(AssertUnwindSafe(|| metrics.iteration(step, |_| ())));
     /// # }
     /// ```
     ///
     /// ```
     /// # use tachometer::Step;
-    /// # use tachometer_vllm::{PromptTokens, Recording};
-    /// # fn example(recording: &mut Recording, step: &mut Step<'_>) {
-    /// recording.iteration(step, |iteration| {
+    /// # use tachometer_vllm::{PromptTokens, EngineMetrics};
+    /// # fn example(metrics: &mut EngineMetrics, step: &mut Step<'_>) {
+    /// metrics.iteration(step, |iteration| {
     ///     iteration.prefill(PromptTokens { external_kv_transfer: 1_000, ..Default::default() });
     ///     iteration.generated(1);
     ///     iteration.first_token(0.25);
@@ -208,7 +211,8 @@ impl LoraLabels {
     }
 }
 
-/// Writes the names with commas between into `joined`, which no longer allocates once it is large enough.
+/// Writes the names into `joined`, separated by commas. Doesn't allocate once `joined` is large
+/// enough.
 fn join(names: &[&str], joined: &mut String) {
     joined.clear();
     for (index, name) in names.iter().enumerate() {
@@ -218,14 +222,14 @@ fn join(names: &[&str], joined: &mut String) {
 }
 
 /// The state of the queues and of the KV cache.
-fn record_state(set: &Families, step: &mut Step<'_>, stats: &SchedulerStats<'_>) {
-    step.set(set.requests_running, clamp(stats.running));
-    step.set(set.requests_waiting, clamp(stats.waiting.saturating_add(stats.deferred)));
-    let [capacity, deferred] = set.requests_waiting_by_reason;
+fn record_state(families: &Families, step: &mut Step<'_>, stats: &SchedulerStats<'_>) {
+    step.set(families.requests_running, clamp(stats.running));
+    step.set(families.requests_waiting, clamp(stats.waiting.saturating_add(stats.deferred)));
+    let [capacity, deferred] = families.requests_waiting_by_reason;
     step.set(capacity, clamp(stats.waiting));
     step.set(deferred, clamp(stats.deferred));
-    step.set(set.kv_cache_usage, stats.kv_cache_usage);
-    let stages = set.requests_kv_fetch_by_stage.or(set.log.and_then(|log| log.kv_fetch));
+    step.set(families.kv_cache_usage, stats.kv_cache_usage);
+    let stages = families.requests_kv_fetch_by_stage.or(families.log.and_then(|log| log.kv_fetch));
     if let Some([waiting_to_start, in_progress, completed_waiting]) = stages {
         step.set(waiting_to_start, clamp(stats.kv_fetch.waiting_to_start));
         step.set(in_progress, clamp(stats.kv_fetch.in_progress));
@@ -233,18 +237,18 @@ fn record_state(set: &Families, step: &mut Step<'_>, stats: &SchedulerStats<'_>)
     }
 }
 
-fn record_connector(set: &Families, step: &mut Step<'_>, stats: &ConnectorCacheStats) {
-    step.add(set.external_prefix_cache_queries, stats.queries);
-    step.add(set.external_prefix_cache_hits, stats.hits);
+fn record_connector(families: &Families, step: &mut Step<'_>, stats: &ConnectorCacheStats) {
+    step.add(families.external_prefix_cache_queries, stats.queries);
+    step.add(families.external_prefix_cache_hits, stats.hits);
     let ConnectorCacheStats { device_hits, host_hits, p2p_hits, disk_hits, unspecified_hits, .. } = *stats;
     let hits = [device_hits, host_hits, p2p_hits, disk_hits, unspecified_hits];
-    for (counter, hits) in set.prompt_tokens_cached_by_source.into_iter().zip(hits) {
+    for (counter, hits) in families.prompt_tokens_cached_by_source.into_iter().zip(hits) {
         step.add(counter, hits);
     }
 }
 
-fn record_drafts(set: &Families, step: &mut Step<'_>, stats: &SpecDecodeStats<'_>) {
-    if let Some(families) = &set.spec_decode {
+fn record_drafts(families: &Families, step: &mut Step<'_>, stats: &SpecDecodeStats<'_>) {
+    if let Some(families) = &families.spec_decode {
         step.add(families.drafts, stats.drafts);
         step.add(families.draft_tokens, stats.draft_tokens);
         step.add(families.accepted_tokens, stats.accepted_tokens);
@@ -253,21 +257,21 @@ fn record_drafts(set: &Families, step: &mut Step<'_>, stats: &SpecDecodeStats<'_
             step.add(*position, *accepted);
         }
     }
-    if let Some(families) = &set.diffusion {
+    if let Some(families) = &families.diffusion {
         step.add(families.denoising_steps, stats.drafts);
         step.add(families.canvas_positions, stats.draft_tokens);
         step.add(families.committed_tokens, stats.accepted_tokens);
     }
-    if let Some(log) = &set.log {
+    if let Some(log) = &families.log {
         log.drafts.record(step, stats);
     }
 }
 
-fn record_perf(set: &Families, step: &mut Step<'_>, stats: &PerfStats) {
-    step.add(set.estimated_flops, stats.flops);
-    step.add(set.estimated_read_bytes, stats.read_bytes);
-    step.add(set.estimated_write_bytes, stats.write_bytes);
-    if let Some(log) = &set.log {
+fn record_perf(families: &Families, step: &mut Step<'_>, stats: &PerfStats) {
+    step.add(families.estimated_flops, stats.flops);
+    step.add(families.estimated_read_bytes, stats.read_bytes);
+    step.add(families.estimated_write_bytes, stats.write_bytes);
+    if let Some(log) = &families.log {
         log.record_perf(step, stats);
     }
 }

@@ -1,4 +1,4 @@
-//! What request handlers measure, recorded from any thread.
+//! Records what request handlers measure, from any thread.
 
 use std::sync::Arc;
 
@@ -6,16 +6,19 @@ use tachometer::SharedRecorder;
 
 use crate::{AdmissionRejection, Families, FinishedRequest};
 
-/// Records what request handlers measure, from any thread: latencies, finished requests, rejections. Clone it or share it.
+/// Records what request handlers measure, from any thread: latencies, finished requests,
+/// rejections. Clone it or share it.
 ///
-/// A front end that sees the tokens come out measures TTFT, inter-token and end-to-end latency more truly than the engine's loop; it has
-/// no step. So what it records isn't one moment with the engine's steps, and the identity of requests and end-to-end
-/// latencies holds as soon as no call is under way, not in each scrape: see [the crate](crate#what-an-iteration-counts).
+/// A front end that sees the tokens arrive measures TTFT, inter-token and end-to-end latency more
+/// accurately than the engine's loop, but it has no step. So its values don't belong to one moment
+/// of the engine's steps. The identity between requests and end-to-end latencies holds as soon as
+/// no call is in progress, not in every scrape: see [the crate](crate#what-an-iteration-counts).
 ///
-/// Record each thing in one place: either here or in [`Iteration`](crate::Iteration), whose numbers would add up with these.
+/// Record each value once: either here or in [`Iteration`](crate::Iteration). Otherwise it counts
+/// twice.
 ///
 /// # Progress
-/// As [`SharedRecorder`]: nothing waits, and nothing is allocated once a thread has recorded.
+/// As [`SharedRecorder`]: nothing waits, and nothing is allocated after a thread's first call.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};
@@ -26,40 +29,41 @@ use crate::{AdmissionRejection, Families, FinishedRequest};
 /// let registry = Registry::new(schema.build()?);
 /// let engine = registry.attach(&["0", "llama"])?;
 ///
-/// let handlers = families.shared(&engine.shared_recorder());
+/// let handlers = families.shared_metrics(&engine.shared_recorder());
 /// std::thread::spawn(move || handlers.first_token(0.25));
-/// let front = families.shared(&registry.shared_recorder());
+/// let front = families.shared_metrics(&registry.shared_recorder());
 /// front.admission_rejected(AdmissionRejection::QueuedRequests); // no engine got it
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct SharedRecording {
+pub struct SharedMetrics {
     families: Arc<Families>,
     recorder: SharedRecorder,
 }
 
 impl Families {
-    /// Begins to record from any thread. `recorder` must be of the schema into which the families were declared: an
-    /// [engine's](tachometer::Engine::shared_recorder), or for admission rejections the [registry's](tachometer::Registry::shared_recorder).
+    /// Starts recording from any thread. `recorder` must be of the schema in which the families
+    /// were declared: an [engine's](tachometer::Engine::shared_recorder), or the
+    /// [registry's](tachometer::Registry::shared_recorder) for admission rejections.
     #[must_use]
-    pub fn shared(&self, recorder: &SharedRecorder) -> SharedRecording {
-        SharedRecording { families: Arc::new(*self), recorder: recorder.clone() }
+    pub fn shared_metrics(&self, recorder: &SharedRecorder) -> SharedMetrics {
+        SharedMetrics { families: Arc::new(*self), recorder: recorder.clone() }
     }
 }
 
-impl SharedRecording {
-    /// The time to first token of a request, seconds.
+impl SharedMetrics {
+    /// The time to first token of a request, in seconds.
     pub fn first_token(&self, seconds: f64) {
         self.recorder.observe(self.families.time_to_first_token, seconds);
     }
 
-    /// Inter-token latencies, seconds: one, or those of several tokens.
+    /// Inter-token latencies, in seconds: of one token or of several.
     pub fn inter_token(&self, seconds: &[f64]) {
         self.recorder.observe_all(self.families.inter_token_latency, seconds);
     }
 
-    /// The last child of a parent request ended: the most tokens that a child generated, and the number of children (1 for a
-    /// request without children).
+    /// The last child of a parent request ended: the largest number of tokens that one child
+    /// generated, and the number of children (1 for a request without children).
     pub fn parent_finished(&self, max_generation_tokens: u64, n: u64) {
         self.families.record_parent_finished(&mut &self.recorder, max_generation_tokens, n);
     }
@@ -69,11 +73,11 @@ impl SharedRecording {
         self.families.record_finished(&mut &self.recorder, request);
     }
 
-    /// A request wasn't admitted, so that no engine got it: for the registry's recorder. Nothing happens without
-    /// [`Config::model_name`](crate::Config::model_name).
+    /// A request was refused at admission, so that no engine got it. Use the registry's recorder.
+    /// Does nothing without [`Config::model_name`](crate::Config::model_name).
     pub fn admission_rejected(&self, reason: AdmissionRejection) {
-        if let Some(rejections) = self.families.admission_rejections {
-            self.recorder.inc(rejections[reason as usize]);
+        if let Some(rejections) = self.families.admission_rejections(reason) {
+            self.recorder.inc(rejections);
         }
     }
 }

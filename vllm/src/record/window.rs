@@ -4,36 +4,35 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::CacheStats;
 
-/// Requests of a window. Only its newest update alone may have more.
+/// The number of requests that a window covers. Only its newest update alone may have more.
 pub(crate) const WINDOW_REQUESTS: u64 = 1_000;
 
-/// Updates that are remembered: those of a full window (1,001 at most: a reset without requests may
-/// begin it), and those that a discarded step may have added.
+/// The number of updates that are remembered: those of a full window (1,001 at most: a reset
+/// without requests may begin it), and those that a discarded step may have added.
 pub(crate) const REMEMBERED: u64 = 2_048;
 
-/// Where a window was, as the step shows that published it. All zeros where none did.
+/// A window's position, as published by a step. All zeros where none was published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Which window, and which of its beginnings: 64 bits that were random when the window was
-    /// made, counted up with each beginning.
+pub(crate) struct Position {
+    /// Identifies the window and its start: 64 bits, random when the window was made, incremented
+    /// at each new start.
     pub(crate) epoch: i64,
-    /// How many updates there were in the epoch.
+    /// The number of updates in the epoch so far.
     pub(crate) updates: i64,
 }
 
 /// The last updates, numbered from 0 in each epoch.
 #[derive(Debug)]
 pub(crate) struct Window {
-    /// See [`Place::epoch`].
+    /// See [`Position::epoch`].
     epoch: i64,
-    /// The update of number n is at n modulo the length.
+    /// Update n is at index n modulo the length.
     ring: Box<[Update]>,
     /// The oldest update in the window.
     oldest: u64,
-    /// The next update: how many there were.
+    /// The next update, which is also the number of updates so far.
     next: u64,
-    /// The greatest that `next` was in the epoch: updates that are more than a ring older are
-    /// overwritten.
+    /// The largest value of `next` in the epoch. Updates more than one ring older are overwritten.
     written: u64,
     totals: Totals,
 }
@@ -42,13 +41,13 @@ pub(crate) struct Window {
 struct Update {
     queries: u64,
     hits: u64,
-    /// At most one more than a window has: no more count.
+    /// At most one more than a window covers; further requests wouldn't change anything.
     requests: u16,
-    /// Nothing before it counts any more.
+    /// Nothing before it counts.
     reset: bool,
 }
 
-/// What the updates of a window add up to. Wraps, so that taking off what was added is exact.
+/// The sums over the updates in a window. They wrap, so that subtracting what was added is exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) requests: u64,
@@ -63,7 +62,7 @@ impl Totals {
         self.hits = self.hits.wrapping_add(update.hits);
     }
 
-    fn take_off(&mut self, update: Update) {
+    fn subtract(&mut self, update: Update) {
         self.requests = self.requests.wrapping_sub(update.requests.into());
         self.queries = self.queries.wrapping_sub(update.queries);
         self.hits = self.hits.wrapping_sub(update.hits);
@@ -77,20 +76,20 @@ impl Window {
         Self { epoch, ring, oldest: 0, next: 0, written: 0, totals: Totals::default() }
     }
 
-    pub(crate) fn place(&self) -> Place {
-        Place { epoch: self.epoch, updates: self.next as i64 }
+    pub(crate) fn position(&self) -> Position {
+        Position { epoch: self.epoch, updates: self.next as i64 }
     }
 
     pub(crate) fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// Adds an update, and drops whole ones from the old end: the newest stays, however large.
+    /// Adds an update, and drops whole updates from the old end. The newest stays, however large.
     pub(crate) fn update(&mut self, stats: CacheStats) {
         if stats.reset {
             (self.oldest, self.totals) = (self.next, Totals::default());
         }
-        // Without requests it is only there to tell of the reset.
+        // Without requests the update only records the reset.
         let CacheStats { queries, hits, .. } = if stats.requests == 0 { CacheStats::default() } else { stats };
         let requests = stats.requests.min(WINDOW_REQUESTS + 1) as u16;
         let update = Update { queries, hits, requests, reset: stats.reset };
@@ -100,25 +99,26 @@ impl Window {
         self.written = self.written.max(self.next);
         while self.totals.requests > WINDOW_REQUESTS && self.next - self.oldest > 1 {
             let oldest = *self.at(self.oldest);
-            self.totals.take_off(oldest);
+            self.totals.subtract(oldest);
             self.oldest += 1;
         }
     }
 
-    /// Makes the window what it was at `place`: the updates from there on were discarded. It begins
-    /// empty if `place` isn't of its epoch: then another window wrote last, or a recorder is new.
+    /// Restores the window to what it was at `position`: the updates since then were discarded. It
+    /// starts empty if `position` isn't of its epoch, that is if another window wrote last, or the
+    /// recorder is new.
     ///
     /// What is overwritten doesn't come back: if one step discarded more than 1,047 updates, the
-    /// window's oldest may be missing.
-    pub(crate) fn go_to(&mut self, place: Place) {
-        if mutant!(place.epoch != self.epoch, "hit rate: another window isn't noticed" => false) {
+    /// oldest ones may be missing from the window.
+    pub(crate) fn go_to(&mut self, position: Position) {
+        if mutant!(position.epoch != self.epoch, "hit rate: another window isn't noticed" => false) {
             self.begin();
-        } else if mutant!(place.updates as u64 != self.next, "hit rate: a discarded update stays" => false) {
-            self.go_back(place.updates as u64);
+        } else if mutant!(position.updates as u64 != self.next, "hit rate: a discarded update stays" => false) {
+            self.go_back(position.updates as u64);
         }
     }
 
-    /// Begins an epoch: nothing is remembered.
+    /// Starts an epoch, with nothing remembered.
     fn begin(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         (self.oldest, self.next, self.written, self.totals) = (0, 0, 0, Totals::default());
@@ -150,14 +150,14 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// No requests, or queries and hits.
+    /// `None` without requests; otherwise queries and hits.
     fn totals(window: &Window) -> Option<(u64, u64)> {
         let Totals { requests, queries, hits } = window.totals;
         (requests > 0).then_some((queries, hits))
     }
 
     fn lookups(requests: u64, queries: u64, hits: u64) -> CacheStats {
-        CacheStats { reset: false, requests, queries, hits }
+        CacheStats { requests, queries, hits, ..Default::default() }
     }
 
     fn window(updates: &[CacheStats]) -> Option<(u64, u64)> {
@@ -166,12 +166,12 @@ mod tests {
         totals(&window)
     }
 
-    /// A step with as many updates, from a place on. Returns the place that it publishes if it is
-    /// committed.
-    fn step(window: &mut Window, from: Place, updates: u64, update: CacheStats) -> Place {
+    /// A step with this many updates, starting at a position. Returns the position that it
+    /// publishes if it is committed.
+    fn step(window: &mut Window, from: Position, updates: u64, update: CacheStats) -> Position {
         window.go_to(from);
         (0..updates).for_each(|_| window.update(update));
-        window.place()
+        window.position()
     }
 
     #[test]
@@ -194,13 +194,13 @@ mod tests {
         assert_eq!(window(&[full, CacheStats { reset: true, ..lookups(1, 2, 1) }]), Some((2, 1)));
     }
 
-    /// However many updates there were with the recorder before.
+    /// However many updates the previous recorder had.
     #[test]
     fn a_step_of_the_next_recorder_can_be_taken_back() {
         for before in [0, 1, 10, 3_000] {
             let mut window = Window::new();
-            step(&mut window, Place::default(), before, lookups(1, 5, 5));
-            let nine = step(&mut window, Place::default(), 9, lookups(1, 1, 0));
+            step(&mut window, Position::default(), before, lookups(1, 5, 5));
+            let nine = step(&mut window, Position::default(), 9, lookups(1, 1, 0));
             step(&mut window, nine, 1, lookups(1, 7, 7));
             window.go_to(nine);
             assert_eq!(totals(&window), Some((9, 0)), "{before} before");
@@ -210,11 +210,11 @@ mod tests {
     #[test]
     fn the_first_step_of_the_next_recorder_can_be_taken_back() {
         let mut window = Window::new();
-        step(&mut window, Place::default(), 10, lookups(1, 5, 5));
+        step(&mut window, Position::default(), 10, lookups(1, 5, 5));
         for _ in 0..3 {
-            step(&mut window, Place::default(), 10, lookups(1, 7, 7));
+            step(&mut window, Position::default(), 10, lookups(1, 7, 7));
         }
-        window.go_to(Place::default());
+        window.go_to(Position::default());
         assert_eq!(totals(&window), None);
     }
 
@@ -224,7 +224,7 @@ mod tests {
         const MOST: u64 = REMEMBERED - WINDOW_REQUESTS - 1;
         for discarded in [1, 24, 25, 64, MOST] {
             let mut window = Window::new();
-            let full = step(&mut window, Place::default(), 5_000, lookups(1, 1, 0));
+            let full = step(&mut window, Position::default(), 5_000, lookups(1, 1, 0));
             for _ in 0..3 {
                 step(&mut window, full, discarded, lookups(1, 7, 7));
                 window.go_to(full);
@@ -237,7 +237,7 @@ mod tests {
     fn what_a_larger_step_overwrote_is_missing_and_nothing_of_the_step_stays() {
         for (discarded, remembered) in [(1_500, Some((548, 0))), (2_047, Some((1, 0))), (2_048, None), (9_999, None)] {
             let mut window = Window::new();
-            let full = step(&mut window, Place::default(), 5_000, lookups(1, 1, 0));
+            let full = step(&mut window, Position::default(), 5_000, lookups(1, 1, 0));
             step(&mut window, full, discarded, lookups(1, 7, 7));
             window.go_to(full);
             assert_eq!(totals(&window), remembered, "{discarded} discarded");
@@ -247,29 +247,29 @@ mod tests {
         }
     }
 
-    /// Its updates have the numbers that the other's had.
+    /// The window's updates have the same numbers as the other's.
     #[test]
     fn a_window_begins_empty_where_another_wrote() {
         let (mut one, mut other) = (Window::new(), Window::new());
-        let common = step(&mut one, Place::default(), 10, lookups(1, 1, 0));
+        let common = step(&mut one, Position::default(), 10, lookups(1, 1, 0));
         step(&mut one, common, 10, lookups(1, 7, 7)); // discarded
-        let place = step(&mut other, common, 15, lookups(1, 2, 1));
+        let position = step(&mut other, common, 15, lookups(1, 2, 1));
         assert_eq!(totals(&other), Some((30, 15)), "nothing of the first window's");
-        one.go_to(place);
+        one.go_to(position);
         assert_eq!(totals(&one), None, "nothing of its own, and nothing discarded");
-        let place = step(&mut one, place, 1, lookups(1, 3, 1));
-        step(&mut one, place, 5, lookups(1, 7, 7));
-        one.go_to(place);
+        let position = step(&mut one, position, 1, lookups(1, 3, 1));
+        step(&mut one, position, 5, lookups(1, 7, 7));
+        one.go_to(position);
         assert_eq!(totals(&one), Some((3, 1)));
     }
 
     #[test]
     fn a_window_that_changes_between_recorders_begins_empty_each_time() {
         let mut window = Window::new();
-        let first = step(&mut window, Place::default(), 10, lookups(1, 1, 0));
-        let second = step(&mut window, Place::default(), 20, lookups(1, 7, 7));
-        for place in [first, second] {
-            window.go_to(place);
+        let first = step(&mut window, Position::default(), 10, lookups(1, 1, 0));
+        let second = step(&mut window, Position::default(), 20, lookups(1, 7, 7));
+        for position in [first, second] {
+            window.go_to(position);
             assert_eq!(totals(&window), None);
         }
     }

@@ -1,4 +1,4 @@
-//! The example `replay`, run as a user runs it: what it prints where, and what it refuses.
+//! Runs the example `replay` as a user does: what it prints where, and what it refuses.
 
 mod printed;
 mod refused;

@@ -1,4 +1,4 @@
-//! What is printed for scenarios that are well-formed, however odd.
+//! What is printed for well-formed scenarios, however odd.
 
 #[path = "../../../tests/common/samples.rs"]
 mod samples;
@@ -81,7 +81,7 @@ fn counts_may_be_written_as_floats() {
         (r#"request_params_n_sum{engine="7",model_name="m"}"#, 2),
         (r#"request_params_max_tokens_sum{engine="7",model_name="m"}"#, 9),
         (r#"request_prefill_kv_computed_tokens_sum{engine="7",model_name="m"}"#, 8),
-        // What an eviction doesn't tell is 0.
+        // Whatever an eviction leaves out is 0.
         (r#"kv_block_lifetime_seconds_count{engine="7",model_name="m"}"#, 1),
         (r#"kv_block_reuse_gap_seconds_count{engine="7",model_name="m"}"#, 0),
     ] {
@@ -142,9 +142,10 @@ fn more_speculative_tokens_than_pages_have_series_for_are_refused_for_these_page
         let output = run(&file, &["--config", config, "--log", "per-engine"]);
         assert_eq!(output.status.code(), Some(0), "{config}: {}", String::from_utf8_lossy(&output.stderr));
         let log = String::from_utf8(output.stdout).expect("text");
-        // What isn't told by position is told as zeros at all positions, of which there is room for 32.
-        let (told, all) = ("rate: 1.000, 0.500, 0.500, Avg", format!("rate: {}0.000, Avg", "0.000, ".repeat(31)));
-        assert_eq!(log.contains(told) && log.contains(&all), config != "diffusion", "{config}: {log}");
+        // Drafts that aren't reported by position count as zeros at all positions, of which there
+        // are at most 32.
+        let (reported, all) = ("rate: 1.000, 0.500, 0.500, Avg", format!("rate: {}0.000, Avg", "0.000, ".repeat(31)));
+        assert_eq!(log.contains(reported) && log.contains(&all), config != "diffusion", "{config}: {log}");
         let refused = matches!(config, "full" | "extra");
         assert_eq!(run(&file, &["--config", config]).status.code(), Some(if refused { 2 } else { 0 }), "{config}");
     }
@@ -169,7 +170,8 @@ fn label_values_of_the_cache_configuration_look_as_in_python() {
         r#"num_gpu_blocks="None""#,
         r#"num_cpu_blocks="0""#,
         r#"num_gpu_blocks_override="18446744073709551617""#,
-        // Python prints ['0', "it's", 'a"b', 'c\\\n', 1.0, True, None, 0, -0.0, [18446744073709551617]], and then come the escapes of the text format.
+        // Python prints ['0', "it's", 'a"b', 'c\\\n', 1.0, True, None, 0, -0.0,
+        // [18446744073709551617]]. Then the escapes of the text format follow.
         r#"kv_cache_dtype_skip_layers="['0', \"it's\", 'a\"b', 'c\\\\\\n', 1.0, True, None, 0, -0.0, [18446744073709551617]]""#,
     ] {
         assert!(page.contains(label), "{label} isn't in\n{page}");

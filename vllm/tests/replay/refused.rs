@@ -40,7 +40,7 @@ fn a_malformed_header_is_refused() {
     }
 }
 
-/// Name, line, and a word of the reason.
+/// Name, line, and a word from the reason.
 type Malformed = (&'static str, String, &'static str);
 
 fn malformed_fields() -> Vec<Malformed> {
@@ -121,7 +121,7 @@ fn malformed_lines() -> Vec<Malformed> {
 fn a_malformed_line_is_refused_with_its_number_whatever_is_asked_for() {
     for (name, line, reason) in [malformed_fields(), malformed_lines()].concat() {
         let number = if name == "scrape-twice" { 5 } else { 4 };
-        // The page that is asked for doesn't need the line, and it is refused all the same.
+        // The requested page doesn't need the line, and yet the line is refused.
         let first = SCRAPE.replace("early", "first").replace('2', "0");
         let file = scenario(name, &[HEADER, &first, STEP, &line, STEP]);
         for arguments in [&["--config", "full"][..], &["--config", "base", "--scrape", "first"]] {

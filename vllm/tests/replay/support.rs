@@ -1,4 +1,4 @@
-//! Running the example, and what tests of it have in common.
+//! Runs the example; helpers for its tests.
 
 use std::process::Output;
 
@@ -28,7 +28,7 @@ pub(crate) fn scenario(name: &str, lines: &[&str]) -> TempFile {
     TempFile::new(&format!("replay-{name}"), lines.join("\n"))
 }
 
-/// The page; nothing else is said.
+/// The page. Nothing else may be printed.
 pub(crate) fn page(lines: &[&str], arguments: &[&str]) -> String {
     let name = std::thread::current().name().expect("a test has a name").replace("::", "-");
     let output = run(&scenario(&name, lines), &[&["--config", "full"], arguments].concat());
@@ -36,7 +36,7 @@ pub(crate) fn page(lines: &[&str], arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Exit code 2, nothing on stdout, and this on stderr.
+/// Exit code 2, nothing on stdout, and the reasons on stderr.
 pub(crate) fn assert_refused(output: &Output, what: &str, reasons: &[&str]) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{what}: {stderr}");

@@ -1,4 +1,4 @@
-//! What log lines tell of: how counters grew in an interval, and how things stand at its end.
+//! What log lines are made of: how much counters grew in an interval, and gauges at its end.
 
 use std::array;
 
@@ -10,9 +10,9 @@ use crate::{
     record::hit_rate::HitRateFamilies,
 };
 
-/// Counters of an engine, or how they grew.
+/// An engine's counters, or how much they grew.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct Counters {
     pub(crate) computed_tokens: u64,
     pub(crate) generation_tokens: u64,
     pub(crate) preemptions: u64,
@@ -22,41 +22,42 @@ pub(crate) struct Counts {
     pub(crate) accepted_tokens: u64,
     accepted_per_position: [u64; MAX_SPECULATIVE_TOKENS],
     pub(crate) draft_reports: u64,
-    /// Reports of drafts, by the last position that they told of.
+    /// Reports of drafts, by the last position that they contained.
     draft_reports_by_last_position: [u64; MAX_SPECULATIVE_TOKENS],
     pub(crate) perf_reports: u64,
     pub(crate) flops: f64,
     pub(crate) bytes: f64,
 }
 
-impl Counts {
-    pub(crate) fn read(set: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
+impl Counters {
+    pub(crate) fn read(families: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
         let [drafts, draft_tokens, accepted_tokens] =
-            draft_totals(set, log).map_or([0; 3], |totals| totals.map(|total| engine.counter(total)));
+            draft_totals(families, log).map_or([0; 3], |totals| totals.map(|total| engine.counter(total)));
         Self {
-            computed_tokens: engine.counter(set.prompt_tokens_by_source[0]),
-            generation_tokens: engine.counter(set.generation_tokens),
-            preemptions: engine.counter(set.preemptions),
-            corrupted: set.corrupted_requests.map_or(0, |corrupted| engine.counter(corrupted)),
+            computed_tokens: engine.counter(families.prompt_tokens_by_source[0]),
+            generation_tokens: engine.counter(families.generation_tokens),
+            preemptions: engine.counter(families.preemptions),
+            corrupted: families.corrupted_requests.map_or(0, |corrupted| engine.counter(corrupted)),
             accepted_per_position: log.drafts.accepted_per_position.map(|position| engine.counter(position)),
             draft_reports: engine.counter(log.drafts.reports),
             draft_reports_by_last_position: log.drafts.reports_by_last_position.map(|reports| engine.counter(reports)),
             perf_reports: log.perf_reports.map_or(0, |reports| engine.counter(reports)),
-            flops: engine.counter(set.estimated_flops),
-            bytes: engine.counter(set.estimated_read_bytes) + engine.counter(set.estimated_write_bytes),
+            flops: engine.counter(families.estimated_flops),
+            bytes: engine.counter(families.estimated_read_bytes) + engine.counter(families.estimated_write_bytes),
             drafts,
             draft_tokens,
             accepted_tokens,
         }
     }
 
-    /// Accepted tokens by position, as many as the widest report told of.
+    /// Accepted tokens by position, up to the last position of the longest report.
     pub(crate) fn accepted_by_position(&self) -> &[u64] {
         let widest = self.draft_reports_by_last_position.iter().rposition(|reports| *reports > 0);
         &self.accepted_per_position[..widest.map_or(0, |last| last + 1)]
     }
 
-    /// How they grew since `before`. One that is less than before began anew: another engine has the same labels now.
+    /// How much they grew since `before`. A counter that is less than before started again: a
+    /// different engine has the same labels now.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let float = |now: f64, before: f64| if now >= before { now - before } else { now };
         self.zip(before, |now, before| now.checked_sub(before).unwrap_or(now), float)
@@ -90,23 +91,23 @@ impl Counts {
 }
 
 fn each<const N: usize>(a: [u64; N], b: [u64; N], integer: impl Fn(u64, u64) -> u64) -> [u64; N] {
-    array::from_fn(|place| integer(a[place], b[place]))
+    array::from_fn(|index| integer(a[index], b[index]))
 }
 
-/// The counters of drafts, their tokens, and those that were accepted, wherever they are.
-fn draft_totals(set: &Families, log: &LogFamilies) -> Option<[Counter<u64>; 3]> {
-    if let Some(families) = &set.spec_decode {
+/// The counters of drafts, draft tokens and accepted tokens, wherever they are.
+fn draft_totals(families: &Families, log: &LogFamilies) -> Option<[Counter<u64>; 3]> {
+    if let Some(families) = &families.spec_decode {
         return Some([families.drafts, families.draft_tokens, families.accepted_tokens]);
     }
-    if let Some(families) = &set.diffusion {
+    if let Some(families) = &families.diffusion {
         return Some([families.denoising_steps, families.canvas_positions, families.committed_tokens]);
     }
     log.drafts.totals
 }
 
-/// Gauges of an engine, or of all together.
+/// The gauges of one engine, or of all together.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct Gauges {
     pub(crate) running: i64,
     pub(crate) waiting: i64,
     pub(crate) deferred: i64,
@@ -147,24 +148,24 @@ impl Lookups {
     }
 }
 
-impl State {
-    pub(crate) fn read(set: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
+impl Gauges {
+    pub(crate) fn read(families: &Families, log: &LogFamilies, engine: &EngineView<'_>) -> Self {
         let gauge = |gauge: Gauge<i64>| engine.gauge(gauge);
         Self {
-            running: gauge(set.requests_running),
-            waiting: gauge(set.requests_waiting),
-            deferred: gauge(set.requests_waiting_by_reason[1]),
-            kv_fetch: set.requests_kv_fetch_by_stage.or(log.kv_fetch).map_or([0; 3], |stages| stages.map(gauge)),
-            kv_cache_usage: engine.gauge(set.kv_cache_usage),
+            running: gauge(families.requests_running),
+            waiting: gauge(families.requests_waiting),
+            deferred: gauge(families.requests_waiting_by_reason[1]),
+            kv_fetch: families.requests_kv_fetch_by_stage.or(log.kv_fetch).map_or([0; 3], |stages| stages.map(gauge)),
+            kv_cache_usage: engine.gauge(families.kv_cache_usage),
             lookups: Lookups::read(&log.hit_rates, engine),
         }
     }
 
-    /// Of all engines: sums, and the mean KV cache usage.
-    pub(crate) fn of_all(set: &Families, log: &LogFamilies, snapshot: &Snapshot) -> Self {
+    /// All engines together: sums, and the mean KV cache usage.
+    pub(crate) fn of_all(families: &Families, log: &LogFamilies, snapshot: &Snapshot) -> Self {
         let mut all = Self::default();
         for engine in snapshot.engines() {
-            all.add(&Self::read(set, log, &engine));
+            all.add(&Self::read(families, log, &engine));
         }
         all.kv_cache_usage /= snapshot.engines().len().max(1) as f64;
         if let (Some(families), Some(registry)) = (&log.shared_hit_rates, snapshot.registry()) {
