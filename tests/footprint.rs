@@ -32,7 +32,7 @@ fn engine(labels: &[&str], values: &[&str], declare: impl FnOnce(&mut SchemaBuil
     bytes as usize
 }
 
-/// Bytes that a second recorder holds beside a first one, with its slab.
+/// Bytes that a second recorder and its slab hold.
 fn further_recorder(declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
     let registry = registry(&[], declare);
     let engine = registry.attach(&[]).unwrap();
@@ -61,8 +61,8 @@ fn shard(declare: impl Fn(&mut SchemaBuilder)) -> usize {
     more / 2
 }
 
-/// Bytes of a series with open labels, with its place in the list.
-fn open_series() -> usize {
+/// Bytes of a dynamic series, with its entry in the list.
+fn dynamic_series() -> usize {
     let mut family = None;
     let registry = registry(&LABELS, |schema| {
         family = Some(schema.counter::<u64>("tokens", "").dynamic_labels(["tenant"], 8).declare().unwrap());
@@ -81,7 +81,7 @@ fn snapshot(declare: impl FnOnce(&mut SchemaBuilder)) -> usize {
     held_by(|registry| registry.snapshot(&mut snapshot), &registry(&["engine"], declare))
 }
 
-/// The same of a snapshot of three series.
+/// The same of a view of three series.
 fn router_view() -> usize {
     let mut families = None;
     let registry = registry(&["engine"], |schema| {
@@ -156,7 +156,7 @@ fn measured() -> Vec<(&'static str, usize)> {
         ("– the vLLM base set", engine(&LABELS, &VALUES, vllm_base) - labelled),
         ("– the vLLM set `full`", engine(&LABELS, &VALUES, vllm_full) - labelled),
         (
-            "– log lines, beside the base set",
+            "– log lines, besides the base set",
             engine(&LABELS, &VALUES, |schema| _ = log_lines(schema)) - engine(&LABELS, &VALUES, vllm_base),
         ),
         ("its recorder, nearly all of it the two logs", size_of::<Recorder>()),
@@ -168,23 +168,20 @@ fn measured() -> Vec<(&'static str, usize)> {
         ("– each counter or gauge in a shard", shard(counter) - shard(nothing)),
         ("– a shard of the vLLM base set", shard(vllm_base)),
         ("a shared recorder", size_of::<SharedRecorder>()),
-        (
-            "a counter's series with open labels, of an engine with labels as above and a label value of 6 bytes",
-            open_series(),
-        ),
+        ("a dynamic series of a counter, with engine labels as above and a label value of 6 bytes", dynamic_series()),
         ("its handle", size_of::<DynamicSeries<Counter<u64>>>()),
         ("the windows of its hit rates, for log lines", engine_metrics(log_lines)),
         ("a snapshot, for each engine without families", snapshot(nothing)),
         ("– each counter or gauge", snapshot(counter) - snapshot(nothing)),
         ("– the vLLM base set", snapshot(vllm_base) - snapshot(nothing)),
         ("– the vLLM set `full`", snapshot(vllm_full) - snapshot(nothing)),
-        ("a snapshot of three chosen series, for each engine with the vLLM base set", router_view()),
+        ("a view of three series, for each engine with the vLLM base set", router_view()),
         ("a handle", handles[0]),
         ("all handles of the vLLM set", size_of::<vllm::Families>()),
     ]
 }
 
-/// A bound that is far above what is measured says nothing.
+/// A bound far above what is measured would say nothing.
 #[track_caller]
 fn assert_bounds(most: usize, bytes: usize, what: &str) {
     assert!((bytes..=bytes + bytes / 10).contains(&most), "{what}: {bytes} bytes, at most {most} it says");
