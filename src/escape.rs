@@ -1,11 +1,11 @@
-//! Escapes of the Prometheus text format. Everything else goes through as UTF-8.
+//! The escapes of the Prometheus text format. All other text stays as it is, in UTF-8.
 
-/// Appends a label value: backslash, line feed and quote are escaped.
+/// Appends a label value. Backslash, line feed and quote are escaped.
 fn label_value(value: &str, out: &mut Vec<u8>) {
     escape(value, true, out);
 }
 
-/// Appends a help text: backslash and line feed are escaped, quotes aren't.
+/// Appends a help text. Backslash and line feed are escaped; quotes aren't.
 pub(crate) fn help(text: &str, out: &mut Vec<u8>) {
     escape(text, false, out);
 }
@@ -29,7 +29,7 @@ pub(crate) fn label_pair(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// `engine="0",model_name="m"`: the pairs behind those that `before` has already.
+/// `engine="0",model_name="m"`: the pairs, behind those that `before` already has.
 pub(crate) fn label_pairs<'a>(before: &[u8], pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Box<[u8]> {
     let mut text = before.to_owned();
     for (name, value) in pairs {

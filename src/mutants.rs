@@ -1,11 +1,11 @@
-//! Mutants: something that a promise rests on is taken away or changed, so that a check can be seen
-//! to fail. `scripts/mutants` lists them, chooses each in turn, and runs the check.
+//! Mutants: each takes away or changes something that a promise rests on, so that a check can be
+//! seen to fail. `scripts/mutants` lists them, chooses each in turn, and runs the check.
 //!
-//! No normal build has them: without `--cfg tachometer_mutants` the macro stands for the real code
-//! alone. With it, `TACHOMETER_MUTANT=NAME` chooses one when the process starts.
+//! No normal build has them: without `--cfg tachometer_mutants`, the macro is just the real code.
+//! With it, `TACHOMETER_MUTANT=NAME` chooses one when the process starts.
 
-/// `mutant!(real, "name" => mutated, …)` is `real`, or what stands behind the name that was chosen.
-/// Without `real` it is nothing, unless it is chosen.
+/// `mutant!(real, "name" => mutated, …)` is `real`, unless a name is chosen: then it is the
+/// expression after that name. Without `real`, it is nothing unless a name is chosen.
 #[cfg(not(tachometer_mutants))]
 macro_rules! mutant {
     ($($name:literal => $mutated:expr),+ $(,)?) => {};
@@ -27,7 +27,8 @@ macro_rules! mutant {
     };
 }
 
-/// The chosen mutant's name, or nothing. Never modelled: also under loom a standard static.
+/// The name of the chosen mutant, or nothing. It is never modelled: under loom, too, it is a
+/// standard static.
 #[cfg(tachometer_mutants)]
 pub(crate) fn chosen() -> &'static str {
     static CHOSEN: std::sync::LazyLock<String> =

@@ -1,22 +1,22 @@
-//! Where the unit tests can stop a thread, or let another one go past it.
+//! Probes: points at which the unit tests can stop a thread, or let another one overtake it.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
     /// In a commit, before the step is published.
     BeforePublish,
-    /// In a commit, when the step is published and the fallback copy isn't yet refreshed.
+    /// In a commit, after the step is published and before the fallback copy is refreshed.
     Published,
-    /// In a commit, while the fallback copy is odd.
+    /// In a commit, while `fallback_sequence` is odd.
     Refreshing,
-    /// The writer copies all words.
+    /// When the writer copies all words.
     WholeCopy,
     /// In a read, before an attempt.
     Attempting,
-    /// In a read, between the copy and the check.
+    /// In a read, between the copying and the check.
     Copied,
 }
 
-/// Nothing, except in the unit tests.
+/// Does nothing, except in the unit tests.
 #[cfg(not(all(test, not(loom))))]
 #[inline(always)]
 pub(crate) fn reached(_: Probe) {}

@@ -1,8 +1,8 @@
-//! The only file that names the standard library's atomics, or what the unit tests put in their place: the same
-//! atomics with a count, or loom's when they run as models.
+//! The only file that names the standard library's atomics, or their replacements in the unit
+//! tests: the same atomics with a count, or loom's for the models.
 //!
-//! What isn't listed here, the protocol doesn't use. The switch is `all(test, loom)`, so a build of a
-//! dependent crate with `--cfg loom` gets the real atomics.
+//! The protocol uses nothing that isn't listed here. The switch is `all(test, loom)`, so a
+//! dependent crate that is built with `--cfg loom` gets the real atomics.
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("tachometer needs atomic operations on 64-bit words, which this target doesn't have");
@@ -22,7 +22,8 @@ pub(crate) use crate::tests::counted::{Arc, ArcSwap, ArcSwapOption, AtomicBool, 
 #[cfg(not(all(test, loom)))]
 pub(crate) use std::hint::spin_loop;
 
-/// Nothing: loom's own lets other threads go first, so that models would lose the readers that try again at once.
+/// Does nothing. Loom's own lets other threads go first, so models would miss the readers that try
+/// again at once.
 #[cfg(all(test, loom))]
 pub(crate) fn spin_loop() {}
 

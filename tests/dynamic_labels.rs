@@ -335,15 +335,15 @@ fn what_is_wrong_is_refused_when_it_is_declared() {
     assert_eq!(schema.counter::<u64>("one_more", "").dynamic_labels(["x"], 1).declare().unwrap_err(), too_many);
     assert_eq!(schema.gauge::<i64>("one_more", "").dynamic_labels(["x"], usize::MAX).declare().unwrap_err(), too_many);
     let twice = schema.gauge::<i64>("twice", "").dynamic_labels(["x", "x"], 0).declare().unwrap_err();
-    assert_eq!(twice, SchemaError::DuplicateLabel { subject: "family \"twice\"".into(), label: "x".into() });
+    assert_eq!(twice, SchemaError::DuplicateLabel { family: Some("twice".into()), label: "x".into() });
     let again = schema.gauge::<i64>("long", "").dynamic_labels(["x"], 0).declare().unwrap_err();
     assert_eq!(again, SchemaError::DuplicateFamily { family: "long".into() });
     let le = schema.histogram::<u64>("le", "", &[1.0]).dynamic_labels(["le"], 0).declare().unwrap_err();
-    assert_eq!(le, SchemaError::ReservedLabelName { subject: "family \"le\"".into(), label: "le".into() });
+    assert_eq!(le, SchemaError::ReservedLabelName { family: Some("le".into()), label: "le".into() });
 
     let mut schema = Schema::builder(&["engine"]);
     let error = schema.counter::<u64>("clash", "").dynamic_labels(["engine"], 1).declare().unwrap_err();
-    assert_eq!(error, SchemaError::DuplicateLabel { subject: "family \"clash\"".into(), label: "engine".into() });
+    assert_eq!(error, SchemaError::DuplicateLabel { family: Some("clash".into()), label: "engine".into() });
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn a_schema_without_them_has_a_page_without_them() {
 
 #[cfg(debug_assertions)]
 #[test]
-#[should_panic(expected = "an engine and its registry have a number each")]
+#[should_panic(expected = "engines and the registry have different schema numbers")]
 fn an_engines_recorder_refuses_the_registrys_handles_in_debug() {
     let rig = Rig::new(&["engine"]);
     let engine = rig.registry.attach(&["0"]).unwrap();
@@ -152,7 +152,7 @@ fn an_engines_recorder_refuses_the_registrys_handles_in_debug() {
 
 #[cfg(debug_assertions)]
 #[test]
-#[should_panic(expected = "an engine and its registry have a number each")]
+#[should_panic(expected = "engines and the registry have different schema numbers")]
 fn the_registrys_recorder_refuses_engines_handles_in_debug() {
     let rig = Rig::new(&["engine"]);
     rig.registry.recorder().unwrap().inc(rig.steps);

@@ -1,4 +1,4 @@
-//! What records a series whose labels were looked up: [`DynamicSeries`].
+//! The recorder of one dynamic series: [`DynamicSeries`].
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -12,20 +12,25 @@ use crate::{
     store::dynamic::SeriesRow,
 };
 
-/// A series of a family with [open labels](crate::Declaration::dynamic_labels), for any thread: looked up once by
-/// [`SharedRecorder::with_label_values`], then kept. `H` is [`Counter`], [`Gauge`] or [`Histogram`], and says what it does.
+/// A series of a family with [dynamic labels](crate::Declaration::dynamic_labels), for any thread.
+/// [`SharedRecorder::with_label_values`] looks it up once; keep it. `H` is [`Counter`], [`Gauge`]
+/// or [`Histogram`], and determines its methods.
 ///
 /// # What it promises
-/// What a [`SharedRecorder`] does: each call is word-atomic, nothing is lost, totals are exact, a histogram's count is the sum of its
-/// buckets; no step. Also in an engine's loop: what is recorded here while a step is open shows at once, and stays if the step is
-/// discarded. What can't be counted honestly is rejected by the same rules, and counted among the engine's rejected observations. Once the
-/// series was [removed](SharedRecorder::remove), or its engine detached, what it records goes nowhere.
+/// The same as a [`SharedRecorder`]: each call is word-atomic, nothing is lost, totals are exact,
+/// and the count of a histogram is the sum of its buckets. There is no step. That holds in an
+/// engine's loop too: a value that is recorded here while a step is open shows at once, and stays
+/// if the step is discarded. Values that can't be counted honestly are rejected by the same rules,
+/// and counted among the rejected observations of the engine. After the series was
+/// [removed](SharedRecorder::remove) or its engine detached, whatever it records is lost.
 ///
 /// # Progress
-/// As with a [`SharedRecorder`], nothing waits and nothing is allocated. All threads add to the same words: integers wait-free where the
-/// machine has one instruction for it, floats lock-free in a compare-and-swap loop. Threads that record the same series at a time take its cache line from each other.
+/// As with a [`SharedRecorder`], no call waits or allocates. All threads add to the same words.
+/// Integers are added wait-free where the machine has one instruction for it, and floats lock-free,
+/// in a compare-and-swap loop. Threads that record the same series at the same time compete for its
+/// cache line.
 ///
-/// A counter can't be set, as a gauge can:
+/// Unlike a gauge, a counter can't be set:
 ///
 /// ```compile_fail,E0599
 /// # fn example(series: tachometer::DynamicSeries<tachometer::Counter<f64>>) {
@@ -40,7 +45,7 @@ use crate::{
 /// ```
 pub struct DynamicSeries<H> {
     row: Arc<SeriesRow>,
-    /// Where rejections are counted, since they stay when the series is retired.
+    /// Counts rejections, which remain after the series is removed.
     engine: SharedRecorder,
     handle: PhantomData<fn() -> H>,
 }
@@ -53,14 +58,15 @@ impl<H> DynamicSeries<H> {
         Self { row, engine, handle: PhantomData }
     }
 
-    /// The label values, in declared order: those that it was looked up by, or `other`.
+    /// The label values, in declared order: those of the look-up, or `other` for each if this is
+    /// the overflow series.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &str> {
         self.row.values.iter().map(String::as_str)
     }
 
     #[inline(always)]
-    fn accept(&self, done: Option<()>, n: u64) {
-        if done.is_none() {
+    fn reject_unless(&self, counted: Option<()>, n: u64) {
+        if counted.is_none() {
             self.engine.reject(n);
         }
     }
@@ -70,7 +76,7 @@ impl<T: CounterValue> DynamicSeries<Counter<T>> {
     /// Adds `n`.
     #[inline]
     pub fn add(&self, n: T) {
-        self.accept(observe::add(self.row.row(), SCALAR, n), 1);
+        self.reject_unless(observe::add(self.row.row(), SCALAR, n), 1);
     }
 
     /// Adds one.
@@ -81,17 +87,19 @@ impl<T: CounterValue> DynamicSeries<Counter<T>> {
 }
 
 impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
-    /// Sets it, whatever others add at the same time. Any value, also NaN.
+    /// Sets the gauge to any value, NaN included. An addition by another thread at the same time takes
+    /// effect either before or after it.
     #[inline]
     pub fn set(&self, value: T) {
         self.row.row().store(SCALAR, value.to_word());
     }
 
-    /// Adds `n`, or takes it away if it is negative. An integer wraps around. A sum that is NaN or infinite is rejected, so after NaN or
-    /// an infinity was set everything is, until it is set again.
+    /// Adds `n`, which may be negative. An integer wraps around. A result that is NaN or infinite
+    /// is rejected. So once the gauge was set to NaN or an infinity, all additions are rejected
+    /// until it is set again.
     #[inline]
     pub fn add(&self, n: T) {
-        self.accept(observe::add_gauge(self.row.row(), SCALAR, n), 1);
+        self.reject_unless(observe::add_gauge(self.row.row(), SCALAR, n), 1);
     }
 
     /// Adds one.
@@ -100,7 +108,7 @@ impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
         self.add(T::ONE);
     }
 
-    /// Takes one away.
+    /// Subtracts one.
     #[inline]
     pub fn dec(&self) {
         self.add(T::MINUS_ONE);
@@ -114,28 +122,30 @@ impl<T: ObservationValue> DynamicSeries<Histogram<T>> {
         self.observe_n(value, 1);
     }
 
-    /// Observes one value `n` times, at most 2^32, at the cost of once. A float's sum grows by `value * n`, rounded once.
+    /// Observes one value `n` times, at most 2^32, at the cost of one observation. A float sum
+    /// grows by `value * n`, rounded once.
     #[inline]
     pub fn observe_n(&self, value: T, n: u64) {
-        self.accept(observe::observe(self.row.row(), self.place(), value, n), n);
+        self.reject_unless(observe::observe(self.row.row(), self.layout(), value, n), n);
     }
 
-    /// Observes a batch: faster than value by value, most of all when the values are close to each other.
+    /// Observes a batch. This is faster than value by value, above all if the values are close to
+    /// each other.
     #[inline]
     pub fn observe_all(&self, values: &[T]) {
-        let rejected = observe::observe_all(self.row.row(), self.place(), values);
+        let rejected = observe::observe_all(self.row.row(), self.layout(), values);
         if rejected > 0 {
             self.engine.reject(rejected);
         }
     }
 
     #[inline(always)]
-    fn place(&self) -> &HistogramLayout {
+    fn layout(&self) -> &HistogramLayout {
         &self.row.layout.histograms[0]
     }
 }
 
-// By hand, since a derive would ask the same of `H`.
+// Not derived, since a derive would add bounds on `H`.
 impl<H> Clone for DynamicSeries<H> {
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.row), self.engine.clone())

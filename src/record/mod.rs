@@ -1,4 +1,5 @@
-//! The writers: an engine's exclusive [`Recorder`] with its [`Step`]s, and the [`SharedRecorder`] for any thread.
+//! Recording: the exclusive [`Recorder`] with its [`Step`]s, and the [`SharedRecorder`] for any
+//! thread.
 
 mod dynamic;
 mod observe;
@@ -16,13 +17,16 @@ use crate::{
     store::{info::InfoWriter, slab::Writer},
 };
 
-/// The exclusive recorder of an engine, or of the registry's own families: moves into the thread that runs the engine's loop.
+/// An exclusive recorder of an engine, or of the registry's own families. It moves into the thread
+/// that runs the engine's loop.
 ///
-/// Everything is recorded in steps: [`step`](Self::step) opens one, which may stay open for a whole engine iteration.
+/// Everything is recorded in steps. [`step`](Self::step) opens one, which may stay open for a whole
+/// engine iteration.
 ///
-/// Dropping the recorder keeps what it counted and gives up its gauges: counters, histograms and infos stay exposed, and a last step
-/// sets its gauges to zero. The next recorder of the engine goes on from there. So keep a recorder for as long as its engine runs. A
-/// temporary one can't lose a gauge that was just set, since it has no step to record into:
+/// A recorder that is dropped keeps its counts and gives up its gauges: counters, histograms and
+/// infos stay exposed, and a last step sets its gauges to zero. The engine's next recorder
+/// continues from there. So keep a recorder for as long as its engine runs. A temporary recorder
+/// can't lose a gauge that was just set, because the code doesn't compile:
 ///
 /// ```compile_fail,E0716
 /// # fn example(engine: &tachometer::Engine, running: tachometer::Gauge<i64>) -> Result<(), Box<dyn std::error::Error>> {
@@ -44,16 +48,21 @@ use crate::{
 /// ```
 ///
 /// # Several recorders of an engine
-/// An engine may have several, one per thread. A series is the sum of what each of them recorded, and shared recorders besides. An
-/// info belongs to the engine: what was set last is shown, whichever recorder set it. What a snapshot takes from one recorder is one of its steps, whole; steps of different recorders
-/// aren't one moment. So an identity between series holds in each snapshot if each recorder's steps keep it (sums of equal
-/// numbers are equal), and a gauge that several recorders set is the sum of what they set last: right for requests in a queue of each,
-/// wrong for a ratio, which one of them should set alone.
+/// An engine may have several recorders, one per thread. The value of a series is the sum over all
+/// of them and over the shared recorders. An info belongs to the engine: the value that was set
+/// last is shown, whichever recorder set it.
+///
+/// A snapshot takes one whole step from each recorder, but the steps of different recorders aren't
+/// from one moment. So an identity between series holds in every snapshot if the steps of each
+/// recorder keep it, since sums of equal numbers are equal. A gauge that several recorders set is
+/// the sum of the values that they set last. That is right for the requests in their queues, and
+/// wrong for a ratio, which only one of them should set.
 ///
 /// # Progress
-/// Wait-free: plain loads and stores, no lock, no read-modify-write, no allocation, no system call (but for an info's new label values, which [`Step::set_info`] allocates). A step costs what is
-/// recorded, plus copying the words that the previous step touched (at most a slab), plus now and then a copy of the
-/// slab for readers that can't keep up.
+/// Wait-free: plain loads and stores, no lock, no read-modify-write, no allocation, no system call.
+/// The exception is an info's new label values, which [`Step::set_info`] allocates. A step costs
+/// what is recorded, plus a copy of the words that the previous step changed (at most a slab), plus
+/// now and then a copy of the slab for readers that can't keep up.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};
@@ -71,7 +80,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// There is one writer at a time, checked by the compiler. A recorder can't be cloned, only moved:
+/// The compiler checks that there is one writer at a time. A recorder can't be cloned, only moved:
 ///
 /// ```compile_fail,E0599
 /// # fn example(recorder: tachometer::Recorder) {
@@ -85,7 +94,7 @@ use crate::{
 /// # }
 /// ```
 ///
-/// It can't be shared with another thread, only sent there:
+/// It can be sent to another thread, but not shared with it:
 ///
 /// ```compile_fail,E0277
 /// fn given_to_a_thread<T: Sync>() {}
@@ -97,7 +106,7 @@ use crate::{
 /// given_to_a_thread::<tachometer::Recorder>();
 /// ```
 ///
-/// And it can't be used while one of its steps is open:
+/// It can't be used while one of its steps is open:
 ///
 /// ```compile_fail,E0499
 /// # fn example(recorder: &mut tachometer::Recorder) {
@@ -115,20 +124,21 @@ use crate::{
 /// # }
 /// ```
 pub struct Recorder {
-    /// On cache lines of its own, so that recorders which stand side by side in a `Vec` don't slow each other.
+    /// On its own cache lines, so that recorders next to each other in a `Vec` don't slow each
+    /// other down.
     writer: CachePadded<Writer>,
     layout: Arc<Layout>,
     infos: InfoWriter,
-    /// A recorder has one owner: not `Sync`.
-    owned: PhantomData<Cell<()>>,
+    /// Not `Sync`: a recorder is used by one thread at a time.
+    not_sync: PhantomData<Cell<()>>,
 }
 
 impl Recorder {
     pub(crate) fn new(writer: Writer, layout: Arc<Layout>, infos: InfoWriter) -> Self {
-        Self { writer: CachePadded::new(writer), layout, infos, owned: PhantomData }
+        Self { writer: CachePadded::new(writer), layout, infos, not_sync: PhantomData }
     }
 
-    /// Opens a step. [`Step::commit`] publishes it whole; dropping it discards it.
+    /// Opens a step. [`Step::commit`] publishes it as a whole; a step that is dropped is discarded.
     #[inline]
     pub fn step(&mut self) -> Step<'_> {
         Step::new(self.writer.open(), &self.layout, &mut self.infos)
@@ -136,7 +146,7 @@ impl Recorder {
 }
 
 impl Drop for Recorder {
-    /// Gives up the gauges.
+    /// Sets the gauges to zero, in a last step.
     fn drop(&mut self) {
         if self.layout.gauges.is_empty() {
             return;
@@ -157,11 +167,11 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// Panics under debug assertions if a handle's schema isn't the recorder's own.
+/// Panics under debug assertions if the schema of a handle isn't that of the recorder.
 fn debug_assert_own(schema: u32, own: u32) {
     debug_assert!(
         schema == own,
         "a handle of schema {schema} was used with a recorder of schema {own}: use the handles that the builder of the \
-         recorder's own schema returned (an engine and its registry have a number each)",
+         recorder's schema returned (engines and the registry have different schema numbers)",
     );
 }

@@ -1,5 +1,5 @@
-//! Recording into a row that any thread adds to, and batches of observations, whatever they are recorded into. Each function says whether
-//! the value could be counted; if not, nothing has changed.
+//! Recording into a row that any thread adds to, and batches of observations for all recorders.
+//! Each function returns whether the value was counted; if not, nothing has changed.
 
 use super::step::MAX_BUCKET_COUNT;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     store::row::Row,
 };
 
-/// What is observed of one value at a time at most, so that a bucket can't overflow.
+/// The most observations of one value per call, so that a bucket can't overflow.
 const MAX_OBSERVATIONS_AT_ONCE: u64 = 1 << 32;
 
 /// Adds to a counter.
@@ -31,7 +31,7 @@ pub(super) fn add_gauge<T: GaugeValue>(row: Row<'_>, word: u16, n: T) -> Option<
     Some(())
 }
 
-/// Observes one value `n` times. The sum first, as it can refuse.
+/// Observes one value `n` times. The sum comes first, since it can refuse.
 #[inline(always)]
 pub(super) fn observe<T: ObservationValue>(row: Row<'_>, layout: &HistogramLayout, value: T, n: u64) -> Option<()> {
     let bucket = layout.first + value.bucket(&layout.bounds)?;
@@ -42,7 +42,7 @@ pub(super) fn observe<T: ObservationValue>(row: Row<'_>, layout: &HistogramLayou
     Some(())
 }
 
-/// Observes a batch, and returns how many of its values couldn't be counted.
+/// Observes a batch. Returns the number of values that can't be counted.
 #[inline]
 pub(super) fn observe_all<T: ObservationValue>(row: Row<'_>, layout: &HistogramLayout, values: &[T]) -> u64 {
     let whole = Batch::new(layout, values).and_then(|batch| {
@@ -65,11 +65,11 @@ fn add_word<T: CounterValue>(row: Row<'_>, word: u16, n: T) -> Option<()> {
     }
 }
 
-/// A batch that spreads over more than this many buckets is observed value by value: counting it bound by bound would read
-/// it too often.
-const MAX_BUCKETS_A_BATCH: u16 = 32;
+/// A batch that spreads over more buckets than this is observed value by value: counting bucket by
+/// bucket reads the batch once per bucket.
+const MAX_BUCKETS_PER_BATCH: u16 = 32;
 
-/// A batch whose values can all be counted, and fall into few buckets.
+/// A batch whose values can all be counted and fall into few buckets.
 pub(super) struct Batch<'v, T> {
     layout: &'v HistogramLayout,
     values: &'v [T],
@@ -79,15 +79,16 @@ pub(super) struct Batch<'v, T> {
 }
 
 impl<'v, T: ObservationValue> Batch<'v, T> {
-    /// `None` if it must be observed value by value.
+    /// `None` if the batch must be observed value by value.
     #[inline]
     pub(super) fn new(layout: &'v HistogramLayout, values: &'v [T]) -> Option<Self> {
         let Summary { least, greatest, sum } = T::summarize(values)?;
         let (first, last) = (least.bucket(&layout.bounds)?, greatest.bucket(&layout.bounds)?);
-        (last - first < MAX_BUCKETS_A_BATCH).then_some(Self { layout, values, first, last, sum })
+        (last - first < MAX_BUCKETS_PER_BATCH).then_some(Self { layout, values, first, last, sum })
     }
 
-    /// The word of each bucket from the least value's to the greatest's, with the number of values in it.
+    /// The buckets from that of the least value to that of the greatest: the word of each, and the
+    /// number of values in it.
     #[inline]
     pub(super) fn counts(&self) -> impl Iterator<Item = (u16, u64)> {
         let &Self { layout, values, first, last, .. } = self;

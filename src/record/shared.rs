@@ -1,4 +1,4 @@
-//! The recorder for code without an owner thread: [`SharedRecorder`].
+//! The recorder for any thread: [`SharedRecorder`].
 
 use std::{fmt, sync::Arc};
 
@@ -13,34 +13,40 @@ use crate::{
     store::{row::Row, shards::Shards},
 };
 
-/// A recorder for code that has no owner thread, such as request handlers on an async runtime. Of an engine
-/// ([`Engine::shared_recorder`](crate::Engine::shared_recorder)), or of the registry's own families
-/// ([`Registry::shared_recorder`](crate::Registry::shared_recorder)).
+/// A recorder for code that runs on any thread, such as request handlers on an async runtime. It
+/// belongs to an engine ([`Engine::shared_recorder`](crate::Engine::shared_recorder)) or records
+/// the registry's own families ([`Registry::shared_recorder`](crate::Registry::shared_recorder)).
 ///
-/// Clone it or share it; there is no limit to how many there are. What is recorded is added to what the engine's [`Recorder`](crate::Recorder)s
-/// recorded: a value on a page is the sum. So a gauge is changed, never set.
+/// Clone it or share it, without limit. What it records is added to what the
+/// [`Recorder`](crate::Recorder)s of the engine recorded: a value on a page is the sum. So a gauge
+/// is changed here, never set.
 ///
 /// # What it promises
-/// Less than a [`Step`](crate::Step): each call is **word-atomic**. Nothing is lost, and totals are exact; a histogram's count is the sum of its
-/// buckets, always. But several calls, and the bucket and the sum of one observation, aren't one moment: a snapshot may see one
-/// and not yet the other, so a gauge that goes up in one thread and down in another may be seen one too low for a moment. There is no
-/// step, and nothing to discard. Float sums may differ in their last digits with the order of additions.
+/// Less than a [`Step`](crate::Step): each call is **word-atomic**. Nothing is lost, and totals are
+/// exact. The count of a histogram is always the sum of its buckets. But several calls don't take
+/// effect at one moment, and neither do the bucket and the sum of one observation: a snapshot may
+/// see one and not yet the other. So a gauge that goes up in one thread and down in another may be
+/// seen one too low for a moment. There is no step, and nothing to discard. Float sums depend on
+/// the order of additions in their last digits.
 ///
-/// What can't be counted honestly is rejected, and counted in `tachometer_rejected_observations_total`, by the same rules as in a
-/// step, with limits of its own on what would overflow: a counter or an integer sum takes at most 2^63 a shard. A change that would make a gauge
-/// infinite or NaN is rejected too, since nothing could repair it. Handles of another schema are treated as in a step, but
+/// Values that can't be counted honestly are rejected by the rules of a step, and counted in
+/// `tachometer_rejected_observations_total`. The limits on overflow differ: a counter or an integer
+/// sum takes at most 2^63 per shard. A change that would make a gauge NaN or infinite is rejected
+/// too, since nothing could repair it. Handles of another schema are treated as in a step, except
 /// that [`with_label_values`](Self::with_label_values) and [`remove`](Self::remove) always panic.
 ///
 /// # Progress
-/// Nothing waits, and nothing is allocated once a thread has recorded. Each thread adds to a shard that few others use
-/// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers are added wait-free where the machine has one instruction for it, floats in a
-/// compare-and-swap loop: lock-free, not wait-free, as it repeats when another thread of the same shard changed the same word.
+/// No call waits, and none allocates once the thread has recorded. Each thread adds to a shard that
+/// it shares with few others ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers
+/// are added wait-free where the machine has one instruction for it. Floats are added in a
+/// compare-and-swap loop: lock-free, not wait-free, as it repeats when another thread of the same
+/// shard changed the same word.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};
 /// let mut schema = Schema::builder(&["engine"]);
-/// let requests = schema.counter::<u64>("requests", "Requests that came.").declare()?;
-/// let in_flight = schema.gauge::<i64>("requests_in_flight", "Requests that are being served.").declare()?;
+/// let requests = schema.counter::<u64>("requests", "Requests received.").declare()?;
+/// let in_flight = schema.gauge::<i64>("requests_in_flight", "Requests being served.").declare()?;
 /// let ttft = schema.histogram::<f64>("ttft_seconds", "Time to first token.", &[0.1, 1.0]).declare()?;
 /// let registry = Registry::new(schema.build()?);
 /// let engine = registry.attach(&["0"])?;
@@ -87,7 +93,7 @@ impl SharedRecorder {
         self.add(counter, T::ONE);
     }
 
-    /// Adds `n` to a gauge, or takes it away if it is negative. An integer wraps around.
+    /// Adds `n`, which may be negative, to a gauge. An integer wraps around.
     #[inline]
     pub fn add_gauge<T: GaugeValue>(&self, gauge: Gauge<T>, n: T) {
         let Some(shard) = self.shard(gauge.schema) else { return };
@@ -102,7 +108,7 @@ impl SharedRecorder {
         self.add_gauge(gauge, T::ONE);
     }
 
-    /// Takes one from a gauge.
+    /// Subtracts one from a gauge.
     #[inline]
     pub fn dec_gauge<T: GaugeValue>(&self, gauge: Gauge<T>) {
         self.add_gauge(gauge, T::MINUS_ONE);
@@ -114,35 +120,41 @@ impl SharedRecorder {
         self.observe_n(histogram, value, 1);
     }
 
-    /// Observes one value `n` times, at most 2^32, at the cost of once. A float's sum grows by `value * n`, rounded once.
+    /// Observes one value `n` times, at most 2^32, at the cost of one observation. A float sum
+    /// grows by `value * n`, rounded once.
     #[inline]
     pub fn observe_n<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
-        let Some((shard, place)) = self.histogram(histogram.schema, histogram.index) else { return };
-        if observe::observe(shard, place, value, n).is_none() {
+        let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
+        if observe::observe(shard, layout, value, n).is_none() {
             reject(shard, n);
         }
     }
 
-    /// Observes a batch: faster than value by value, most of all when the values are close to each other.
+    /// Observes a batch. This is faster than value by value, above all if the values are close to
+    /// each other.
     #[inline]
     pub fn observe_all<T: ObservationValue>(&self, histogram: Histogram<T>, values: &[T]) {
-        let Some((shard, place)) = self.histogram(histogram.schema, histogram.index) else { return };
-        let rejected = observe::observe_all(shard, place, values);
+        let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
+        let rejected = observe::observe_all(shard, layout, values);
         if rejected > 0 {
             reject(shard, rejected);
         }
     }
 
-    /// Looks up the series of a [family with open labels](crate::Declaration::dynamic_labels), by its label values in declared order; any UTF-8.
-    /// Makes it, with nothing recorded, if there is none. Keep what this returns: a look-up compares strings.
+    /// Looks up the series of a family with [dynamic labels](crate::Declaration::dynamic_labels) by
+    /// its label values, in declared order. They may be any UTF-8. If there is no such series, it
+    /// is created, with nothing recorded. Keep the result: a look-up compares strings.
     ///
-    /// If the family holds as many series as it has room for, and in any case if all values are `other`, that is the overflow series; the former is counted in
-    /// `tachometer_overflowed_label_values_total`. Room comes back when others are [removed](Self::remove): look up again then.
+    /// Returns the overflow series if the family is full, which is counted in
+    /// `tachometer_overflowed_label_values_total`, or if every value is `other`. There is room
+    /// again when other series are [removed](Self::remove); then look up again.
     ///
-    /// Lock-free. Allocates for a new series only, and then a list of as many pointers as the family has series.
+    /// Lock-free. Allocates only for a new series: the series, and a list with one pointer per
+    /// series of the family.
     ///
     /// # Panics
-    /// If the family is of another schema, or one of the registry and this is an engine's recorder, or the other way round.
+    /// If the family belongs to another schema, or if one of the two belongs to the registry and
+    /// the other to engines.
     #[must_use]
     pub fn with_label_values<H: Handle, const N: usize>(
         &self,
@@ -157,10 +169,12 @@ impl SharedRecorder {
         DynamicSeries::new(found.row, self.clone())
     }
 
-    /// Takes a series off its family, and so off pages and snapshots, and makes room for another. Returns whether it was there; the overflow series
-    /// stays. What is recorded through handles of it goes nowhere, also if its label values are looked up again: they begin at zero.
+    /// Removes a series from its family, so that pages and snapshots no longer have it and another
+    /// one finds room. Returns whether it was there. The overflow series stays. Whatever existing
+    /// [`DynamicSeries`] of it record from then on is lost. If its label values are looked up
+    /// again, they begin at zero.
     ///
-    /// Lock-free. Allocates a list of as many pointers as the family has series.
+    /// Lock-free. Allocates a list with one pointer per series of the family.
     ///
     /// # Panics
     /// As [`with_label_values`](Self::with_label_values).
@@ -173,12 +187,13 @@ impl SharedRecorder {
         let own = mutant!(schema == self.0.layout.schema, "dynamic: a foreign family isn't refused" => true);
         assert!(
             own,
-            "a family of another schema was used with this recorder (families of the registry are for Registry::shared_recorder, \
-             all others for Engine::shared_recorder)"
+            "a family of another schema was used with this recorder: use Registry::shared_recorder for families of the registry, \
+             and Engine::shared_recorder for all others"
         );
     }
 
-    /// Counts `n` observations that the caller couldn't express as a value of a histogram as rejected.
+    /// Counts `n` observations as rejected, for a caller that can't express them as values of a
+    /// histogram.
     #[cold]
     pub fn reject(&self, n: u64) {
         reject(self.0.current(), n);
@@ -190,7 +205,7 @@ impl SharedRecorder {
         Some((shard, self.0.layout.histograms.get(usize::from(index))?))
     }
 
-    /// The current thread's, if a handle of this schema and scope belongs here.
+    /// The shard of the current thread, if a handle of this schema and scope belongs here.
     #[inline(always)]
     fn shard(&self, schema: u32) -> Option<Row<'_>> {
         let shard = self.0.current();

@@ -1,4 +1,4 @@
-//! A step that is being recorded.
+//! A step in progress: [`Step`].
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
@@ -12,25 +12,30 @@ use crate::{
     store::{info::InfoWriter, slab::StepWriter},
 };
 
-/// One bucket takes no more than this from [`Step::observe_n`], so that adding a batch's length can't overflow it.
+/// The greatest count of a bucket that [`Step::observe_n`] allows, so that the length of a batch
+/// can't overflow it.
 pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 
-/// One step of an engine, open until [`commit`](Self::commit). Readers see all of it or nothing.
+/// One step of an engine, open until [`commit`](Self::commit). Readers see all of it, or nothing.
 ///
-/// Like a database transaction: dropping a step without a commit (an early `?` or `return`, a panic, a cancelled future)
-/// discards it, leaves no trace in any counter, gauge or histogram, and counts in `tachometer_discarded_steps_total`. The same holds for a step that
-/// was leaked with `mem::forget`, as soon as the next one opens.
+/// A step is like a database transaction. If it is dropped without a commit (by an early `?` or
+/// `return`, a panic, or a cancelled future), it is discarded: it leaves no trace in any counter,
+/// gauge or histogram, and is counted in `tachometer_discarded_steps_total`. The same happens to a
+/// step that was leaked with `mem::forget`, as soon as the next one opens.
 ///
-/// What can't be counted honestly is rejected, and counted in `tachometer_rejected_observations_total`: NaN, infinities,
-/// negative observations where no bound is negative, negative additions to counters, and whatever would
-/// overflow a counter, a sum (beyond `u64::MAX`, or to an infinity) or a bucket. A rejected value changes nothing else.
+/// Values that can't be counted honestly are rejected, and counted in
+/// `tachometer_rejected_observations_total`: NaN, infinities, negative observations where no bound
+/// is negative, negative additions to counters, and whatever would overflow a counter, a sum
+/// (beyond `u64::MAX`, or to an infinity) or a bucket. A rejected value changes nothing else.
 ///
-/// With a handle of another schema every call panics under debug assertions; otherwise it is ignored, and counted in
-/// `tachometer_foreign_handles_total`. So does an engine's handle with the registry's recorder, and the other way round; the
-/// registry's recorder counts in `tachometer_registry_…`.
+/// A call with a handle of another schema panics under debug assertions. Otherwise it is ignored,
+/// and counted in `tachometer_foreign_handles_total`. The same goes for an engine's handle with a
+/// recorder of the registry, and the other way round. A recorder of the registry counts in
+/// `tachometer_registry_…`.
 ///
 /// # Progress
-/// Every call is wait-free and allocates nothing, but for [`set_info`](Self::set_info) with new label values. A step may be sent to another thread, and held across an `await`.
+/// Every call is wait-free and allocates nothing, except for [`set_info`](Self::set_info) with new
+/// label values. A step may be sent to another thread, and held across an `await`.
 ///
 /// ```
 /// # fn iteration(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) -> Result<(), std::io::Error> {
@@ -42,7 +47,7 @@ pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 /// # }
 /// ```
 ///
-/// A step ends with its commit:
+/// A commit ends the step:
 ///
 /// ```compile_fail,E0382
 /// # fn example(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) {
@@ -80,7 +85,7 @@ pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 /// # }
 /// ```
 ///
-/// It can't be shared with another thread, only sent there:
+/// It can be sent to another thread, but not shared with it:
 ///
 /// ```compile_fail,E0277
 /// fn given_to_a_thread<T: Sync>() {}
@@ -96,18 +101,19 @@ pub struct Step<'a> {
     slab: StepWriter<'a>,
     layout: &'a Layout,
     infos: &'a mut InfoWriter,
-    /// Two threads that called [`reject`](Self::reject) at once would lose counts: not `Sync`.
-    owned: PhantomData<Cell<()>>,
+    /// Not `Sync`: two threads that call [`reject`](Self::reject) at the same time would lose
+    /// counts.
+    not_sync: PhantomData<Cell<()>>,
 }
 
 impl<'a> Step<'a> {
     #[inline(always)]
     pub(super) fn new(slab: StepWriter<'a>, layout: &'a Layout, infos: &'a mut InfoWriter) -> Self {
-        Self { slab, layout, infos, owned: PhantomData }
+        Self { slab, layout, infos, not_sync: PhantomData }
     }
 
-    /// Publishes the step: from now on readers see all that it recorded. Wait-free: one store, and now and then a copy
-    /// of the slab.
+    /// Publishes the step: from now on, readers see everything that it recorded. Wait-free: one
+    /// store, and now and then a copy of the slab.
     #[inline]
     pub fn commit(self) {
         self.slab.commit();
@@ -133,7 +139,7 @@ impl<'a> Step<'a> {
         self.add(counter, T::ONE);
     }
 
-    /// Sets a gauge. A float gauge takes any value, NaN and infinities too: they are what it shows.
+    /// Sets a gauge. A float gauge takes any value and shows it, NaN and infinities included.
     #[inline]
     pub fn set<T: GaugeValue>(&mut self, gauge: Gauge<T>, value: T) {
         if self.owns(gauge.schema) {
@@ -142,8 +148,9 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// A gauge as this step has it: as set in this step, or else by the newest committed one. So state of your own that belongs
-    /// to recorded steps can tell when a step before this one was discarded. 0 with a handle of another schema.
+    /// The value of a gauge in this step: as set in this step, or else in the newest committed one.
+    /// State of your own that goes along with recorded steps can thereby notice that an earlier
+    /// step was discarded. Returns 0 for a handle of another schema.
     #[inline]
     pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
         let own = mutant!(self.owns(gauge.schema), "step: a foreign gauge is read" => true);
@@ -156,37 +163,38 @@ impl<'a> Step<'a> {
         self.observe_n(histogram, value, 1);
     }
 
-    /// Observes one value `n` times, at the cost of once. A float's sum grows by `value * n`, rounded once.
+    /// Observes one value `n` times, at the cost of one observation. A float sum grows by `value *
+    /// n`, rounded once.
     #[inline]
     pub fn observe_n<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T, n: u64) {
-        let layout = self.layout;
-        let Some(place) = self.histogram(layout, histogram.schema, histogram.index) else { return };
-        if self.count(place, value, n).is_none() {
+        let Some(layout) = self.histogram(histogram.schema, histogram.index) else { return };
+        if self.count(layout, value, n).is_none() {
             self.reject(n);
         }
     }
 
-    /// Observes a batch, such as the inter-token latencies of a decode step: faster than value by value, most of all when
-    /// the values are close to each other. A float's sum may differ from a sequential one in its last digits.
+    /// Observes a batch, such as the inter-token latencies of a decode step. This is faster than
+    /// value by value, above all if the values are close to each other. A float sum may differ from
+    /// a sequential one in its last digits.
     #[inline]
     pub fn observe_all<T: ObservationValue>(&mut self, histogram: Histogram<T>, values: &[T]) {
-        let layout = self.layout;
-        let Some(place) = self.histogram(layout, histogram.schema, histogram.index) else { return };
-        let whole = Batch::new(place, values).and_then(|batch| self.count_batch(place, &batch));
+        let Some(layout) = self.histogram(histogram.schema, histogram.index) else { return };
+        let whole = Batch::new(layout, values).and_then(|batch| self.count_batch(layout, &batch));
         if whole.is_none() {
             values.iter().for_each(|value| self.observe(histogram, *value));
         }
     }
 
-    /// Makes these the current label values of an info, in the order of its labels, with a value of any kind (a time,
-    /// so that readers which see several pages find the newest). Any UTF-8.
+    /// Sets the current sample of an info: its label values, in declared order, and its value.
+    /// Label values may be any UTF-8. The value may be anything; with a time, readers of several
+    /// pages can find the newest.
     ///
-    /// Not part of the step: shows at once, and stays when the step is discarded. Label values and value are one sample, which
-    /// readers see whole.
+    /// An info isn't part of the step. The sample shows at once, and stays if the step is
+    /// discarded. Readers see its label values and its value as one.
     ///
     /// # Progress
-    /// With the same label values as before: a comparison and a store. With others: allocates the new sample and swaps a
-    /// pointer, lock-free. Nothing ever waits.
+    /// A comparison and a store if the label values are the same as before. Otherwise it allocates
+    /// the new sample and swaps a pointer, lock-free. It never waits.
     ///
     /// ```
     /// # fn example(step: &mut tachometer::Step<'_>, adapters: tachometer::Info<2>, now: f64) {
@@ -200,41 +208,43 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Counts `n` observations that the caller couldn't express as a value of a histogram (for example a negative number of
-    /// tokens) as rejected. Not part of the step: stays when the step is discarded.
+    /// Counts `n` observations as rejected, for a caller that can't express them as values of a
+    /// histogram (a negative number of tokens, for example). Not part of the step: the count stays
+    /// if the step is discarded.
     #[cold]
     pub fn reject(&self, n: u64) {
         self.slab.count_diagnostic(Diagnostic::RejectedObservations, n);
     }
 
-    /// `None` if it can't be counted: then nothing has changed.
+    /// `None` if the value can't be counted. Then nothing has changed.
     #[inline(always)]
-    fn count<T: ObservationValue>(&mut self, place: &HistogramLayout, value: T, n: u64) -> Option<()> {
-        let bucket = place.first + value.bucket(&place.bounds)?;
-        let sum = T::sum(T::from_word(self.slab.load(place.sum)), value.times(n)?)?;
+    fn count<T: ObservationValue>(&mut self, layout: &HistogramLayout, value: T, n: u64) -> Option<()> {
+        let bucket = layout.first + value.bucket(&layout.bounds)?;
+        let sum = T::sum(T::from_word(self.slab.load(layout.sum)), value.times(n)?)?;
         let most = mutant!(MAX_BUCKET_COUNT, "step: buckets overflow" => u64::MAX);
         let count = self.slab.load(bucket).checked_add(n).filter(|count| n == 1 || *count <= most)?;
-        self.slab.store_pair([bucket, place.sum], [count, sum.to_word()]);
+        self.slab.store_pair([bucket, layout.sum], [count, sum.to_word()]);
         Some(())
     }
 
-    /// `None` if it must be done value by value: then nothing has changed.
+    /// `None` if the batch must be counted value by value. Then nothing has changed.
     #[inline]
-    fn count_batch<T: ObservationValue>(&mut self, place: &HistogramLayout, batch: &Batch<'_, T>) -> Option<()> {
-        let sum = T::sum(T::from_word(self.slab.load(place.sum)), batch.sum)?.to_word();
+    fn count_batch<T: ObservationValue>(&mut self, layout: &HistogramLayout, batch: &Batch<'_, T>) -> Option<()> {
+        let sum = T::sum(T::from_word(self.slab.load(layout.sum)), batch.sum)?.to_word();
         for (bucket, n) in batch.counts() {
             let count = self.slab.load(bucket) + n;
-            self.slab.store_pair([bucket, place.sum], [count, sum]);
+            self.slab.store_pair([bucket, layout.sum], [count, sum]);
         }
         Some(())
     }
 
     #[inline(always)]
-    fn histogram(&self, layout: &'a Layout, schema: u32, index: HistogramIndex) -> Option<&'a HistogramLayout> {
+    fn histogram(&self, schema: u32, index: HistogramIndex) -> Option<&'a HistogramLayout> {
+        let layout = self.layout;
         if self.owns(schema) { layout.histograms.get(usize::from(index.0)) } else { None }
     }
 
-    /// Whether a handle belongs to this recorder's schema and scope.
+    /// Whether a handle is of this recorder's schema and scope.
     #[inline(always)]
     fn owns(&self, schema: u32) -> bool {
         let own = mutant!(schema == self.layout.schema, "step: a foreign handle isn't refused" => true);

@@ -1,4 +1,4 @@
-//! The verbs that all recording has in common: [`Record`].
+//! The recording methods that steps and shared recorders have in common: [`Record`].
 
 use super::{SharedRecorder, Step};
 use crate::schema::{
@@ -6,10 +6,11 @@ use crate::schema::{
     value::{CounterValue, ObservationValue},
 };
 
-/// What counters and histograms can be recorded into: an open [`Step`], or a [`SharedRecorder`] (by reference). So that code which records
-/// is written once for an engine's loop and for request handlers. Sealed.
+/// Whatever records counters and histograms: an open [`Step`], or a [`SharedRecorder`] (by
+/// reference). Code that is generic over it is written once for engine loops and for request
+/// handlers. Sealed.
 ///
-/// Each method is that of the type itself: what it promises, and what it costs, is said there.
+/// Each method does the same as the method of the type. See there for its promises and its cost.
 ///
 /// ```
 /// # use tachometer::{Counter, Histogram, Record, SharedRecorder, Step};

@@ -1,4 +1,4 @@
-//! What the registry refuses.
+//! Why the registry refuses an engine or a recorder.
 
 use std::{error, fmt};
 
@@ -6,7 +6,7 @@ use std::{error, fmt};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// Not one value for each engine label.
+    /// There isn't one value for each engine label.
     LabelCount {
         /// The schema's engine labels.
         labels: Vec<String>,
@@ -18,9 +18,9 @@ pub enum AttachError {
         /// The values as given.
         values: Vec<String>,
     },
-    /// Label values that are too long together.
+    /// The label values are too long, taken together.
     LabelsTooLong {
-        /// The label whose value takes them beyond the limit.
+        /// The label whose value exceeds the limit.
         label: String,
         /// The limit, in bytes.
         limit: usize,
@@ -33,17 +33,18 @@ impl fmt::Display for AttachError {
             Self::LabelCount { labels, values } => {
                 write!(
                     f,
-                    "engine labels {values:?} don't fit the schema's {labels:?}: give one value for each, in order"
+                    "engine label values {values:?} don't match the schema's labels {labels:?}: give one value per label, in order"
                 )
             }
             Self::AlreadyAttached { values } => {
                 write!(
                     f,
-                    "an engine with labels {values:?} is attached already: drop the existing Engine first, or choose different label values"
+                    "an engine with label values {values:?} is attached already: drop the existing Engine first, or choose \
+                     different label values"
                 )
             }
             Self::LabelsTooLong { label, limit } => {
-                write!(f, "the value of engine label {label:?} takes the labels beyond {limit} bytes: shorten it")
+                write!(f, "the value of engine label {label:?} makes the labels exceed {limit} bytes: shorten it")
             }
         }
     }
@@ -51,11 +52,12 @@ impl fmt::Display for AttachError {
 
 impl error::Error for AttachError {}
 
-/// Why there is no further exclusive recorder.
+/// Why an exclusive recorder was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecorderError {
-    /// As many are in use as the schema allows ([`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders)).
+    /// All recorders that the schema allows are in use
+    /// ([`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders)).
     TooMany {
         /// The engine's label values; `None` for the registry.
         engine: Option<Vec<String>>,
@@ -68,10 +70,10 @@ impl fmt::Display for RecorderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::TooMany { engine, limit } = self;
         match engine {
-            Some(values) => write!(f, "{limit} recorders of engine {values:?} are in use, which is the limit")?,
-            None => write!(f, "{limit} recorders of the registry are in use, which is the limit")?,
+            Some(values) => write!(f, "all {limit} recorders of engine {values:?} are in use")?,
+            None => write!(f, "all {limit} recorders of the registry are in use")?,
         }
-        write!(f, ": drop one, raise SchemaBuilder::max_recorders, or record from any thread with a shared recorder")
+        write!(f, ": drop one, raise SchemaBuilder::max_recorders, or use a shared recorder")
     }
 }
 

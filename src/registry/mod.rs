@@ -1,4 +1,4 @@
-//! The composition root: engines attach and detach, recorders and snapshots are handed out.
+//! The composition root: it attaches engines, and hands out recorders and snapshots.
 
 mod directory;
 mod error;
@@ -27,12 +27,13 @@ use crate::{
     sync::ArcSwap,
 };
 
-/// Snapshots kept for [`Registry::render`]: enough for as many renderings at a time without allocation.
+/// Snapshots kept for [`Registry::render`], so that this many threads can render at a time without
+/// allocation.
 const POOLED_SNAPSHOTS: usize = 8;
 const _: () =
     assert!(AtomicCell::<Option<Box<Snapshot>>>::is_lock_free(), "a pointer can be swapped in one instruction");
 
-/// All engines of a schema. Cheap to clone: clones are the same registry.
+/// All engines of a schema. Clones are cheap and share the same registry.
 ///
 /// ```
 /// use tachometer::{Registry, Schema};
@@ -63,7 +64,8 @@ struct Shared {
     directory: ArcSwap<Directory>,
     renderer: TextRenderer,
     self_metrics: SelfMetrics,
-    /// Taken and put back by a swap each, so nobody waits for a thread that is descheduled in between.
+    /// Each is taken and put back by a swap, so a thread that is descheduled in between holds up
+    /// nothing.
     snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
 }
 
@@ -77,14 +79,14 @@ impl Registry {
         Self(StdArc::new(Shared { schema, directory, renderer, self_metrics, snapshots: Default::default() }))
     }
 
-    /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of the schema's engine labels,
-    /// in their order; any UTF-8.
+    /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of
+    /// the schema's engine labels, in their order. They may be any UTF-8.
     ///
     /// Allocates the engine's slab. Lock-free: never waits for a scrape or a recorder.
     ///
     /// # Errors
-    /// [`AttachError`]: not one value per label, more than 4 GiB of values, or an engine with the same values is
-    /// attached.
+    /// [`AttachError`]: there isn't one value per label, the values are longer than 4 GiB, or an
+    /// engine with the same values is attached.
     pub fn attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
         let shared = &self.0;
         let (names, owned) = (shared.schema.engine_labels(), || values.iter().copied().map(str::to_owned).collect());
@@ -104,27 +106,30 @@ impl Registry {
         Ok(Engine { registry: self.clone(), labels: StdArc::clone(&engine.labels) })
     }
 
-    /// An exclusive recorder of the registry's own families ([`registry_wide`](crate::Declaration::registry_wide)): see
-    /// [`Engine::recorder`].
+    /// An exclusive recorder of the registry's own families
+    /// ([`registry_wide`](crate::Declaration::registry_wide)): see [`Engine::recorder`].
     ///
     /// # Errors
-    /// [`RecorderError`] while there are as many as the schema allows.
+    /// [`RecorderError`] while all recorders that the schema allows are in use.
     pub fn recorder(&self) -> Result<Recorder, RecorderError> {
         self.0.recorder(None)
     }
 
-    /// A recorder of the registry's own families ([`registry_wide`](crate::Declaration::registry_wide)) for any thread: see
+    /// A recorder of the registry's own families
+    /// ([`registry_wide`](crate::Declaration::registry_wide)) for any thread: see
     /// [`Engine::shared_recorder`].
     #[must_use]
     pub fn shared_recorder(&self) -> SharedRecorder {
         self.0.shared_recorder(None)
     }
 
-    /// Overwrites `snapshot` with the newest finished step of each engine's recorders, and what shared ones added.
+    /// Overwrites `snapshot` with the newest committed step of each engine's recorders, and what
+    /// shared recorders added.
     ///
-    /// Lock-free: an attempt to read a recorder fails only if a step was committed meanwhile, so neither a stopped engine nor an open
-    /// step holds it up. Allocates only to grow its buffers: for more engines than before, for the first engine with several recorders,
-    /// or for more dynamic series.
+    /// Lock-free: an attempt to read a recorder fails only if a step was committed meanwhile, so
+    /// neither a stopped engine nor an open step holds it up. Allocates only to grow its buffers:
+    /// for more engines than before, for the first engine with several recorders, or for more
+    /// dynamic series.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
         let (schema, own, engines) = (&self.0.schema, &directory.own, &directory.engines);
@@ -135,24 +140,29 @@ impl Registry {
         self.0.self_metrics.retried(retries);
     }
 
-    /// Overwrites `view` with the chosen values of the newest finished step of each engine's recorders, and what shared ones added.
+    /// Overwrites `view` with the chosen values, from the newest committed step of each engine's
+    /// recorders and from what shared recorders added.
     ///
     /// Lock-free, as [`snapshot`](Self::snapshot). Allocates only for more engines than before.
     ///
     /// # Panics
-    /// If one of the view's handles belongs to another schema, or some to engines and some to the registry.
+    /// If a handle of the view belongs to another schema, or if some belong to engines and others
+    /// to the registry.
     pub fn view<H: Choice>(&self, view: &mut View<H>) {
         let directory = self.0.directory.load();
         let retries = view.fill(&self.0.schema, &directory.own, &directory.engines);
         self.0.self_metrics.retried(retries);
     }
 
-    /// Appends a page in the Prometheus text format ([`CONTENT_TYPE`](TextRenderer::CONTENT_TYPE)) to `page`, which is never
-    /// cleared: takes a snapshot and renders it. How long that took and how many bytes it gave is on the next page
+    /// Takes a snapshot, renders it as a page in the Prometheus text format
+    /// ([`CONTENT_TYPE`](TextRenderer::CONTENT_TYPE)), and appends the page to `page`,
+    /// which is never cleared. The next page shows how long that took and how many bytes it gave
     /// ([`self_metrics`](crate::docs::self_metrics)).
     ///
-    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: `page` is large enough, engines and series with open labels
-    /// are those of before, up to 8 threads render at a time, and each has rendered before (the list of engines keeps a note for each thread that reads it).
+    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm, that is if `page` is
+    /// large enough, engines and dynamic series are those of before, at most 8 threads render at a
+    /// time, and each of them has rendered before (the list of engines keeps a note for each thread
+    /// that reads it).
     pub fn render(&self, page: &mut Vec<u8>) {
         let (begun, before) = (Instant::now(), page.len());
         let mut snapshot = self.0.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();
@@ -161,14 +171,15 @@ impl Registry {
         mutant!(self.0.put_back(snapshot), "render: its snapshot isn't kept" => drop(snapshot));
         let bytes = mutant!(
             page.len() - before,
-            "render: what stood in the buffer is counted too" => page.len(),
+            "render: what was in the buffer is counted too" => page.len(),
         );
         self.0.self_metrics.rendered(begun.elapsed(), bytes);
     }
 }
 
 impl Shared {
-    /// Puts a snapshot into the pool; where one stands already, that one moves on, and the last one is dropped.
+    /// Puts a snapshot into the pool. If a slot is taken, its snapshot moves to the next one. The
+    /// last one left over is dropped.
     fn put_back(&self, snapshot: Box<Snapshot>) {
         let mut left = Some(snapshot);
         for slot in &self.snapshots {
@@ -179,7 +190,7 @@ impl Shared {
         }
     }
 
-    /// Leases a slab that is free, or one more.
+    /// Leases a free slab, or adds one.
     fn recorder(&self, target: Target<'_>) -> Result<Recorder, RecorderError> {
         let (layout, limit) = (self.schema.layout(scope(target)), self.schema.limits().max_recorders);
         let (writer, infos) = rcu::update(&self.directory, |current| {
@@ -192,14 +203,14 @@ impl Shared {
                 return Err(RecorderError::TooMany { engine: target.map(|labels| labels.values.clone()), limit });
             }
             let slab = Slab::new(layout.words);
-            let writer = Slab::writer(&slab).expect("nobody else has seen it");
+            let writer = Slab::writer(&slab).expect("no other thread has seen it");
             let slabs = store.slabs.iter().chain([&slab]).cloned().collect();
             Ok((Some(current.with(target, EngineStore { slabs, ..store.clone() })), leased(writer)))
         })?;
         Ok(Recorder::new(writer, StdArc::clone(layout), InfoWriter::new(&infos)))
     }
 
-    /// Adds shards, if there are none yet.
+    /// A recorder of the target's shards. The first call adds them.
     fn shared_recorder(&self, target: Target<'_>) -> SharedRecorder {
         let Ok(shards) = rcu::update(&self.directory, |current| {
             let store = current.of(target);
@@ -226,7 +237,8 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// An attached engine. Dropping it removes the engine's series; a recorder that outlives it writes on, unseen.
+/// An attached engine. Dropping it removes the engine's series. A recorder that outlives it still
+/// records, but nothing shows.
 #[must_use = "dropping an engine detaches it"]
 pub struct Engine {
     registry: Registry,
@@ -234,19 +246,23 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An exclusive recorder. It goes on from the totals of one that was dropped; if there is none, it begins at zero, beside those
-    /// in use, and allocates a slab. What [several](Recorder#several-recorders-of-an-engine) record is added up.
+    /// An exclusive recorder. It continues from the totals of a recorder that was dropped. If there
+    /// is none, it begins at zero, besides those in use, and allocates a slab. What [several
+    /// recorders](Recorder#several-recorders-of-an-engine) record is added up.
     ///
-    /// Lock-free: never waits for a scrape or a recorder. A recorder that was leaked (`mem::forget`) counts as in use forever.
+    /// Lock-free: never waits for a scrape or a recorder. A leaked recorder (`mem::forget`) counts
+    /// as in use for ever.
     ///
     /// # Errors
-    /// [`RecorderError`] while there are as many as [`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders) allows.
+    /// [`RecorderError`] while all recorders that
+    /// [`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders) allows are in use.
     pub fn recorder(&self) -> Result<Recorder, RecorderError> {
         self.registry.0.recorder(Some(&self.labels))
     }
 
-    /// A recorder for any thread, which clones and shares it: what it records is added to the engine's series. The first one
-    /// allocates the shards that threads are spread over ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)).
+    /// A recorder for any thread, to clone and share. What it records is added to the engine's
+    /// series. The first one allocates the shards over which threads are spread
+    /// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)).
     ///
     /// Lock-free: never waits for a scrape or a recorder.
     #[must_use]

@@ -1,4 +1,5 @@
-//! What the registry records about its own pages. A page shows what was recorded before it.
+//! What the registry records about its own pages. A page shows what was recorded before it was
+//! rendered.
 
 use std::{sync::Arc as StdArc, time::Duration};
 
@@ -8,7 +9,7 @@ use crate::{
     store::shards::Shards,
 };
 
-/// Recorded word by word, since several threads may render at the same time.
+/// It is recorded word by word, since several threads may render at the same time.
 pub(super) struct SelfMetrics {
     pub(super) shards: StdArc<Shards>,
     recorder: SharedRecorder,
@@ -17,7 +18,7 @@ pub(super) struct SelfMetrics {
 
 impl SelfMetrics {
     pub(super) fn new(schema: &Schema) -> Self {
-        // One shard: pages are rare, and each snapshot reads all shards.
+        // One shard is enough: pages are rare, and every snapshot reads all shards.
         let shards = StdArc::new(Shards::new(StdArc::clone(schema.layout(Scope::Registry)), 1, b""));
         let recorder = SharedRecorder::new(StdArc::clone(&shards));
         Self { shards, recorder, families: *schema.self_families() }
@@ -28,7 +29,8 @@ impl SelfMetrics {
         self.recorder.observe(self.families.seconds, took.as_secs_f64());
     }
 
-    /// Takes no cache line from other snapshots, unless there is something to count.
+    /// Writes nothing if there is nothing to count, so that snapshots don't compete for a cache
+    /// line.
     pub(super) fn retried(&self, retries: u64) {
         if retries > 0 {
             mutant!(

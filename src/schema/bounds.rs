@@ -1,7 +1,7 @@
-//! Upper bounds of fixed-bucket histograms, and which bucket counts a value.
+//! The upper bounds of a histogram with fixed buckets, and the search for the bucket of a value.
 //!
-//! Bucket k of n bounds counts the values in (bound k-1, bound k]: an upper bound is inclusive, as `le` is. Bucket n, the
-//! overflow bucket, counts what is above all bounds.
+//! Bucket k of n bounds counts the values in (bound k-1, bound k]: an upper bound is inclusive, as
+//! `le` is. Bucket n, the overflow bucket, counts the values above all bounds.
 
 use super::{error::SchemaError, search::Table};
 
@@ -9,14 +9,16 @@ use super::{error::SchemaError, search::Table};
 #[derive(Clone, Debug)]
 pub struct Bounds {
     upper: Box<[f64]>,
-    /// The greatest integer at or below each bound that isn't negative: `v <= bound` exactly when `v <= integer`, also
-    /// above 2^53, where a `u64` can't be compared as a float.
+    /// The greatest integer at or below each bound that isn't negative. `v <= bound` exactly when
+    /// `v <= integer`. This holds above 2^53 too, where a `u64` can't be compared as a float.
     integers: Box<[u64]>,
     /// Bounds below zero, which have no such integer.
     negative: u16,
-    /// Finds the bucket of a float. `None` with negative bounds, whose words don't increase with them, or where it would be too large.
+    /// Finds the bucket of a float. `None` if a bound is negative, since the words of negative
+    /// floats don't increase with their values, or if the table would be too large.
     floats_table: Option<Table>,
-    /// Finds the bucket of an integer. `None` where two bounds have the same integer, or it would be too large.
+    /// Finds the bucket of an integer. `None` if two bounds have the same integer, or if the table
+    /// would be too large.
     integers_table: Option<Table>,
 }
 
@@ -54,12 +56,12 @@ impl Bounds {
         &self.upper
     }
 
-    /// `None`: NaN, an infinity, or a negative value although no bound is negative.
+    /// `None` for NaN, for an infinity, and for a negative value if no bound is negative.
     #[inline(always)]
     pub(crate) fn bucket_f64(&self, value: f64) -> Option<u16> {
         let value = value + 0.0; // no negative zero
         match &self.floats_table {
-            // Negative values and NaN are greater than infinity, as words.
+            // As words, negative values and NaN are greater than infinity.
             Some(table) if value.to_bits() < f64::INFINITY.to_bits() => Some(table.below(value.to_bits(), value)),
             Some(_) => None,
             None => self.search_f64(value),
@@ -86,7 +88,8 @@ impl Bounds {
     }
 }
 
-/// Never falls when the integer grows, which is all that a key needs. By way of `i64`, as processors have an instruction for that.
+/// Never falls when the integer grows, which is all that a key needs. It goes through `i64`, since
+/// processors have an instruction for that.
 #[inline(always)]
 fn to_float(integer: u64) -> f64 {
     integer.min(i64::MAX as u64) as i64 as f64
@@ -102,12 +105,12 @@ mod tests {
         upper.iter().filter(|bound| **bound < value).count() as u16
     }
 
-    /// Exact comparison of an integer with a float, by way of 128-bit integers.
+    /// Compares an integer with a float exactly, as 128-bit integers.
     fn naive_u64(upper: &[f64], value: u64) -> u16 {
         upper.iter().filter(|bound| (bound.floor() as i128) < i128::from(value)).count() as u16
     }
 
-    /// A float, and the next one to either side of it.
+    /// A float, and its neighbours on both sides.
     fn neighbours(float: f64) -> [f64; 3] {
         let bits = (float + 0.0).to_bits();
         let away = f64::from_bits(bits + 1);
@@ -115,8 +118,9 @@ mod tests {
         [towards_zero, float, away]
     }
 
-    /// Bounds of each kind that people use, with what the search has to cope with: exact and uneven ones, close and far, from zero, many.
-    fn kinds_of_bounds() -> Vec<Vec<f64>> {
+    /// Bounds as people choose them, and what the search has to cope with: exact and uneven bounds,
+    /// close and distant ones, bounds from zero, and many of them.
+    fn typical_bounds() -> Vec<Vec<f64>> {
         let linear = |n: u32, step: f64| (0..n).map(|k| f64::from(k) * step).collect::<Vec<_>>();
         let exponential = |n: i32, factor: f64| (0..n).map(|k| 1e-3 * factor.powi(k)).collect::<Vec<_>>();
         vec![
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn each_value_near_any_bound_falls_where_the_definition_says() {
-        for upper in kinds_of_bounds() {
+        for upper in typical_bounds() {
             let bounds = Bounds::new("x", &upper).unwrap();
             let near = upper.iter().copied().flat_map(neighbours);
             let edges = [0.0, -0.0, 5e-324, f64::MIN_POSITIVE, 1.0, 4.5e15, f64::MAX, f64::MIN];
@@ -157,11 +161,11 @@ mod tests {
         }
     }
 
-    /// Else the test above wouldn't try both ways.
+    /// Otherwise the test above wouldn't cover both the table and the search.
     #[test]
     fn usual_bounds_have_a_table_and_unusual_ones_are_searched() {
         let has_table = |upper: Vec<f64>| Bounds::new("x", &upper).unwrap().floats_table.is_some();
-        let with_table = kinds_of_bounds().into_iter().map(has_table).collect::<Vec<_>>();
+        let with_table = typical_bounds().into_iter().map(has_table).collect::<Vec<_>>();
         let (yes, no) = (true, false);
         let expected = [yes, yes, no, no, yes, yes, yes, yes, yes, no, yes, no, yes, no, yes, no];
         assert_eq!(with_table, expected);
@@ -189,11 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_refused_with_their_place() {
+    fn bounds_are_refused_with_their_index() {
         let refused = |upper: &[f64]| Bounds::new("x", upper).unwrap_err().to_string();
         assert!(refused(&[]).contains("no upper bounds"));
         assert!(refused(&[1.0, f64::NAN]).contains("bound 1 of histogram \"x\" is NaN"));
-        assert!(refused(&[1.0, f64::INFINITY]).contains("+Inf is added on exposition"));
+        assert!(refused(&[1.0, f64::INFINITY]).contains("exposition adds +Inf"));
         assert!(refused(&[1.0, 1.0]).contains("bound 1 of histogram \"x\", 1, isn't greater"));
         assert!(refused(&[2.0, 1.0]).contains("isn't greater"));
         assert!(refused(&[-0.0, 0.0]).contains("isn't greater"));

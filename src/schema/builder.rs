@@ -1,4 +1,4 @@
-//! The builder of a schema, and the one entrance through which a family of any kind is checked and added.
+//! The builder of a schema. Every family, of whatever kind, is checked and added by one function.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,7 +17,8 @@ use super::{
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 
-/// Collects families. Libraries declare theirs into a builder that the user goes on with.
+/// Collects the families of a schema. A library declares its families into the builder that its
+/// user passes in.
 ///
 /// ```
 /// use tachometer::Schema;
@@ -35,7 +36,7 @@ pub struct SchemaBuilder {
     /// One per scope.
     layouts: [LayoutBuilder; Scope::COUNT],
     pub(super) families: Vec<Family>,
-    /// Each exposed name, and the index of the family that has it.
+    /// Every exposed name, and the index of the family that exposes it.
     exposed: HashMap<String, usize>,
     pub(super) limits: Limits,
 }
@@ -51,7 +52,7 @@ impl SchemaBuilder {
         }
     }
 
-    /// Describes a counter of `u64` or `f64`. `name` is the base name: exposition adds `_total`.
+    /// Describes a counter of `u64` or `f64`. `name` is the base name: exposition appends `_total`.
     pub fn counter<T: CounterValue>(&mut self, name: &str, help: &str) -> Declaration<'_, Counter<T>> {
         Declaration::new(self, name, help, &[])
     }
@@ -61,10 +62,12 @@ impl SchemaBuilder {
         Declaration::new(self, name, help, &[])
     }
 
-    /// Describes a fixed-bucket histogram of `u64` or `f64` observations. `bounds` are inclusive upper bounds, strictly increasing and
-    /// finite, without the `+Inf` that exposition adds. The sum of a `u64` histogram is exact.
+    /// Describes a histogram of `u64` or `f64` observations with fixed buckets. `bounds` are
+    /// inclusive upper bounds, strictly increasing and finite. Leave out `+Inf`: exposition adds
+    /// it. The sum of a `u64` histogram is exact.
     ///
-    /// With a negative bound the histogram is printed without `_sum` and `_count`, as OpenMetrics asks; a snapshot has both.
+    /// If a bound is negative, the histogram is printed without `_sum` and `_count`, as OpenMetrics
+    /// requires. A snapshot has both.
     pub fn histogram<T: ObservationValue>(
         &mut self,
         name: &str,
@@ -74,10 +77,11 @@ impl SchemaBuilder {
         Declaration::new(self, name, help, bounds)
     }
 
-    /// Describes an info: a gauge with one sample per engine, whose label values aren't known beforehand and change while the engine
-    /// runs, such as the adapters that it serves. Only the current sample is printed, and none before the first
-    /// [`Step::set_info`](crate::Step::set_info). `labels` are the names of those labels; [`InfoDeclaration::engine_labels`] says which
-    /// engine labels are printed with them.
+    /// Describes an info: a gauge with one sample per engine. Its label values aren't known
+    /// beforehand and change while the engine runs; the adapters that an engine serves are an
+    /// example. Pages show the current sample only, and none before the first
+    /// [`Step::set_info`](crate::Step::set_info). `labels` are the names of these labels.
+    /// [`InfoDeclaration::engine_labels`] chooses the engine labels that are printed with them.
     ///
     /// ```
     /// # use tachometer::{Registry, Schema};
@@ -99,13 +103,14 @@ impl SchemaBuilder {
         InfoDeclaration::new(self, name, help, labels)
     }
 
-    /// Checks what only shows in the whole, and lays out the slabs.
+    /// Checks the schema as a whole, and lays out the slabs.
     ///
     /// # Errors
-    /// Engine labels that are invalid or repeated; more samples than [`max_samples`](Self::max_samples) allows, whenever it was set;
-    /// more than 4 GiB of text.
+    /// [`SchemaError`]: an engine label is invalid or repeated; there are more samples than
+    /// [`max_samples`](Self::max_samples) allows, no matter when it was set; or there are more than
+    /// 4 GiB of text.
     pub fn build(mut self) -> Result<Schema, SchemaError> {
-        check_labels("engine labels", self.engine_labels.iter())?;
+        check_labels(None, self.engine_labels.iter())?;
         self.check_samples()?;
         self.declare_diagnostics();
         let self_families = SelfFamilies::declare(&mut self);
@@ -115,8 +120,10 @@ impl SchemaBuilder {
         Ok(Schema(Arc::new(Inner { engine_labels, families, layouts, self_families, limits })))
     }
 
-    /// Runs `declare`, which declares several families. If it fails, none of them is declared, and the builder is as it was before.
-    /// Forget the handles that `declare` got by then: they will be those of other families. For libraries that declare a set.
+    /// Runs `declare`, which declares several families. If it fails, none of them is declared, and
+    /// the builder is as it was before. Then discard the handles that `declare` had already
+    /// received: later families will get the same ones. Meant for libraries that declare a set of
+    /// families.
     ///
     /// ```
     /// # use tachometer::{Schema, SchemaError};
@@ -135,13 +142,14 @@ impl SchemaBuilder {
     /// # Errors
     /// Those of `declare`.
     pub fn all_or_nothing<T, E>(&mut self, declare: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        let mut draft = self.duplicate();
-        let declared = declare(&mut draft)?;
-        *self = draft;
+        let mut copy = self.duplicate();
+        let declared = declare(&mut copy)?;
+        *self = copy;
         Ok(declared)
     }
 
-    /// Not `Clone`: handles of one builder would fit the other's schema, and mean other series.
+    /// The builder isn't `Clone`: the schema of a clone would accept the handles of the other
+    /// builder, and take them for other series.
     fn duplicate(&self) -> Self {
         let Self { engine_labels, layouts, families, exposed, limits } = self;
         Self {
@@ -153,7 +161,7 @@ impl SchemaBuilder {
         }
     }
 
-    /// The number that handles of a scope carry.
+    /// The number that the handles of a scope carry.
     pub(super) fn schema_number(&self, scope: Scope) -> u32 {
         self.layouts[scope as usize].schema
     }
@@ -168,7 +176,8 @@ impl SchemaBuilder {
         !self.layouts[scope as usize].dynamic.is_empty()
     }
 
-    /// Checks a family of any kind and adds it. Returns where its first series is among those of its kind; the others follow.
+    /// Checks a family of any kind and adds it. Returns the index of its first series (or of the
+    /// info, or of the family with dynamic labels) in the layout; the other series follow.
     pub(super) fn add(&mut self, spec: FamilySpec) -> Result<usize, SchemaError> {
         name::check_family(&spec.name, spec.metric_type)?;
         spec.check_unit()?;
@@ -181,7 +190,7 @@ impl SchemaBuilder {
         Ok(self.push(spec, bounds, size))
     }
 
-    /// Its own labels, and the engine labels that its samples have.
+    /// Checks the labels of a family together with the engine labels of its samples.
     fn check_family_labels(&self, spec: &FamilySpec) -> Result<(), SchemaError> {
         let engine_labels: &[String] = match (&spec.labels, spec.scope) {
             (Labels::Info { engine_labels: Some(chosen), .. }, _) => chosen,
@@ -191,10 +200,10 @@ impl SchemaBuilder {
         if let Some(label) = engine_labels.iter().find(|label| !self.engine_labels.contains(label)) {
             return Err(SchemaError::UnknownEngineLabel { family: spec.name.clone(), label: label.clone() });
         }
-        check_labels(&spec.subject(), engine_labels.iter().chain(spec.label_names()))
+        check_labels(Some(&spec.name), engine_labels.iter().chain(spec.label_names()))
     }
 
-    /// Whether the scope stays within its limits.
+    /// Checks that the scope stays within its limits.
     fn check_size(&self, spec: &FamilySpec, size: &Size) -> Result<(), SchemaError> {
         let (layout, limit) = (&self.layouts[spec.scope as usize], self.limits.max_samples);
         if self.samples(spec.scope).saturating_add(size.lines) > limit {
@@ -207,13 +216,14 @@ impl SchemaBuilder {
         Ok(())
     }
 
-    /// Lines of a page of the families of a scope so far.
+    /// The samples of a scope so far: lines of a page, per engine or of the registry.
     fn samples(&self, scope: Scope) -> usize {
         let families = self.families.iter().filter(|family| family.scope == scope);
         families.fold(0, |samples, family| samples.saturating_add(family.lines))
     }
 
-    /// Whether each scope is within its limit as it is now. Families check that as they are declared, but the limit may be set later.
+    /// Checks each scope against the limit as it is now. Each declaration checks it too, but it may
+    /// have been lowered since.
     fn check_samples(&self) -> Result<(), SchemaError> {
         let limit = self.limits.max_samples;
         let mut samples = [0_usize; Scope::COUNT];
@@ -227,7 +237,7 @@ impl SchemaBuilder {
         Ok(())
     }
 
-    /// Whether a renderer can keep all text.
+    /// Checks that a renderer can keep all text.
     fn check_text(&self) -> Result<(), SchemaError> {
         let limit = self.limits.max_text;
         let mut text = 0_usize;
@@ -240,7 +250,7 @@ impl SchemaBuilder {
         Ok(())
     }
 
-    /// Reserves all names that the family exposes, if they are free.
+    /// Reserves all names that the family exposes, if every one of them is free.
     fn claim_names(&mut self, family: &str, metric_type: MetricType) -> Result<(), SchemaError> {
         if self.families.iter().any(|other| other.name == family) {
             return Err(SchemaError::DuplicateFamily { family: family.to_owned() });
@@ -256,7 +266,7 @@ impl SchemaBuilder {
         Ok(())
     }
 
-    /// Adds a family that was checked, or whose name is reserved for it, and makes room for it.
+    /// Adds a family and makes room for it. It was checked, or is one of the crate's own.
     pub(super) fn push(&mut self, spec: FamilySpec, bounds: Option<Bounds>, size: Size) -> usize {
         let FamilySpec { name, help, metric_type, word_type, scope, hidden, labels, .. } = spec;
         let layout = &mut self.layouts[scope as usize];
@@ -264,9 +274,9 @@ impl SchemaBuilder {
         let (first, labels, samples) = match labels {
             Labels::Closed(labels) => {
                 let first = layout.add_series(metric_type, word_type, bounds, size.series);
-                let slot = |at: usize| match is_histogram {
-                    true => SeriesSlot::Histogram(HistogramIndex(at as u16)),
-                    false => SeriesSlot::Scalar(at as u16),
+                let slot = |index: usize| match is_histogram {
+                    true => SeriesSlot::Histogram(HistogramIndex(index as u16)),
+                    false => SeriesSlot::Scalar(index as u16),
                 };
                 (first, labels, Samples::Series((first..first + size.series).map(slot).collect()))
             }
@@ -293,13 +303,14 @@ impl SchemaBuilder {
     }
 }
 
-/// Whether each label has a valid name, once.
-fn check_labels<'a>(subject: &str, labels: impl Iterator<Item = &'a String>) -> Result<(), SchemaError> {
+/// Checks that each label has a valid name, and that none is repeated. `family` is `None` for the
+/// engine labels.
+fn check_labels<'a>(family: Option<&str>, labels: impl Iterator<Item = &'a String>) -> Result<(), SchemaError> {
     let mut seen = Vec::new();
     for label in labels {
-        name::check_label(label, subject)?;
+        name::check_label(label, family)?;
         if seen.contains(&label) {
-            return Err(SchemaError::DuplicateLabel { subject: subject.to_owned(), label: label.clone() });
+            return Err(SchemaError::DuplicateLabel { family: family.map(str::to_owned), label: label.clone() });
         }
         seen.push(label);
     }

@@ -1,65 +1,65 @@
-//! What is refused while a schema is declared, with the culprit's name and the remedy.
+//! Why a schema is refused. Each error names the culprit and the remedy.
 
 use std::fmt;
 
-/// Why a schema was refused. Every message names the culprit and says what to do.
+/// Why a schema was refused. Each message names the culprit and says what to do.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SchemaError {
-    /// A family name that Prometheus doesn't accept.
+    /// Prometheus doesn't accept the family name.
     InvalidFamilyName {
         /// The name as given.
         family: String,
     },
-    /// A family name that begins with `__` or `tachometer_`.
+    /// The family name begins with `__` or `tachometer_`.
     ReservedFamilyName {
         /// The name as given.
         family: String,
     },
-    /// A counter that was declared with the suffix that exposition adds.
+    /// The name of the counter has the suffix that exposition adds.
     CounterSuffix {
         /// The name as given.
         family: String,
     },
-    /// Two families of one name.
+    /// Two families have the same name.
     DuplicateFamily {
         /// The name as given.
         family: String,
     },
-    /// Two families that would expose the same name.
+    /// Two families would expose the same name.
     ExposedNameClash {
         /// The family that was refused.
         family: String,
-        /// The family that has the name already.
+        /// The family that exposes the name already.
         other: String,
         /// The name that both would expose.
         exposed: String,
     },
-    /// The family's name doesn't end in its unit.
+    /// The name of the family doesn't end in its unit.
     UnitNotSuffix {
         /// The name as given.
         family: String,
         /// The unit as given.
         unit: String,
     },
-    /// A label name that Prometheus doesn't accept.
+    /// Prometheus doesn't accept the label name.
     InvalidLabelName {
-        /// Whose label it is: a family, or `engine labels`.
-        subject: String,
+        /// The family; `None` for an engine label.
+        family: Option<String>,
         /// The name as given.
         label: String,
     },
-    /// A label name with a meaning of its own: `le`, `quantile`, or one that begins with `__`.
+    /// The label name has a meaning of its own: it is `le` or `quantile`, or begins with `__`.
     ReservedLabelName {
-        /// Whose label it is: a family, or `engine labels`.
-        subject: String,
+        /// The family; `None` for an engine label.
+        family: Option<String>,
         /// The name as given.
         label: String,
     },
-    /// A label that a family has twice, or has although each engine has it.
+    /// A family has a label twice, or has one of the engine labels; or an engine label is repeated.
     DuplicateLabel {
-        /// Whose label it is: a family, or `engine labels`.
-        subject: String,
+        /// The family; `None` for an engine label.
+        family: Option<String>,
         /// The name as given.
         label: String,
     },
@@ -70,14 +70,14 @@ pub enum SchemaError {
         /// The name as given.
         label: String,
     },
-    /// A label dimension without values.
+    /// A closed label has no values.
     LabelWithoutValues {
         /// The family.
         family: String,
         /// The label.
         label: String,
     },
-    /// A label dimension with a value that stands there twice.
+    /// A closed label lists a value twice.
     DuplicateLabelValue {
         /// The family.
         family: String,
@@ -86,131 +86,154 @@ pub enum SchemaError {
         /// The value.
         value: String,
     },
-    /// A histogram without upper bounds.
+    /// A histogram has no upper bounds.
     NoBounds {
         /// The family.
         family: String,
     },
-    /// An upper bound that is NaN or infinite.
+    /// An upper bound is NaN or infinite.
     BoundNotFinite {
         /// The family.
         family: String,
-        /// Its place among the bounds, from 0.
+        /// The index of the bound, from 0.
         index: usize,
         /// The bound as given.
         bound: f64,
     },
-    /// An upper bound that isn't greater than the one before.
+    /// An upper bound isn't greater than the one before.
     BoundNotIncreasing {
         /// The family.
         family: String,
-        /// Its place among the bounds, from 0.
+        /// The index of the bound, from 0.
         index: usize,
         /// The bound as given.
         bound: f64,
     },
-    /// More samples an engine, or of the registry's own, than the declared limit.
+    /// An engine, or the registry, would have more samples than the limit allows.
     TooManySamples {
-        /// The family that exceeded it.
+        /// The family that exceeds the limit.
         family: String,
         /// The limit.
         limit: usize,
     },
-    /// More words an engine, or of the registry's own, than a slab has.
+    /// An engine, or the registry, would need more words than a slab can have.
     SlabTooLarge {
-        /// The words needed.
+        /// The number of words needed.
         words: usize,
-        /// The words that a slab has at most.
+        /// The most words of a slab.
         limit: usize,
     },
-    /// More text of names, help and labels than a renderer can keep.
+    /// Names, help and labels would be more text than a renderer can keep.
     TooMuchText {
-        /// The family that exceeded the limit.
+        /// The family that exceeds the limit.
         family: String,
         /// The limit, in bytes.
         limit: usize,
     },
 }
 
+impl SchemaError {
+    /// The family that was refused. `None` if the error is about the engine labels or about the
+    /// schema as a whole.
+    #[must_use]
+    pub fn family(&self) -> Option<&str> {
+        match self {
+            Self::InvalidFamilyName { family }
+            | Self::ReservedFamilyName { family }
+            | Self::CounterSuffix { family }
+            | Self::DuplicateFamily { family }
+            | Self::ExposedNameClash { family, .. }
+            | Self::UnitNotSuffix { family, .. }
+            | Self::UnknownEngineLabel { family, .. }
+            | Self::LabelWithoutValues { family, .. }
+            | Self::DuplicateLabelValue { family, .. }
+            | Self::NoBounds { family }
+            | Self::BoundNotFinite { family, .. }
+            | Self::BoundNotIncreasing { family, .. }
+            | Self::TooManySamples { family, .. }
+            | Self::TooMuchText { family, .. } => Some(family),
+            Self::InvalidLabelName { family, .. }
+            | Self::ReservedLabelName { family, .. }
+            | Self::DuplicateLabel { family, .. } => family.as_deref(),
+            Self::SlabTooLarge { .. } => None,
+        }
+    }
+
+    fn problem(&self) -> String {
+        match self {
+            Self::InvalidFamilyName { family } => format!("family name {family:?} is invalid"),
+            Self::ReservedFamilyName { family } => format!("family name {family:?} is reserved"),
+            Self::CounterSuffix { family } => format!("counter {family:?} ends in \"_total\""),
+            Self::DuplicateFamily { family } => format!("family {family:?} is declared already"),
+            Self::ExposedNameClash { family, other, exposed } => {
+                format!("family {family:?} would expose {exposed:?}, and so does family {other:?}")
+            }
+            Self::UnitNotSuffix { family, unit } => format!("family {family:?} doesn't end in its unit, \"_{unit}\""),
+            Self::InvalidLabelName { family, label } => label_of(label, family, "has an invalid name"),
+            Self::ReservedLabelName { family, label } => label_of(label, family, "has a reserved name"),
+            Self::DuplicateLabel { family, label } => label_of(label, family, "is declared twice"),
+            Self::UnknownEngineLabel { family, label } => {
+                format!("info {family:?} chooses label {label:?}, which isn't an engine label")
+            }
+            Self::LabelWithoutValues { family, label } => format!("label {label:?} of family {family:?} has no values"),
+            Self::DuplicateLabelValue { family, label, value } => {
+                format!("label {label:?} of family {family:?} lists value {value:?} twice")
+            }
+            Self::NoBounds { family } => format!("histogram {family:?} has no upper bounds"),
+            Self::BoundNotFinite { family, index, bound } => {
+                format!("bound {index} of histogram {family:?} is {bound}")
+            }
+            Self::BoundNotIncreasing { family, index, bound } => {
+                format!("bound {index} of histogram {family:?}, {bound}, isn't greater than the one before")
+            }
+            Self::TooManySamples { family, limit } => {
+                format!("family {family:?} exceeds the limit of {limit} samples per engine (or for the registry)")
+            }
+            Self::SlabTooLarge { words, limit } => {
+                format!("an engine (or the registry) would need {words} words, and a slab has at most {limit}")
+            }
+            Self::TooMuchText { family, limit } => {
+                format!("with family {family:?}, names, help and labels exceed {limit} bytes")
+            }
+        }
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::InvalidFamilyName { .. } => "it must match [a-zA-Z_:][a-zA-Z0-9_:]*",
+            Self::ReservedFamilyName { .. } => "choose one that begins with neither __ nor tachometer_",
+            Self::CounterSuffix { .. } => "declare it without the suffix, since exposition adds it",
+            Self::DuplicateFamily { .. } => "rename one, or share the handle of the first",
+            Self::ExposedNameClash { .. } => "rename one",
+            Self::UnitNotSuffix { .. } => "rename it, or leave out the unit",
+            Self::InvalidLabelName { .. } => "it must match [a-zA-Z_][a-zA-Z0-9_]*",
+            Self::ReservedLabelName { .. } => "choose one that is neither le nor quantile and doesn't begin with __",
+            Self::DuplicateLabel { .. } => "remove one (a family has the engine labels too)",
+            Self::UnknownEngineLabel { .. } => "choose one that the schema has",
+            Self::LabelWithoutValues { .. } => "list all of them, or leave out the label",
+            Self::DuplicateLabelValue { .. } => "remove one",
+            Self::NoBounds { .. } => "give at least one",
+            Self::BoundNotFinite { .. } => "give finite bounds; exposition adds +Inf",
+            Self::BoundNotIncreasing { .. } => "sort the bounds, without repeats",
+            Self::TooManySamples { .. } => {
+                "declare fewer series or buckets, choose a smaller capacity, or raise SchemaBuilder::max_samples"
+            }
+            Self::SlabTooLarge { .. } => "declare fewer series or buckets",
+            Self::TooMuchText { .. } => "declare fewer series, or shorter label values",
+        }
+    }
+}
+
+fn label_of(label: &str, family: &Option<String>, problem: &str) -> String {
+    match family {
+        Some(family) => format!("label {label:?} of family {family:?} {problem}"),
+        None => format!("label {label:?} among the engine labels {problem}"),
+    }
+}
+
 impl fmt::Display for SchemaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use SchemaError::*;
-        match self {
-            InvalidFamilyName { family } => {
-                write!(f, "family name {family:?} is invalid: it must match [a-zA-Z_:][a-zA-Z0-9_:]*")
-            }
-            ReservedFamilyName { family } => {
-                write!(f, "family name {family:?} is reserved: choose one that begins with neither __ nor tachometer_")
-            }
-            CounterSuffix { family } => {
-                let base = family.strip_suffix("_total").unwrap_or(family);
-                write!(f, "counter {family:?} must be declared as {base:?}: exposition adds _total")
-            }
-            DuplicateFamily { family } => {
-                write!(f, "family {family:?} is declared already: rename one, or share the first one's handle")
-            }
-            ExposedNameClash { family, other, exposed } => {
-                write!(f, "family {family:?} would expose {exposed:?}, and so does family {other:?}: rename one")
-            }
-            UnitNotSuffix { family, unit } => {
-                write!(
-                    f,
-                    "family {family:?} has unit {unit:?} but its name doesn't end in \"_{unit}\": rename it, or drop the unit"
-                )
-            }
-            InvalidLabelName { subject, label } => {
-                write!(f, "label name {label:?} of {subject} is invalid: it must match [a-zA-Z_][a-zA-Z0-9_]*")
-            }
-            ReservedLabelName { subject, label } => {
-                write!(f, "label name {label:?} of {subject} is reserved: it can't be le, quantile or begin with __")
-            }
-            DuplicateLabel { subject, label } => {
-                write!(
-                    f,
-                    "label {label:?} of {subject} is declared twice (engine labels count for each family): drop one"
-                )
-            }
-            UnknownEngineLabel { family, label } => {
-                write!(
-                    f,
-                    "info {family:?} chose label {label:?}, which isn't an engine label of the schema: name one that is"
-                )
-            }
-            LabelWithoutValues { family, label } => {
-                write!(f, "label {label:?} of family {family:?} has no values: list them all, or drop the label")
-            }
-            DuplicateLabelValue { family, label, value } => {
-                write!(f, "label {label:?} of family {family:?} lists value {value:?} twice: drop one")
-            }
-            NoBounds { family } => write!(f, "histogram {family:?} has no upper bounds: give at least one"),
-            BoundNotFinite { family, index, bound } => write!(
-                f,
-                "bound {index} of histogram {family:?} is {bound}: bounds are finite, and +Inf is added on exposition"
-            ),
-            BoundNotIncreasing { family, index, bound } => {
-                write!(
-                    f,
-                    "bound {index} of histogram {family:?}, {bound}, isn't greater than the one before: sort them, without repeats"
-                )
-            }
-            TooManySamples { family, limit } => write!(
-                f,
-                "family {family:?} takes a page beyond {limit} samples an engine (or of the registry): declare less (or a \
-                 smaller capacity), or raise SchemaBuilder::max_samples"
-            ),
-            SlabTooLarge { words, limit } => {
-                write!(
-                    f,
-                    "the schema needs {words} words an engine (or of the registry) and a slab has at most {limit}: declare fewer \
-                     series or buckets"
-                )
-            }
-            TooMuchText { family, limit } => write!(
-                f,
-                "family {family:?} takes the text of names, help and labels beyond {limit} bytes: declare fewer series, or shorter \
-                 label values"
-            ),
-        }
+        write!(f, "{}: {}", self.problem(), self.remedy())
     }
 }
 

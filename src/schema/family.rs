@@ -1,11 +1,11 @@
-//! A family as declared: what exposition prints about it, and where its series are.
+//! A declared family: what exposition prints about it, and which words hold its series.
 
 use super::{
     layout::{Diagnostic, DynamicIndex, HistogramIndex, InfoIndex, Scope},
     number::{MetricType, WordType},
 };
 
-/// Where a series is.
+/// What holds a series.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SeriesSlot {
     Scalar(u16),
@@ -13,24 +13,24 @@ pub(crate) enum SeriesSlot {
     Diagnostic(Diagnostic),
 }
 
-/// Where a family's samples come from.
+/// What holds the samples of a family.
 #[derive(Clone, Debug)]
 pub(crate) enum Samples {
-    /// One series per combination of label values; the last label varies fastest.
+    /// One series per combination of label values. The last label varies fastest.
     Series(Vec<SeriesSlot>),
-    /// One series per set of label values that was looked up.
+    /// One series per label set that was looked up.
     Dynamic(DynamicIndex),
     Info(InfoIndex),
 }
 
-/// A label with its closed list of values.
+/// A closed label: its name, and all its values.
 #[derive(Clone, Debug)]
 pub(crate) struct ClosedLabel {
     pub(crate) name: String,
     pub(crate) values: Vec<String>,
 }
 
-/// A family.
+/// A declared family.
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     pub(crate) name: String,
@@ -38,28 +38,29 @@ pub(crate) struct Family {
     pub(crate) metric_type: MetricType,
     pub(crate) word_type: WordType,
     pub(crate) scope: Scope,
-    /// Recorded and read, never printed.
+    /// Recorded and in snapshots, but never printed.
     pub(crate) hidden: bool,
-    /// Labels with a closed list of values; others are in the layout.
+    /// The closed labels. The layout has the names of other labels.
     pub(crate) labels: Vec<ClosedLabel>,
     pub(crate) samples: Samples,
-    /// Lines of a page that one engine (or the registry) has of it.
+    /// Lines on a page, per engine or of the registry.
     pub(super) lines: usize,
 }
 
 impl Family {
-    /// The name that samples of counters and gauges have, and to which histograms add suffixes.
+    /// The name of the samples of a counter or gauge. A histogram adds suffixes to it.
     pub(crate) fn exposed_name(&self) -> String {
         let suffix = if self.metric_type == MetricType::Counter { "_total" } else { "" };
         format!("{}{suffix}", self.name)
     }
 
-    /// Whether its samples have all engine labels; an info chooses its own.
+    /// Whether all engine labels are printed with its samples. An info chooses its own.
     pub(crate) fn has_all_engine_labels(&self) -> bool {
         self.scope == Scope::Engine && !matches!(self.samples, Samples::Info(_))
     }
 
-    /// An upper bound of the bytes of text that a renderer keeps for it, since each byte may need an escape.
+    /// An upper bound of the bytes of text that a renderer keeps for the family. Each byte may need
+    /// an escape.
     pub(super) fn text_bound(&self) -> usize {
         const NUMBERS_AND_FRAME: usize = 64;
         let name = self.name.len() + NUMBERS_AND_FRAME;
@@ -71,7 +72,7 @@ impl Family {
         labels.fold(header.saturating_add(name.saturating_mul(self.lines)), usize::saturating_add)
     }
 
-    /// The label pairs of series `index`, in the order of the labels.
+    /// The labels and values of series `index`, in declared order.
     pub(crate) fn label_pairs(&self, mut index: usize) -> Vec<(&str, &str)> {
         let mut pairs = Vec::with_capacity(self.labels.len());
         for ClosedLabel { name, values } in self.labels.iter().rev() {

@@ -1,8 +1,9 @@
-//! Handles: typed, copyable names of series, resolved once.
+//! Handles: typed, copyable names of series, resolved once, when they are declared.
 //!
-//! A handle belongs to the schema that declared it, and there to engines or to the registry. A recorder of another schema, or
-//! of the other scope, refuses it: it panics under debug assertions, and otherwise ignores the call and counts it in
-//! `tachometer_foreign_handles_total`. It never writes to a word that isn't the handle's own.
+//! A handle belongs to the schema that declared it, and there either to engines or to the registry.
+//! A recorder of another schema or of the other scope refuses it: it panics under debug assertions;
+//! otherwise it ignores the call and counts it in `tachometer_foreign_handles_total`. It never
+//! writes to a word that isn't the handle's own.
 
 use std::{fmt, marker::PhantomData};
 
@@ -12,9 +13,9 @@ use super::{
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 
-/// A counter: grows, never falls. `T` is `u64` or `f64`.
+/// The handle of a counter, which grows and never falls. `T` is `u64` or `f64`.
 ///
-/// A counter can't be set, as a gauge can:
+/// Unlike a gauge, a counter can't be set:
 ///
 /// ```compile_fail,E0308
 /// # use tachometer::{Counter, Step};
@@ -30,7 +31,7 @@ use super::{
 /// }
 /// ```
 ///
-/// A counter of `u64` takes no `f64`:
+/// A counter of `u64` doesn't take an `f64`:
 ///
 /// ```compile_fail,E0308
 /// # use tachometer::{Counter, Step};
@@ -51,9 +52,9 @@ pub struct Counter<T> {
     value: PhantomData<fn() -> T>,
 }
 
-/// A gauge: goes up and down. `T` is `i64` or `f64`.
+/// The handle of a gauge, which goes up and down. `T` is `i64` or `f64`.
 ///
-/// A gauge can't observe, as a histogram can:
+/// Unlike a histogram, a gauge doesn't observe:
 ///
 /// ```compile_fail,E0308
 /// # use tachometer::{Gauge, Step};
@@ -74,15 +75,16 @@ pub struct Gauge<T> {
     value: PhantomData<fn() -> T>,
 }
 
-/// A fixed-bucket histogram. `T` is the type of observations and of the sum: `u64` or `f64`.
+/// The handle of a histogram with fixed buckets. `T` is the type of its observations and of its
+/// sum: `u64` or `f64`.
 pub struct Histogram<T> {
     pub(crate) schema: u32,
     pub(crate) index: HistogramIndex,
     value: PhantomData<fn() -> T>,
 }
 
-/// An info: one sample an engine, whose `N` label values change while the engine runs. See
-/// [`SchemaBuilder::info`](crate::SchemaBuilder::info).
+/// The handle of an info: one sample per engine, with `N` label values that change while the engine
+/// runs. See [`SchemaBuilder::info`](crate::SchemaBuilder::info).
 #[derive(Clone, Copy, Debug)]
 pub struct Info<const N: usize> {
     pub(crate) schema: u32,
@@ -107,9 +109,9 @@ impl<T> Histogram<T> {
     }
 }
 
-// By hand, since a derive would ask the same of `T`.
+// Not derived, since a derive would add bounds on `T`.
 macro_rules! copy_and_debug {
-    ($($handle:ident { $place:ident }),*) => {$(
+    ($($handle:ident { $index:ident }),*) => {$(
         impl<T> Clone for $handle<T> {
             fn clone(&self) -> Self {
                 *self
@@ -120,7 +122,7 @@ macro_rules! copy_and_debug {
 
         impl<T> fmt::Debug for $handle<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($handle)).field("schema", &self.schema).field(stringify!($place), &self.$place).finish()
+                f.debug_struct(stringify!($handle)).field("schema", &self.schema).field(stringify!($index), &self.$index).finish()
             }
         }
     )*};
@@ -128,7 +130,7 @@ macro_rules! copy_and_debug {
 
 copy_and_debug!(Counter { word }, Gauge { word }, Histogram { index });
 
-/// A handle of a family: [`Counter`], [`Gauge`] or [`Histogram`]. Sealed.
+/// The handle of a series: [`Counter`], [`Gauge`] or [`Histogram`]. Sealed.
 pub trait Handle: sealed::Handle {}
 
 impl<T: CounterValue> Handle for Counter<T> {}
@@ -143,7 +145,7 @@ pub(crate) mod sealed {
     pub trait Handle {
         const METRIC_TYPE: MetricType;
         const WORD_TYPE: WordType;
-        /// The handle of the scalar or histogram with this index.
+        /// The handle of the scalar or histogram with this index in the layout.
         fn at(schema: u32, index: u16) -> Self;
     }
 

@@ -1,12 +1,12 @@
-//! How a slab is laid out: scalars first, then each histogram's buckets and its sum. A row in a snapshot has the diagnostics behind
-//! that.
+//! The layout of a slab: first the scalars, then the buckets and the sum of each histogram. A row
+//! of a snapshot has the diagnostics behind them.
 //!
 //! ```text
 //!  word 0                scalars            words
 //!  | counters and gauges | hist 0 buckets … sum | hist 1 … |   diagnostics (in snapshots) |
 //! ```
 //!
-//! A schema has one layout per [`Scope`]: for engines, and for the registry.
+//! A schema has one layout per [`Scope`]: one for engines, and one for the registry.
 
 use std::{iter, sync::Arc};
 
@@ -15,15 +15,16 @@ use super::{
     number::{MetricType, WordType},
 };
 
-/// Words of a slab at most: log entries name them by 16 bits.
+/// The most words of a slab: the entries of a log are 16 bits wide.
 pub(crate) const MAX_WORDS: usize = 1 << 16;
 
-/// Whose series a family has.
+/// What the series of a family belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Each engine's.
+    /// To each engine.
     Engine,
-    /// The registry's: once per page, without engine labels. What the registry says of its own pages is among them.
+    /// To the registry: printed once per page, without engine labels. The registry's self-metrics
+    /// are among them.
     Registry,
 }
 
@@ -32,16 +33,16 @@ impl Scope {
     pub(crate) const ALL: [Self; Self::COUNT] = [Self::Engine, Self::Registry];
 }
 
-/// What is counted at once, outside of steps, since it is about steps that were never published.
+/// What is counted at once, outside of steps: it concerns what was never published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Diagnostic {
-    /// Values that couldn't be counted honestly.
+    /// Values that can't be counted honestly.
     RejectedObservations,
     /// Steps that ended without a commit.
     DiscardedSteps,
-    /// Uses of a handle of another schema or scope.
+    /// Calls with a handle of another schema or scope.
     ForeignHandles,
-    /// Look-ups of dynamic label values beyond the capacity.
+    /// Look-ups of dynamic label values that found the family full.
     OverflowedLabelValues,
 }
 
@@ -49,65 +50,65 @@ impl Diagnostic {
     pub(crate) const COUNT: usize = 4;
 }
 
-/// Which histogram of a layout.
+/// The index of a histogram series in a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HistogramIndex(pub(crate) u16);
 
-/// Which info of a layout.
+/// The index of an info in a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InfoIndex(pub(crate) u32);
 
-/// Which family with dynamic labels of a layout.
+/// The index of a family with dynamic labels in a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DynamicIndex(pub(crate) u32);
 
-/// One histogram series in the slab.
+/// The words of one histogram series.
 #[derive(Clone, Debug)]
 pub(crate) struct HistogramLayout {
-    /// The word of the first bucket; the others follow.
+    /// The word of the first bucket. The others follow.
     pub(crate) first: u16,
-    /// The word of the sum, behind the overflow bucket.
+    /// The word of the sum. It follows the overflow bucket.
     pub(crate) sum: u16,
     pub(crate) bounds: Bounds,
 }
 
-/// An info, which is kept outside of the slab.
+/// The labels of an info. Its sample is kept outside of the slab.
 #[derive(Clone, Debug)]
 pub(crate) struct InfoLayout {
-    /// The names of its own labels.
+    /// The names of its own labels, without engine labels.
     pub(crate) labels: Box<[String]>,
-    /// Which of the schema's engine labels are printed, by their indices there.
+    /// The engine labels that are printed, as indices into the schema's list.
     pub(crate) engine_labels: Box<[usize]>,
 }
 
-/// A family with dynamic labels, whose series are kept outside of the shards.
+/// A family with dynamic labels. Its series are kept outside of slabs and shards.
 #[derive(Clone, Debug)]
 pub(crate) struct DynamicLayout {
-    /// The names of those labels.
+    /// The names of the dynamic labels.
     pub(crate) labels: Box<[String]>,
-    /// Series at most, besides the overflow series.
+    /// The most series at a time, besides the overflow series.
     pub(crate) capacity: usize,
     /// The layout of a single series.
     pub(crate) series: Arc<Layout>,
 }
 
-/// Where everything is.
+/// What each word of a slab holds.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    /// Which schema and scope this is; handles carry it too.
+    /// The number of this schema and scope. Its handles carry the same number.
     pub(crate) schema: u32,
-    /// Words of a slab.
+    /// The number of words of a slab, without diagnostics.
     pub(crate) words: usize,
     pub(crate) histograms: Box<[HistogramLayout]>,
     pub(crate) infos: Box<[InfoLayout]>,
     pub(crate) dynamic: Box<[DynamicLayout]>,
     /// The words of gauges.
     pub(crate) gauges: Box<[u16]>,
-    /// The whole row, diagnostics included, in the order of words.
+    /// A whole row of a snapshot, diagnostics included, in the order of its words.
     runs: Box<[Run]>,
 }
 
-/// Adjacent words of one type, up to `end`.
+/// Adjacent words of one type. They end before `end`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Run {
     word_type: WordType,
@@ -115,17 +116,18 @@ struct Run {
 }
 
 impl Layout {
-    /// Words of a row in a snapshot.
+    /// The number of words of a row in a snapshot.
     pub(crate) fn row_len(&self) -> usize {
         self.words + Diagnostic::COUNT
     }
 
-    /// Adds another row of this layout to `row`, word by word.
+    /// Adds another row of this layout to `row`, word by word. `other` returns a word of it by
+    /// index.
     pub(crate) fn add(&self, row: &mut [u64], other: impl Fn(usize) -> u64) {
         let mut start = 0;
         for &Run { word_type, end } in &self.runs {
             let words = (start..end).zip(&mut row[start..end]);
-            words.for_each(|(at, word)| *word = word_type.sum(*word, other(at)));
+            words.for_each(|(index, word)| *word = word_type.sum(*word, other(index)));
             start = end;
         }
     }
@@ -138,12 +140,12 @@ struct Scalar {
     is_gauge: bool,
 }
 
-/// A layout that families are added to.
+/// Collects the series of a layout.
 #[derive(Clone, Debug)]
 pub(super) struct LayoutBuilder {
     pub(super) schema: u32,
     scalars: Vec<Scalar>,
-    /// Bounds, and the type of the sum.
+    /// The bounds, and the type of the sum.
     histograms: Vec<(Bounds, WordType)>,
     pub(super) dynamic: Vec<DynamicLayout>,
     pub(super) infos: Vec<InfoLayout>,
@@ -154,17 +156,19 @@ impl LayoutBuilder {
         Self { schema, scalars: Vec::new(), histograms: Vec::new(), dynamic: Vec::new(), infos: Vec::new() }
     }
 
-    /// Whether nothing was added.
+    /// Whether nothing has been added.
     pub(super) fn is_empty(&self) -> bool {
         self.words() == 0 && self.dynamic.is_empty() && self.infos.is_empty()
     }
 
-    /// Words so far: one per scalar; a histogram has one per bound, the overflow bucket and the sum.
+    /// The words so far: one per scalar; per histogram one for each bound, the overflow bucket and
+    /// the sum.
     pub(super) fn words(&self) -> usize {
         self.scalars.len() + self.histograms.iter().map(|(bounds, _)| bounds.upper().len() + 2).sum::<usize>()
     }
 
-    /// Adds `series` scalars, or histograms if there are `bounds`. Returns the first one's index among its kind.
+    /// Adds `series` scalars, or as many histograms if there are `bounds`. Returns the index of the
+    /// first one.
     pub(super) fn add_series(
         &mut self,
         metric_type: MetricType,
@@ -185,7 +189,8 @@ impl LayoutBuilder {
         }
     }
 
-    /// Lays out the scalars and then one block per histogram, in order. The caller has checked that it fits.
+    /// Lays out the scalars, and behind them one block of words per histogram, in order. The caller
+    /// has checked that they fit.
     pub(super) fn build(self) -> Layout {
         let (words, runs) = (self.words(), self.runs());
         let scalars = self.scalars.iter().enumerate();
@@ -207,7 +212,7 @@ impl LayoutBuilder {
         }
     }
 
-    /// What the words hold, and the diagnostics behind them.
+    /// The types of all words, and of the diagnostics behind them.
     fn runs(&self) -> Box<[Run]> {
         let scalars = self.scalars.iter().map(|scalar| (scalar.word_type, 1));
         let histograms = self.histograms.iter();

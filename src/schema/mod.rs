@@ -1,7 +1,8 @@
-//! What is measured: families, their series and bounds, fixed before the first engine attaches.
+//! What is measured: families, their series and their bounds. All of it is fixed before the first
+//! engine attaches.
 //!
-//! `builder` and `declare` declare and check; the other files are the ground that everything else stands on. There is one validator
-//! (`SchemaBuilder::add`), and all outputs rely on it.
+//! `builder` and `declare` declare and check. The other files are the ground on which all other
+//! modules are built. There is one validator (`SchemaBuilder::add`), and all outputs rely on it.
 
 pub(crate) mod bounds;
 mod builder;
@@ -36,7 +37,7 @@ use self::{
     self_families::SelfFamilies,
 };
 
-/// What is measured. Cheap to clone; never changes.
+/// What is measured: all declared families. It never changes, and is cheap to clone.
 #[derive(Clone)]
 pub struct Schema(Arc<Inner>);
 
@@ -50,11 +51,12 @@ struct Inner {
 }
 
 impl Schema {
-    /// An empty schema to declare families into. `engine_labels` are the names of the labels by which engines differ; each engine gives
-    /// their values when it [attaches](crate::Registry::attach). [`SchemaBuilder::build`] checks them.
+    /// A builder without families. `engine_labels` are the names of the labels by which engines
+    /// differ. An engine gives their values when it [attaches](crate::Registry::attach).
+    /// [`SchemaBuilder::build`] checks the names.
     ///
     /// # Panics
-    /// After 2,147,483,647 schemas in one process.
+    /// If the process has made 2,147,483,647 schemas before.
     pub fn builder(engine_labels: &[&str]) -> SchemaBuilder {
         SchemaBuilder::new(engine_labels)
     }
@@ -87,10 +89,10 @@ impl fmt::Debug for Schema {
     }
 }
 
-/// A number that no other call in this process got: 1, 2, 3, …
+/// A number that no other call in this process returns: 1, 2, 3, …
 ///
 /// # Panics
-/// After 2³² − 1 calls, rather than hand out a number twice.
+/// After 2³² − 1 calls. It never returns a number twice.
 fn unique_id() -> u32 {
     static LAST: AtomicU32 = AtomicU32::new(0);
     let taken = LAST.fetch_update(Relaxed, Relaxed, |last| last.checked_add(1));

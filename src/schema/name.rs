@@ -1,8 +1,9 @@
-//! The rules for names: which ones Prometheus accepts, which are reserved, and what a family exposes.
+//! The rules for names: which names Prometheus accepts, which are reserved, and which a family
+//! exposes.
 
 use super::{error::SchemaError, number::MetricType};
 
-/// Prefix of this crate's own families.
+/// The prefix of this crate's own families.
 pub(super) const SELF_PREFIX: &str = "tachometer_";
 
 /// Checks a family's name.
@@ -20,25 +21,26 @@ pub(super) fn check_family(name: &str, metric_type: MetricType) -> Result<(), Sc
     Ok(())
 }
 
-/// Checks a label's name. `subject` says whose label it is.
-pub(super) fn check_label(label: &str, subject: &str) -> Result<(), SchemaError> {
-    let (subject, label_name) = (subject.to_owned(), label.to_owned());
+/// Checks a label's name. `family` is `None` for an engine label.
+pub(super) fn check_label(label: &str, family: Option<&str>) -> Result<(), SchemaError> {
+    let (family, label_name) = (family.map(str::to_owned), label.to_owned());
     if !is_name(label, |c| c == '_') {
-        return Err(SchemaError::InvalidLabelName { subject, label: label_name });
+        return Err(SchemaError::InvalidLabelName { family, label: label_name });
     }
     if label == "le" || label == "quantile" || label.starts_with("__") {
-        return Err(SchemaError::ReservedLabelName { subject, label: label_name });
+        return Err(SchemaError::ReservedLabelName { family, label: label_name });
     }
     Ok(())
 }
 
-/// Letters, digits and `extra`, not beginning with a digit.
+/// Whether a name consists of letters, digits and `extra`, and doesn't begin with a digit.
 fn is_name(name: &str, extra: impl Fn(char) -> bool) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || extra(c);
     name.starts_with(|c: char| legal(c) && !c.is_ascii_digit()) && name.chars().all(legal)
 }
 
-/// All names that a family exposes, in text or in OpenMetrics; the bare name is the family's in OpenMetrics.
+/// All names that a family exposes in the text format or in OpenMetrics. In OpenMetrics, the bare
+/// name is the name of the family.
 pub(super) fn exposed(family: &str, metric_type: MetricType) -> impl Iterator<Item = String> + '_ {
     let suffixes: &[&str] = match metric_type {
         MetricType::Counter => &["", "_total", "_created"],

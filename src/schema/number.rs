@@ -1,6 +1,6 @@
-//! The lowest words of all: what a family is, and how its words are read.
+//! The type of a family, and the type of its words.
 
-/// What a family is.
+/// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricType {
     Counter,
@@ -8,7 +8,7 @@ pub enum MetricType {
     Histogram,
 }
 
-/// How a 64-bit word is read: a counter's or gauge's value, a histogram's sum.
+/// How to read a 64-bit word: the value of a counter or gauge, or the sum of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WordType {
     U64,
@@ -17,8 +17,8 @@ pub enum WordType {
 }
 
 impl WordType {
-    /// The sum of two words. Counts stop at `u64::MAX` rather than fall. Integer gauges wrap around, since only the sum of all rows needs
-    /// to be in range.
+    /// The sum of two words. Counts stop at `u64::MAX` rather than fall. Integer gauges wrap
+    /// around, since only the sum of all rows needs to be in range.
     #[inline(always)]
     pub(crate) fn sum(self, one: u64, other: u64) -> u64 {
         match self {

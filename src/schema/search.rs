@@ -1,7 +1,8 @@
-//! Which bucket counts a value: a table look-up and one comparison, instead of a search.
+//! Finds the bucket of a value by a table look-up and one comparison, instead of a binary search.
 //!
-//! A search compares with one bound after the other, and each comparison waits for the one before. The next observation waits too, since it
-//! may load a word whose address is still being searched for. Some processors hide that; on others it takes most of a step.
+//! A search compares with one bound after the other, and each comparison waits for the one before.
+//! The next observation waits too, since it may load a word whose address the search is still
+//! looking for. Some processors hide that delay. On others it takes most of a step.
 //!
 //! ```text
 //!   a value, as a float  | exponent | mantissa … |
@@ -11,44 +12,47 @@
 //!            (bounds before the cell, the cell's bound)
 //! ```
 //!
-//! The key takes as few bits of the mantissa as put each bound into a cell of its own. It never falls when the value grows. So a
-//! bound with a smaller key is below the value, one with a greater key isn't, and the one with the same key is compared. That
-//! comparison is exact, whatever the key was rounded from.
+//! The key has the exponent, and as few bits of the mantissa as give each bound a cell of its own.
+//! It never falls when the value grows. So a bound with a smaller key is below the value, and a
+//! bound with a greater key isn't. A bound with the same key is compared. That comparison is exact,
+//! however the key was rounded.
 
-/// Cells of a table at most: 8 KiB. Bounds that would need more are searched for.
+/// The most cells of a table: 8 KiB. If bounds need more, values are found by a search.
 const MAX_CELLS: u64 = 512;
-/// Bits of a float's mantissa.
+/// The bits of a float's mantissa.
 const MANTISSA: u32 = 52;
 
-/// For bounds that increase strictly, as words that are compared as integers.
+/// A table for strictly increasing bounds. They are words, compared as integers.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     cells: Box<[Cell]>,
-    /// How many bits of a float are dropped for its key.
+    /// How many low bits of a float its key drops.
     shift: u32,
-    /// The key of the first cell, which also stands for all smaller keys.
+    /// The key of the first cell. All smaller keys share that cell.
     first: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Cell {
-    /// The bound in this cell, or the next one after it; the greatest word if there is none.
+    /// The bound in this cell, or else the next one. The greatest word if there is none.
     bound: u64,
-    /// Bounds before it.
+    /// The number of bounds before it.
     before: u64,
 }
 
 impl Table {
-    /// For the bounds `words`, each with the float from which its key is taken. `None` if the table would be too large.
+    /// A table of the bounds `words`. `floats` are the floats that their keys are taken from.
+    /// `None` if the table would be too large.
     pub(super) fn new(words: &[u64], floats: &[f64]) -> Option<Self> {
         (0..=MANTISSA).find_map(|mantissa| Self::with_mantissa(words, floats, MANTISSA - mantissa))
     }
 
-    /// `None` if a cell would hold two bounds, or there would be too many cells.
+    /// `None` if a cell would hold two bounds, or if there would be too many cells.
     fn with_mantissa(words: &[u64], floats: &[f64], shift: u32) -> Option<Self> {
         let keys: Vec<u64> = floats.iter().map(|float| float.to_bits() >> shift).collect();
         let (&least, &greatest) = (keys.first()?, keys.last()?);
-        // The first cell may stand for all that is below the second bound's cell: so a first bound at zero costs no cells.
+        // The first cell covers everything below the second bound's cell, so a first bound at zero
+        // costs no cells.
         let first = keys.get(1).map_or(least, |second| second.saturating_sub(1)).max(least);
         let distinct = keys.windows(2).all(|pair| pair[0] < pair[1]);
         if !distinct || greatest - first >= MAX_CELLS {
@@ -61,7 +65,8 @@ impl Table {
         Some(Self { cells: (first..=greatest).map(cell).collect(), shift, first })
     }
 
-    /// How many bounds are below the value, given as a word and as a float that isn't negative.
+    /// The number of bounds below the value, which is given as a word and as a float that isn't
+    /// negative.
     #[inline(always)]
     pub(super) fn below(&self, word: u64, float: f64) -> u16 {
         let key = (float.to_bits() >> self.shift).saturating_sub(self.first);

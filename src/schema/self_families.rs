@@ -1,5 +1,5 @@
-//! Families of the crate's own: the diagnostics of recorders, and what the registry records about its pages. Their names are reserved,
-//! so nothing about them needs checking.
+//! The crate's own families: the diagnostics of recorders, and what the registry records about its
+//! pages. Their names are reserved, so they need no checks.
 
 use super::{
     bounds::Bounds,
@@ -12,7 +12,7 @@ use super::{
     number::{MetricType, WordType},
 };
 
-/// The handles of what is recorded about pages.
+/// The handles of the families about pages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SelfFamilies {
     pub(crate) retries: Counter<u64>,
@@ -20,7 +20,7 @@ pub(crate) struct SelfFamilies {
     pub(crate) bytes: Counter<u64>,
 }
 
-/// From a page of few engines to one that a scrape may give up on.
+/// From the page of a few engines to one that takes a scrape longer than its usual timeout.
 const SECONDS: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
 
 impl SelfFamilies {
@@ -48,12 +48,12 @@ fn declare<H: Handle>(builder: &mut SchemaBuilder, name: &str, help: &str, bound
         bounds: bounds.to_owned(),
         labels: Labels::Closed(Vec::new()),
     };
-    let bounds = (!bounds.is_empty()).then(|| Bounds::new(&spec.name, bounds).expect("bounds of our own"));
-    let size = spec.size().expect("a family without dynamic labels");
+    let bounds = (!bounds.is_empty()).then(|| Bounds::new(&spec.name, bounds).expect("our own bounds are valid"));
+    let size = spec.size().expect("only dynamic labels are refused");
     H::at(builder.schema_number(scope), builder.push(spec, bounds, size) as u16)
 }
 
-/// What is said of recorders: where it is counted, name and help.
+/// The diagnostics of recorders, with name and help.
 const DIAGNOSTICS: [(Diagnostic, &str, &str); Diagnostic::COUNT] = [
     (Diagnostic::RejectedObservations, "rejected_observations", "Values that could not be counted honestly."),
     (Diagnostic::DiscardedSteps, "discarded_steps", "Steps that ended without a commit."),
@@ -66,7 +66,7 @@ const DIAGNOSTICS: [(Diagnostic, &str, &str); Diagnostic::COUNT] = [
 ];
 
 impl SchemaBuilder {
-    /// The diagnostics of engines, and those of the registry if it has families.
+    /// Adds the diagnostics of engines, and those of the registry if it has families.
     pub(super) fn declare_diagnostics(&mut self) {
         for (scope, infix) in [(Scope::Engine, ""), (Scope::Registry, "registry_")] {
             if scope == Scope::Registry && self.is_empty(scope) {

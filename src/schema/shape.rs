@@ -1,14 +1,14 @@
-//! How many handles a declaration returns: one, or an array with one dimension per label.
+//! What a declaration returns: one handle, or an array with one dimension per label.
 
 use std::array;
 
 /// The shape of a declared family: [`One`] series, or one per value of a label ([`By`]). Sealed.
 ///
-/// The handles of a family with labels come as (nested) arrays in the order in which the labels and their values were
-/// declared, so they can be destructured and the compiler knows their number.
+/// The handles of a family with labels are in (nested) arrays, in the order in which the labels and
+/// their values were declared. So they can be destructured, and the compiler checks their number.
 pub trait Shape: sealed::Fill {}
 
-/// A family without labels of its own: one handle.
+/// The shape of a family without labels of its own: one handle.
 #[derive(Debug)]
 pub enum One {}
 

@@ -1,10 +1,10 @@
-//! Every refusal names its culprit; what is accepted gets the words that it should.
+//! Each error names its culprit, and each accepted family gets the right words.
 
 use super::*;
 
 type Declare = fn(&mut SchemaBuilder) -> Result<(), SchemaError>;
 
-/// Declares in turn; the last one must be refused, all before must not.
+/// Declares one family after the other. Only the last one must be refused.
 fn refused(declare: &[Declare]) -> String {
     let mut builder = Schema::builder(&[]);
     let (last, before) = declare.split_last().unwrap();
@@ -34,10 +34,7 @@ fn invalid_and_reserved_names_are_refused() {
     }
     assert_mentions(&refused(&[declare!(gauge::<i64>("__x", ""))]), &["__x", "reserved"]);
     assert_mentions(&refused(&[declare!(gauge::<i64>("tachometer_x", ""))]), &["tachometer_x", "reserved"]);
-    assert_mentions(
-        &refused(&[declare!(counter::<u64>("x_total", ""))]),
-        &["x_total", "declared as \"x\"", "adds _total"],
-    );
+    assert_mentions(&refused(&[declare!(counter::<u64>("x_total", ""))]), &["\"x_total\"", "without the suffix"]);
 }
 
 #[test]
@@ -102,12 +99,12 @@ fn an_infos_engine_labels_are_checked() {
     assert_mentions(&message(Some(&["engine"]), ["engine"]), &["\"engine\"", "family \"i\"", "twice"]);
     assert_mentions(&message(Some(&["engine", "engine"]), ["x"]), &["\"engine\"", "twice"]);
     assert_mentions(&message(Some(&["model"]), ["x"]), &["info \"i\"", "\"model\"", "isn't an engine label"]);
-    // A label that isn't printed beside it is free.
+    // A label that isn't printed with it is free.
     declare(Some(&["engine"]), ["model_name"]).unwrap();
 }
 
 #[test]
-fn families_of_the_registry_have_words_and_labels_of_their_own() {
+fn families_of_the_registry_have_their_own_words_and_labels() {
     let mut builder = Schema::builder(&["engine"]);
     builder.max_samples(1);
     builder.counter::<u64>("a", "").declare().unwrap();
@@ -117,8 +114,8 @@ fn families_of_the_registry_have_words_and_labels_of_their_own() {
     builder.gauge::<f64>("d", "").hidden().declare().unwrap();
     let schema = builder.build().unwrap();
     let [engine, registry] = Scope::ALL.map(|scope| schema.layout(scope));
-    let of_pages = 2 + 6 + 2; // two counters, and a histogram of six bounds
-    assert_eq!((engine.words, registry.words), (2, 1 + of_pages));
+    let self_metrics = 2 + 6 + 2; // two counters, and a histogram of six bounds
+    assert_eq!((engine.words, registry.words), (2, 1 + self_metrics));
     assert_eq!((wide[0].schema, wide[0].word), (registry.schema, 0));
     assert_ne!(engine.schema, registry.schema);
 }
@@ -183,7 +180,8 @@ fn limits_are_declared_and_kept() {
     assert_eq!(error, SchemaError::SlabTooLarge { words: 80_004, limit: 65_536 });
 }
 
-/// Families check the limit as they are declared, and `build` again, since it may have been set after them.
+/// Each declaration checks the limit. `build` checks it again, since it may have been set after
+/// them.
 #[test]
 fn a_limit_holds_whenever_it_is_set() {
     let mut builder = Schema::builder(&["engine"]);
@@ -202,8 +200,8 @@ fn a_limit_holds_whenever_it_is_set() {
     assert_eq!(builder.build().unwrap_err(), SchemaError::TooManySamples { family: "e".into(), limit: 2 });
 }
 
-/// The limit is 4 GiB, since places in the text are 32 bits wide; here it is small. What is refused is an upper bound of what would
-/// be kept, so whatever is accepted fits.
+/// The limit is 4 GiB, since offsets into the text are 32 bits wide. Here it is small. The size
+/// that is checked is an upper bound, so whatever is accepted fits.
 #[test]
 fn text_that_a_renderer_cannot_keep_is_refused_by_name() {
     let with_limit = |limit| {
@@ -221,7 +219,7 @@ fn text_that_a_renderer_cannot_keep_is_refused_by_name() {
     assert_mentions(&builder.build().unwrap_err().to_string(), &["family \"x\"", "600 bytes"]);
 }
 
-/// Counters only, so that a gauge's word isn't among them, and gauges only.
+/// Of gauges only: every word is in the list of gauges.
 #[test]
 fn a_slab_may_be_filled_to_the_last_word_with_scalars() {
     let values: Vec<String> = (0..256).map(|value| value.to_string()).collect();
@@ -262,14 +260,14 @@ fn handles_come_in_the_order_of_labels_and_values() {
 }
 
 #[test]
-fn scalars_stand_before_histograms() {
+fn scalars_come_before_histograms() {
     let mut builder = Schema::builder(&[]);
     builder.histogram::<f64>("h", "", &[1.0, 2.0]).label("s", ["1", "2"]).declare().unwrap();
     let late = builder.counter::<u64>("c", "").declare().unwrap();
     let layout = builder.build().unwrap().layout(Scope::Engine).clone();
     assert_eq!(late.word, 0);
-    let places: Vec<_> = layout.histograms.iter().map(|place| (place.first, place.sum)).collect();
-    assert_eq!(places, [(1, 4), (5, 8)]);
+    let words: Vec<_> = layout.histograms.iter().map(|histogram| (histogram.first, histogram.sum)).collect();
+    assert_eq!(words, [(1, 4), (5, 8)]);
     assert_eq!(layout.words, 9);
 }
 
@@ -282,6 +280,6 @@ fn shards_are_a_power_of_two() {
         shards(builder)
     });
     assert_eq!(set, [1, 1, 4, 64, 128, 1_024, 1_024]);
-    let unless_set = shards(Schema::builder(&[]));
-    assert!(unless_set.is_power_of_two() && unless_set <= 64, "{unless_set}");
+    let default = shards(Schema::builder(&[]));
+    assert!(default.is_power_of_two() && default <= 64, "{default}");
 }

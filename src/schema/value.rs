@@ -1,17 +1,18 @@
-//! The numbers that families hold, and what can be counted honestly.
+//! The types of values, and the rules for what can be counted honestly.
 
 use super::{bounds::Bounds, number::WordType};
 
-/// A number that fits a word of a slab: `u64`, `i64` or `f64`. Sealed.
+/// The type of a value that fits into a word of a slab: `u64`, `i64` or `f64`. Sealed.
 pub trait Value: Copy + PartialOrd + sealed::Value {}
 
-/// A number that counters hold: `u64`, or `f64`. Sealed.
+/// The type of a counter: `u64` or `f64`. Sealed.
 pub trait CounterValue: Value + sealed::CounterValue {}
 
-/// A number that gauges hold: `i64`, or `f64`. Sealed.
+/// The type of a gauge: `i64` or `f64`. Sealed.
 pub trait GaugeValue: Value + sealed::GaugeValue {}
 
-/// A number that histograms observe and sum: `u64` (exact sum), or `f64`. Sealed.
+/// The type of a histogram's observations and of its sum: `u64` (the sum is exact) or `f64`.
+/// Sealed.
 pub trait ObservationValue: CounterValue + sealed::ObservationValue {}
 
 impl Value for u64 {}
@@ -24,7 +25,7 @@ impl GaugeValue for f64 {}
 impl ObservationValue for u64 {}
 impl ObservationValue for f64 {}
 
-/// Least value, greatest value and sum of a batch.
+/// The least value, the greatest value and the sum of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary<T> {
     pub(crate) least: T,
@@ -32,7 +33,7 @@ pub struct Summary<T> {
     pub(crate) sum: T,
 }
 
-/// The parts of the traits that nobody else calls.
+/// The methods of the traits. Only this crate calls them.
 pub(crate) mod sealed {
     use super::{Bounds, Summary, WordType};
 
@@ -44,9 +45,10 @@ pub(crate) mod sealed {
 
     pub trait CounterValue: Sized {
         const ONE: Self;
-        /// The sum, if it can be counted: neither NaN nor infinite nor beyond the type's range. `total` is such a sum.
+        /// The sum, if it can be counted: it isn't NaN, infinite or beyond the range of the type.
+        /// `total` is such a sum.
         fn sum(total: Self, n: Self) -> Option<Self>;
-        /// Whether a counter can grow by it.
+        /// Whether a counter can grow by this value.
         fn can_grow_by(self) -> bool;
     }
 
@@ -56,13 +58,14 @@ pub(crate) mod sealed {
     }
 
     pub trait ObservationValue: Sized {
-        /// `self` observed `n` times, as a sum.
+        /// What `n` observations of the value add to the sum.
         fn times(self, n: u64) -> Option<Self>;
-        /// The bucket that counts it: the number of upper bounds below it. `None`: it can't be counted.
+        /// The bucket of the value: the number of upper bounds below it. `None` if it can't be
+        /// counted.
         fn bucket(self, bounds: &Bounds) -> Option<u16>;
-        /// `None` if the batch is empty or its sum can't be counted.
+        /// `None` if the batch is empty, or if its sum can't be counted.
         fn summarize(values: &[Self]) -> Option<Summary<Self>>;
-        /// How many of the values are at or below upper bound `index`.
+        /// The number of values at or below upper bound `index`.
         fn count_up_to(values: &[Self], bounds: &Bounds, index: u16) -> u64;
     }
 }
@@ -163,7 +166,7 @@ impl sealed::ObservationValue for u64 {
     fn summarize(values: &[Self]) -> Option<Summary<Self>> {
         let greatest = *values.iter().max()?;
         let least = *values.iter().min()?;
-        greatest.checked_mul(values.len() as u64)?; // then the sum can't overflow either
+        greatest.checked_mul(values.len() as u64)?; // if this fits, the sum does too
         Some(Summary { least, greatest, sum: values.iter().sum() })
     }
 
@@ -184,8 +187,8 @@ impl sealed::ObservationValue for f64 {
         bounds.bucket_f64(self)
     }
 
-    /// Eight running sums, so that additions needn't wait for each other: the sum may differ from a sequential one in its
-    /// last digits.
+    /// Sums in eight lanes, so that additions don't wait for each other. The sum may differ from a
+    /// sequential one in its last digits.
     #[inline]
     fn summarize(values: &[Self]) -> Option<Summary<Self>> {
         const LANES: usize = 8;

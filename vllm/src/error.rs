@@ -1,4 +1,4 @@
-//! Why the set couldn't be declared.
+//! Why the set is refused.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use tachometer::SchemaError;
 use crate::{BucketFamily, families::MAX_SPECULATIVE_TOKENS};
 
 /// Why [`Families::declare`](crate::Families::declare) refused. Every message names what is wrong
-/// and says what to do.
+/// and says what to do. It includes the message of its [`source`](std::error::Error::source), if any.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DeclareError {
@@ -46,13 +46,10 @@ impl fmt::Display for DeclareError {
             Self::Schema(error) => error.fmt(f),
             Self::Bounds { family, reason } => write!(f, "bounds of {family}: {reason}"),
             Self::NegativeBound { family, bound } => {
-                write!(
-                    f,
-                    "bounds of {family}: {bound} is negative, and what is observed never is: begin at zero or above"
-                )
+                write!(f, "bounds of {family}: {bound} is negative, but observations never are: begin at zero or above")
             }
             Self::TooManySpeculativeTokens { tokens } => {
-                write!(f, "{tokens} speculative tokens: there can be {MAX_SPECULATIVE_TOKENS} at most")
+                write!(f, "{tokens} speculative tokens are too many: configure at most {MAX_SPECULATIVE_TOKENS}")
             }
         }
     }

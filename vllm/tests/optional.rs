@@ -10,7 +10,7 @@ mod example;
 mod one_step;
 
 use one_step::OneStep as _;
-use tachometer::{Counter, Engine, Gauge, Recorder, Registry, Schema, Snapshot};
+use tachometer::{Counter, Engine, Gauge, Recorder, Registry, Schema, SchemaError, Snapshot};
 use tachometer_vllm::{
     AdmissionRejection, BucketFamily, Config, DeclareError, EngineMetrics, Eviction, Families, IterationStats,
     KvFetchStats, LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, SchedulerStats, SpecDecodeStats,
@@ -98,7 +98,7 @@ fn there_are_as_many_positions_as_speculative_tokens_and_no_more_than_32() {
         assert!((0..tokens).all(has) && !has(tokens));
     }
     let refused = declare(&Config::new().spec_decode(33));
-    assert_eq!(refused, "33 speculative tokens: there can be 32 at most");
+    assert_eq!(refused, "33 speculative tokens are too many: configure at most 32");
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn bad_bounds_are_refused_with_the_name_of_their_bucket_family() {
             (&[][..], "has no upper bounds"),
             (&[1.0, 1.0], "isn't greater"),
             (&[2.0, 1.0], "isn't greater"),
-            (&[1.0, f64::INFINITY], "+Inf is added"),
+            (&[1.0, f64::INFINITY], "adds +Inf"),
             (&[f64::NAN], "NaN"),
             (&[-1.0, 1.0], "-1 is negative"),
         ] {
@@ -310,6 +310,8 @@ fn other_errors_come_from_the_schema() {
     schema.counter::<u64>("vllm:prompt_tokens", "Taken.").declare().unwrap();
     let error = Families::declare(&mut schema, &Config::new()).unwrap_err();
     assert!(matches!(&error, DeclareError::Schema(_)) && error.to_string().contains("vllm:prompt_tokens"), "{error}");
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<SchemaError>());
+    assert_eq!(source.and_then(SchemaError::family), Some("vllm:prompt_tokens"));
     let mut schema = Schema::builder(&["worker"]);
     let error = Families::declare(&mut schema, &Config::new()).unwrap_err().to_string();
     assert!(error.contains("vllm:cache_config_info") && error.contains("\"engine\""), "{error}");

@@ -1,4 +1,4 @@
-//! One family on its way into the schema.
+//! The declaration of a counter, gauge or histogram.
 
 use std::marker::PhantomData;
 
@@ -12,10 +12,11 @@ use crate::schema::{
     shape::{By, One, Shape},
 };
 
-/// A family that is being described; [`declare`](Declaration::declare) checks it and returns its handles.
+/// Describes a counter, gauge or histogram. [`declare`](Declaration::declare) checks it and returns
+/// its handles.
 ///
-/// `H` is the handle's type, `S` the family's [`Shape`].
-#[must_use = "a family is only part of the schema once `declare` was called"]
+/// `H` is the type of a handle, `S` the [`Shape`] of the family.
+#[must_use = "a family isn't part of the schema until `declare` is called"]
 #[derive(Debug)]
 pub struct Declaration<'b, H, S = One> {
     builder: &'b mut SchemaBuilder,
@@ -45,15 +46,18 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
 }
 
 impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
-    /// Names the unit, which must be the name's suffix already (`_seconds`, `_bytes`): it is checked, never appended.
+    /// Names the unit. The name must already end in it (`_seconds`, `_bytes`): the unit is checked,
+    /// never appended.
     pub fn unit(mut self, unit: &str) -> Self {
         self.spec.unit = Some(unit.to_owned());
         self
     }
 
-    /// Makes it a family of the registry, not of its engines: its series have no engine labels and stand on a page once.
-    /// They are recorded through [`Registry::recorder`](crate::Registry::recorder) or
-    /// [`Registry::shared_recorder`](crate::Registry::shared_recorder), and read from [`Snapshot::registry`](crate::Snapshot::registry).
+    /// Makes this a family of the registry instead of its engines. Its series have no engine
+    /// labels, and a page shows them once. They are recorded through
+    /// [`Registry::recorder`](crate::Registry::recorder) or
+    /// [`Registry::shared_recorder`](crate::Registry::shared_recorder), and read through
+    /// [`Snapshot::registry`](crate::Snapshot::registry).
     ///
     /// ```
     /// # use tachometer::{Registry, Schema};
@@ -72,7 +76,8 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
         self
     }
 
-    /// Makes it a family that is recorded and read from snapshots, but never printed. It claims its name all the same.
+    /// Keeps the family off pages. It is recorded as usual, and snapshots have it. Its name is
+    /// taken all the same.
     ///
     /// ```
     /// # let mut schema = tachometer::Schema::builder(&[]);
@@ -84,8 +89,8 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
         self
     }
 
-    /// Adds a label with a closed list of values. The handles become an array in the order of `values`; a further label
-    /// makes it an array of arrays.
+    /// Adds a closed label: one whose values are all listed here. `declare` then returns an array
+    /// of handles in the order of `values`. A further label makes it an array of arrays.
     ///
     /// ```
     /// # let mut schema = tachometer::Schema::builder(&[]);
@@ -104,7 +109,7 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     /// Checks the family, adds it to the schema and returns its handles.
     ///
     /// # Errors
-    /// [`SchemaError`] names what is wrong and how to mend it; the builder is left as it was.
+    /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
     pub fn declare(self) -> Result<S::Of<H>, SchemaError> {
         let schema = self.builder.schema_number(self.spec.scope);
         let mut handles = (self.builder.add(self.spec)?..).map(|index| H::at(schema, index as u16));

@@ -1,4 +1,4 @@
-//! An info on its way into the schema.
+//! The declaration of an info.
 
 use super::{FamilySpec, Labels};
 use crate::schema::{
@@ -9,9 +9,9 @@ use crate::schema::{
     number::{MetricType, WordType},
 };
 
-/// An info that is being described; [`declare`](InfoDeclaration::declare) checks it and returns its handle. See
+/// Describes an info. [`declare`](InfoDeclaration::declare) checks it and returns its handle. See
 /// [`SchemaBuilder::info`].
-#[must_use = "an info is only part of the schema once `declare` was called"]
+#[must_use = "an info isn't part of the schema until `declare` is called"]
 #[derive(Debug)]
 pub struct InfoDeclaration<'b, const N: usize> {
     builder: &'b mut SchemaBuilder,
@@ -34,10 +34,12 @@ impl<'b, const N: usize> InfoDeclaration<'b, N> {
         Self { builder, spec }
     }
 
-    /// Chooses which of the schema's engine labels the samples have, and in which order. All unless called.
+    /// Chooses the engine labels of the info's samples, in the order in which they are printed. The
+    /// default is all engine labels of the schema.
     ///
-    /// Where the samples of several engines would have the same values for them, a page shows one: that with the greatest
-    /// value (by [`f64::total_cmp`]), of equal ones that of the engine which attached last.
+    /// Several engines may have the same values of the chosen labels. Then a page shows the sample
+    /// with the greatest value (by [`f64::total_cmp`]); of equal ones, that of the engine that
+    /// attached last.
     pub fn engine_labels(mut self, chosen: &[&str]) -> Self {
         if let Labels::Info { engine_labels, .. } = &mut self.spec.labels {
             *engine_labels = Some(chosen.iter().copied().map(str::to_owned).collect());
@@ -48,7 +50,7 @@ impl<'b, const N: usize> InfoDeclaration<'b, N> {
     /// Checks the info, adds it to the schema and returns its handle.
     ///
     /// # Errors
-    /// [`SchemaError`] names what is wrong and how to mend it; the builder is left as it was.
+    /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
     pub fn declare(self) -> Result<Info<N>, SchemaError> {
         let schema = self.builder.schema_number(Scope::Engine);
         let index = InfoIndex(self.builder.add(self.spec)? as u32);

@@ -1,4 +1,5 @@
-//! Declaring: a family of any kind is described as a [`FamilySpec`], which the builder checks and adds.
+//! Declarations. Each kind of family is described by a [`FamilySpec`], which the builder checks and
+//! adds.
 
 pub(crate) mod dynamic;
 pub(crate) mod family;
@@ -12,7 +13,7 @@ use super::{
     number::{MetricType, WordType},
 };
 
-/// What is known of a family before it is checked.
+/// A family as described, before it is checked.
 #[derive(Debug)]
 pub(super) struct FamilySpec {
     pub(super) name: String,
@@ -22,37 +23,33 @@ pub(super) struct FamilySpec {
     pub(super) scope: Scope,
     pub(super) hidden: bool,
     pub(super) unit: Option<String>,
-    /// Upper bounds; empty for counters and gauges.
+    /// Upper bounds. Empty for counters and gauges.
     pub(super) bounds: Vec<f64>,
     pub(super) labels: Labels,
 }
 
-/// The labels of a family, besides those of engines.
+/// The labels of a family, besides the engine labels.
 #[derive(Debug)]
 pub(super) enum Labels {
-    /// Each with all its values.
+    /// Closed labels: names with all values.
     Closed(Vec<ClosedLabel>),
-    /// Names only; at most so many series, besides the overflow series.
+    /// Names only. `capacity` is the greatest number of series, besides the overflow series.
     Dynamic { names: Vec<String>, capacity: usize },
-    /// Names only; one series. `engine_labels` are those that its samples have; `None` means all of the schema's.
+    /// Names only, for a single series. `engine_labels` are those of its samples; `None` means all
+    /// of the schema's.
     Info { names: Vec<String>, engine_labels: Option<Vec<String>> },
 }
 
-/// What a family takes.
+/// How much a family takes.
 pub(super) struct Size {
     pub(super) series: usize,
     /// Words of a slab.
     pub(super) words: usize,
-    /// Lines of a page per engine.
+    /// Lines of a page, per engine or of the registry.
     pub(super) lines: usize,
 }
 
 impl FamilySpec {
-    /// How messages name it.
-    pub(super) fn subject(&self) -> String {
-        format!("family {:?}", self.name)
-    }
-
     pub(super) fn check_unit(&self) -> Result<(), SchemaError> {
         match &self.unit {
             Some(unit) if unit.is_empty() || !self.name.ends_with(&format!("_{unit}")) => {
@@ -70,7 +67,7 @@ impl FamilySpec {
         }
     }
 
-    /// Whether each closed label has values, and each once.
+    /// Checks that each closed label has values, and that none is repeated.
     pub(super) fn check_values(&self) -> Result<(), SchemaError> {
         let Labels::Closed(labels) = &self.labels else { return Ok(()) };
         for ClosedLabel { name, values } in labels {
@@ -86,14 +83,14 @@ impl FamilySpec {
         Ok(())
     }
 
-    /// A histogram's bounds, if they are valid.
+    /// The bounds of a histogram, checked. `None` for other families.
     pub(super) fn checked_bounds(&self) -> Result<Option<Bounds>, SchemaError> {
         let histogram = self.metric_type == MetricType::Histogram;
         histogram.then(|| Bounds::new(&self.name, &self.bounds)).transpose()
     }
 
-    /// A histogram has one word per bound, one for the overflow bucket and one for the sum; and one line per bound, and `+Inf`, sum and
-    /// count.
+    /// The size of the family. A histogram has a word for each bound, one for the overflow bucket
+    /// and one for the sum. It has a line for each bound, and one each for `+Inf`, sum and count.
     pub(super) fn size(&self) -> Result<Size, SchemaError> {
         let (words, lines) = match self.metric_type {
             MetricType::Histogram => (self.bounds.len() + 2, self.bounds.len() + 3),
@@ -104,11 +101,11 @@ impl FamilySpec {
                 let series = labels.iter().map(|label| label.values.len()).fold(1, usize::saturating_mul);
                 (series, series.saturating_mul(words))
             }
-            // Their words aren't the slab's, but each series has a row of its own.
+            // Each series has a row of its own, outside of the slab.
             Labels::Dynamic { .. } if words > MAX_WORDS => {
                 return Err(SchemaError::SlabTooLarge { words, limit: MAX_WORDS });
             }
-            Labels::Dynamic { capacity, .. } => (capacity.saturating_add(1), 0), // and the overflow series
+            Labels::Dynamic { capacity, .. } => (capacity.saturating_add(1), 0), // one more: the overflow series
             Labels::Info { .. } => (1, 0),
         };
         Ok(Size { series, words, lines: if self.hidden { 0 } else { series.saturating_mul(lines) } })
