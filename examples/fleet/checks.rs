@@ -76,6 +76,8 @@ fn identities(numbers: &EngineNumbers) -> Vec<Check> {
     ]
 }
 
+/// Computed + generated tokens are promised under `Computed` only. A schedule has one token fewer for
+/// each prompt that is computed, since the last chunk gives the first generated token.
 fn iteration_tokens(numbers: &EngineNumbers, executed: Executed, definition: Definition) -> Vec<Check> {
     let (sum, count) = (numbers.iteration_tokens_sum, numbers.iteration_tokens_count);
     let (name, expected, observations) = match definition {

@@ -58,7 +58,7 @@ impl Feed {
 pub(crate) struct Executed {
     pub(crate) steps: u64,
     pub(crate) steps_with_output: u64,
-    /// Prompt chunks and generated tokens.
+    /// Prompt chunks, and one token per request that continues its generation.
     pub(crate) scheduled_tokens: u64,
 }
 
@@ -104,7 +104,7 @@ impl Engine {
 
             self.batch.describe(&mut stats);
             stats.kv_fetch = self.kv_fetch(&stats);
-            stats.scheduled_tokens = work.prompt_tokens + output.generation_tokens;
+            stats.scheduled_tokens = work.prompt_tokens + work.generating;
             executed.count(stats.scheduled_tokens, !output.is_empty());
             let sent = self.send_kv(end, &output.finished_requests, &mut reports.sent);
             record(&mut metrics, &mut step, &stats, &output, &reports);

@@ -54,12 +54,12 @@
 //! the GPU computed. [`IterationTokensDefinition::AllSources`] restores that definition for
 //! dashboards that were made for it.
 //!
-//! Three identities hold in every scrape for what one exclusive recorder recorded (under
-//! `Computed`), and so for the sum over several, as long as
-//! `tachometer_rejected_observations_total` is 0:
+//! Three identities hold in every scrape for what one exclusive recorder recorded, and so for the sum
+//! over several, as long as `tachometer_rejected_observations_total` is 0:
 //!
 //! * prompt tokens = the sum over sources;
-//! * the sum of iteration tokens = tokens from `local_compute` + generation tokens;
+//! * the sum of iteration tokens = tokens from `local_compute` + generation tokens, under `Computed`
+//!   only;
 //! * `request_success` summed over reasons = the count of `e2e_request_latency_seconds`.
 //!
 //! Durations that are NaN, infinite or negative are rejected, and so is whatever would overflow: a

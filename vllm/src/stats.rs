@@ -191,7 +191,9 @@ pub struct SchedulerStats<'a> {
     pub lora: Option<LoraStats<'a>>,
     /// Estimated work, if it is measured.
     pub perf: Option<PerfStats>,
-    /// Tokens in this model execution: prompt chunks and generation. Read only under
+    /// Tokens in this model execution: prompt chunks, and one for each request that continues a
+    /// generation. A request's first generated token comes out of its last chunk and isn't counted
+    /// besides. Read only under
     /// [`IterationTokensDefinition::Scheduled`](crate::IterationTokensDefinition::Scheduled).
     pub scheduled_tokens: u64,
     #[doc(hidden)]

@@ -79,15 +79,65 @@ fn pd_decode_engine_counts_them_under_the_earlier_definition() {
     assert_eq!(rig.tokens(), (1, 1_001, 1_000));
 }
 
+/// Records one request: a prompt of 10 tokens in chunks of 4, then 2 generated tokens, the first with
+/// the last chunk. Returns the observations, one at most per step, and what the identity says that they
+/// add up to: computed prompt tokens + generated tokens.
+fn observations_of_a_request(definition: IterationTokensDefinition) -> (Vec<u64>, u64) {
+    let mut rig = Rig::new(definition);
+    let first = IterationStats {
+        prompt_tokens: PromptTokens { computed: 10, ..Default::default() },
+        generation_tokens: 1,
+        time_to_first_token: &[0.05],
+        ..Default::default()
+    };
+    let second = IterationStats { generation_tokens: 1, inter_token_latency: &[0.01], ..Default::default() };
+    let (mut observations, mut before) = (Vec::new(), (0, 0));
+    // The first generated token comes out of the last chunk. Only the second is scheduled itself.
+    for (scheduled_tokens, iteration) in [(4, None), (4, None), (2, Some(&first)), (1, Some(&second))] {
+        rig.record(Some(&SchedulerStats { scheduled_tokens, ..Default::default() }), iteration);
+        let (count, sum, _) = rig.tokens();
+        observations.extend((count > before.0).then_some(sum - before.1));
+        assert!(count <= before.0 + 1, "at most one observation per step");
+        before = (count, sum);
+    }
+    let snapshot = rig.snapshot();
+    let (engine, set) = (snapshot.engines().next().unwrap(), rig.families);
+    (observations, engine.counter(set.prompt_tokens_by_source()[0]) + engine.counter(set.generation_tokens))
+}
+
 #[test]
 fn chunks_count_where_they_were_computed_under_the_scheduled_definition() {
-    let mut rig = Rig::new(IterationTokensDefinition::Scheduled);
-    let scheduled = |scheduled_tokens| SchedulerStats { scheduled_tokens, ..Default::default() };
-    rig.record(Some(&scheduled(512)), None);
-    assert_eq!(rig.tokens(), (1, 512, 0), "a chunk without output");
-    let last = IterationStats { prompt_tokens: PromptTokens { computed: 600, ..Default::default() }, ..received() };
-    rig.record(Some(&scheduled(89)), Some(&last));
-    assert_eq!(rig.tokens(), (2, 601, 600), "the last chunk and the first token");
+    let (observations, identity) = observations_of_a_request(IterationTokensDefinition::Scheduled);
+    assert_eq!(observations, [4, 4, 2, 1]);
+    assert_eq!((observations.iter().sum::<u64>(), identity), (11, 12), "the identity isn't promised");
+}
+
+#[test]
+fn a_prompt_counts_with_its_first_output_under_the_other_definitions() {
+    let (observations, identity) = observations_of_a_request(IterationTokensDefinition::Computed);
+    assert_eq!(observations, [11, 1]);
+    assert_eq!(observations.iter().sum::<u64>(), identity);
+    // Here nothing was cached or received.
+    assert_eq!(observations_of_a_request(IterationTokensDefinition::AllSources).0, [11, 1]);
+}
+
+/// Under each definition, chunks or not, the other identities hold.
+#[test]
+fn the_definition_changes_no_other_series() {
+    let page = |definition| {
+        let mut rig = Rig::new(definition);
+        let scheduler = SchedulerStats { scheduled_tokens: 5, ..Default::default() };
+        let finished = [finished(FinishReason::Stop, 1_000, 1_000)];
+        rig.record(Some(&scheduler), Some(&IterationStats { finished: &finished, ..received() }));
+        let mut page = Vec::new();
+        rig.registry.render(&mut page);
+        let page = String::from_utf8(page).unwrap();
+        let others = page.lines().filter(|line| !line.contains("vllm:iteration_tokens_total"));
+        others.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let computed = page(IterationTokensDefinition::Computed);
+    assert_eq!(computed, page(IterationTokensDefinition::AllSources));
+    assert_eq!(computed, page(IterationTokensDefinition::Scheduled));
 }
 
 #[test]

@@ -290,6 +290,8 @@ pub enum IterationTokensDefinition {
     /// The tokens of each model execution, as the scheduler reports them
     /// ([`SchedulerStats::scheduled_tokens`](crate::SchedulerStats::scheduled_tokens)). The chunks
     /// of a chunked prefill then count where they were computed, not at the prompt's first output.
+    /// Their sum isn't computed + generation tokens: the last chunk gives the first generated token,
+    /// so p computed and g generated tokens are p + g - 1 scheduled ones.
     Scheduled,
 }
 
