@@ -87,8 +87,8 @@ impl<T: CounterValue> DynamicSeries<Counter<T>> {
 }
 
 impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
-    /// Sets the gauge to any value, NaN included. An addition by another thread at the same time takes
-    /// effect either before or after it.
+    /// Sets the gauge to any value, NaN included. An addition by another thread at the same time
+    /// takes effect either before or after it.
     #[inline]
     pub fn set(&self, value: T) {
         self.row.row().store(SCALAR, value.to_word());

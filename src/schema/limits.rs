@@ -38,8 +38,8 @@ impl SchemaBuilder {
     }
 
     /// Limits the samples (lines of a page) of an engine, and likewise those of the registry. The
-    /// default is 20,000. The crate's [own samples](crate::docs::self_metrics) don't count. The limit holds
-    /// for the whole schema, no matter when it is set.
+    /// default is 20,000. The crate's [own samples](crate::docs::self_metrics) don't count. The
+    /// limit holds for the whole schema, no matter when it is set.
     pub fn max_samples(&mut self, limit: usize) -> &mut Self {
         self.limits.max_samples = limit;
         self
