@@ -105,7 +105,7 @@ fn a_shared_recorder_takes_so_much() {
     let registry = Registry::new(schema.build().unwrap());
     let engine = registry.attach(&[]).unwrap();
     let shared = engine.shared_recorder();
-    shared.add(count, 1 << 63);
+    (0..2).for_each(|_| shared.add(count, 1 << 62));
     shared.inc(count);
     shared.observe_n(seconds, 0.5, 1 << 32);
     shared.observe_n(seconds, 0.5, (1 << 32) + 1);

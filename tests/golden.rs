@@ -70,7 +70,7 @@ fn every_kind_of_family_with_every_escape() {
     ];
     let mut recorder = engines[0].recorder().unwrap();
     let mut step = recorder.step();
-    step.add(integer, u64::MAX);
+    [i64::MAX as u64, i64::MAX as u64, 1].into_iter().for_each(|n| step.add(integer, n));
     step.add(float, 1_234_567.5);
     step.set(xa, i64::MIN);
     step.set(xb, -1);

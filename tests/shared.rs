@@ -129,11 +129,11 @@ fn what_is_added_shows_at_once_and_adds_to_what_others_recorded() {
 fn what_cannot_be_counted_is_rejected_and_changes_nothing_else() {
     let rig = Rig::new(1);
     let Handles { count, amount, level, ratio, tokens, seconds } = rig.handles;
-    rig.shared.add(count, 1 << 63);
+    (0..2).for_each(|_| rig.shared.add(count, 1 << 62));
     rig.shared.add(amount, f64::MAX);
     rig.shared.add_gauge(level, i64::MAX);
     rig.shared.add_gauge(ratio, f64::MIN);
-    rig.shared.observe(tokens, 1 << 63);
+    (0..2).for_each(|_| rig.shared.observe(tokens, 1 << 62));
     rig.shared.observe(seconds, f64::MAX);
     let before = rig.seen();
     for n in [1, (1 << 32) + 1, u64::MAX] {
@@ -162,15 +162,84 @@ fn a_count_over_several_slabs_stops_at_the_end_of_its_range() {
     let rig = Rig::new(2);
     let mut recorders = [(); 2].map(|()| rig.engine.recorder().unwrap());
     for recorder in &mut recorders {
-        recorder.add(rig.handles.count, u64::MAX);
-        recorder.observe(rig.handles.tokens, u64::MAX);
+        for n in [i64::MAX as u64, i64::MAX as u64, 1] {
+            recorder.add(rig.handles.count, n);
+            recorder.observe(rig.handles.tokens, n);
+        }
         recorder.add(rig.handles.amount, f64::MAX);
         recorder.set(rig.handles.level, i64::MAX);
     }
     rig.shared.add_gauge(rig.handles.level, i64::MIN);
     let Seen { count, amount, level, tokens, .. } = rig.seen();
-    assert_eq!((count, amount, tokens), (u64::MAX, f64::INFINITY, ([0, 0, 2], u64::MAX)));
+    assert_eq!((count, amount, tokens), (u64::MAX, f64::INFINITY, ([2, 2, 6], u64::MAX)));
     assert_eq!(level, i64::MAX - 1, "in between the sum was out of range");
+}
+
+/// A negative difference that wrapped around.
+const WRAPPED: [u64; 4] = [3_u64.wrapping_sub(5), u64::MAX, (1 << 63) + 1, 1 << 63];
+
+/// What each kind of recorder makes of it, and that it goes on counting.
+#[test]
+fn wrapped_differences_are_rejected_by_each_kind_of_recorder_alike() {
+    let mut schema = Schema::builder(&["engine"]);
+    let count = schema.counter::<u64>("count", "").declare().unwrap();
+    let tokens = schema.histogram::<u64>("tokens", "", &[10.0]).declare().unwrap();
+    let by_tenant = schema.counter::<u64>("tenant", "").dynamic_labels(["tenant"], 1).declare().unwrap();
+    let of_tenant = schema.histogram::<u64>("of_tenant", "", &[10.0]).dynamic_labels(["tenant"], 1).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engines = ["step", "shared", "dynamic"].map(|engine| registry.attach(&[engine]).unwrap());
+    let mut recorder = engines[0].recorder().unwrap();
+    let shared = engines[1].shared_recorder();
+    let dynamic = engines[2].shared_recorder();
+    let (counter, histogram) =
+        (dynamic.with_label_values(by_tenant, ["a"]), dynamic.with_label_values(of_tenant, ["a"]));
+    for n in WRAPPED.into_iter().chain([7]) {
+        recorder.record(|step| {
+            step.add(count, n);
+            step.observe(tokens, n);
+            step.observe_n(tokens, n, 2);
+            step.observe_n(tokens, 0, n);
+            step.observe_all(tokens, &[1, n]);
+            step.observe_all(tokens, &[n; 3]);
+            step.reject(n);
+        });
+        shared.add(count, n);
+        shared.observe(tokens, n);
+        shared.observe_n(tokens, n, 2);
+        shared.observe_n(tokens, 0, n);
+        shared.observe_all(tokens, &[1, n]);
+        shared.observe_all(tokens, &[n; 3]);
+        shared.reject(n);
+        counter.add(n);
+        histogram.observe(n);
+        histogram.observe_n(n, 2);
+        histogram.observe_n(0, n);
+        histogram.observe_all(&[1, n]);
+        histogram.observe_all(&[n; 3]);
+        dynamic.reject(n);
+    }
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    let seen = |engine: EngineView<'_>| (engine.counter(count), buckets_of_two(engine.histogram(tokens)));
+    let expected = (7, ([4 + 1 + 2 + 7 + 2 + 3; 2], 4 + 7 + 2 * 7 + (1 + 7) + 3 * 7));
+    assert_eq!(["step", "shared"].map(|engine| seen(snapshot.engine(&[engine]).unwrap())), [expected; 2]);
+    let engine = snapshot.engine(&["dynamic"]).unwrap();
+    let (_, total) = engine.counters(by_tenant).find(|(tenant, _)| *tenant == ["a"]).unwrap();
+    let (_, observed) = engine.histograms(of_tenant).find(|(tenant, _)| *tenant == ["a"]).unwrap();
+    assert_eq!((total, buckets_of_two(observed)), expected);
+    let mut page = Vec::new();
+    registry.render(&mut page);
+    let samples = common::parse(std::str::from_utf8(&page).unwrap());
+    for engine in ["step", "shared", "dynamic"] {
+        let labels = vec![("engine".to_owned(), engine.to_owned())];
+        let rejected = samples[&("tachometer_rejected_observations_total".to_owned(), labels)];
+        assert_eq!(rejected as usize, WRAPPED.len() * (1 + 1 + 2 + 1 + 1 + 3 + 1) + 7, "{engine}");
+    }
+}
+
+fn buckets_of_two(view: tachometer::HistogramView<'_, u64>) -> ([u64; 2], u64) {
+    let mut buckets = view.cumulative_buckets().map(|(_, count)| count);
+    ([(); 2].map(|()| buckets.next().unwrap()), view.sum())
 }
 
 #[test]

@@ -238,13 +238,14 @@ fn sums_end_as_those_of_a_snapshot_of_everything() {
     let engine = rig.registry.attach(&["a"]).unwrap();
     let mut recorders = [engine.recorder().unwrap(), engine.recorder().unwrap(), engine.recorder().unwrap()];
     for recorder in &mut recorders {
-        recorder.add(rig.handles.finished, u64::MAX - 1);
+        (0..2).for_each(|_| recorder.add(rig.handles.finished, i64::MAX as u64));
         recorder.add(rig.handles.seconds, f64::MAX);
         recorder.set(rig.handles.waiting, i64::MAX);
         recorder.set(rig.handles.usage, f64::NEG_INFINITY);
         recorder.record(|step| {
             step.observe_n(rig.handles.tokens, 0, 1 << 62);
-            step.observe_n(rig.handles.tokens, 3, u64::MAX / 4);
+            step.observe_n(rig.handles.tokens, 3, 1 << 61);
+            step.observe(rig.handles.tokens, i64::MAX as u64);
             step.observe(rig.handles.latency, f64::MAX);
         });
     }

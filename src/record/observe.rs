@@ -6,13 +6,18 @@ use crate::{
     schema::{
         layout::HistogramLayout,
         number::WordType,
-        value::{CounterValue, GaugeValue, ObservationValue, Summary},
+        value::{CounterValue, GaugeValue, ObservationValue, Summary, WRAPPED},
     },
     store::row::Row,
 };
 
 /// The most observations of one value per call, so that a bucket can't overflow.
 const MAX_OBSERVATIONS_AT_ONCE: u64 = 1 << 32;
+
+/// The rejections to count for `n` observations. A number that wrapped around counts as one.
+pub(super) fn rejections(n: u64) -> u64 {
+    mutant!(if n < WRAPPED { n } else { 1 }, "value: a wrapped number of rejections is counted" => n)
+}
 
 /// Adds to a counter.
 #[inline(always)]

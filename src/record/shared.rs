@@ -193,7 +193,7 @@ impl SharedRecorder {
     }
 
     /// Counts `n` observations as rejected, for a caller that can't express them as values of a
-    /// histogram.
+    /// histogram. An `n` of 2^63 or more, which wrapped around, counts as one.
     #[cold]
     pub fn reject(&self, n: u64) {
         reject(self.0.current(), n);
@@ -225,7 +225,7 @@ impl SharedRecorder {
 
 #[cold]
 fn reject(shard: Row<'_>, n: u64) {
-    shard.count_diagnostic(Diagnostic::RejectedObservations, n);
+    shard.count_diagnostic(Diagnostic::RejectedObservations, observe::rejections(n));
 }
 
 impl fmt::Debug for SharedRecorder {

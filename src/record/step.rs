@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
-use super::observe::Batch;
+use super::observe::{self, Batch};
 use crate::{
     schema::{
         handle::{Counter, Gauge, Histogram, Info},
@@ -26,7 +26,9 @@ pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 /// Values that can't be counted honestly are rejected, and counted in
 /// `tachometer_rejected_observations_total`: NaN, infinities, negative observations where no bound
 /// is negative, negative additions to counters, and whatever would overflow a counter, a sum
-/// (beyond `u64::MAX`, or to an infinity) or a bucket. A rejected value changes nothing else.
+/// (beyond `u64::MAX`, or to an infinity) or a bucket. So is an addition of 2^63 or more to an
+/// integer counter or sum: it is a negative difference that wrapped around. A rejected value changes
+/// nothing else.
 ///
 /// A call with a handle of another schema panics under debug assertions. Otherwise it is ignored,
 /// and counted in `tachometer_foreign_handles_total`. The same goes for an engine's handle with a
@@ -209,11 +211,11 @@ impl<'a> Step<'a> {
     }
 
     /// Counts `n` observations as rejected, for a caller that can't express them as values of a
-    /// histogram (a negative number of tokens, for example). Not part of the step: the count stays
-    /// if the step is discarded.
+    /// histogram (a negative number of tokens, for example). An `n` of 2^63 or more, which wrapped
+    /// around, counts as one. Not part of the step: the count stays if the step is discarded.
     #[cold]
     pub fn reject(&self, n: u64) {
-        self.slab.count_diagnostic(Diagnostic::RejectedObservations, n);
+        self.slab.count_diagnostic(Diagnostic::RejectedObservations, observe::rejections(n));
     }
 
     /// `None` if the value can't be counted. Then nothing has changed.

@@ -25,6 +25,10 @@ impl GaugeValue for f64 {}
 impl ObservationValue for u64 {}
 impl ObservationValue for f64 {}
 
+/// The least integer that isn't counted: from here on it is a negative difference that wrapped
+/// around.
+pub(crate) const WRAPPED: u64 = 1 << 63;
+
 /// The least value, the greatest value and the sum of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary<T> {
@@ -58,7 +62,7 @@ pub(crate) mod sealed {
     }
 
     pub trait ObservationValue: Sized {
-        /// What `n` observations of the value add to the sum.
+        /// What `n` observations of the value add to the sum. `None` if no sum can grow by it.
         fn times(self, n: u64) -> Option<Self>;
         /// The bucket of the value: the number of upper bounds below it. `None` if it can't be
         /// counted.
@@ -122,7 +126,7 @@ impl sealed::CounterValue for u64 {
 
     #[inline(always)]
     fn can_grow_by(self) -> bool {
-        true
+        mutant!(self < WRAPPED, "value: wrapped differences are added" => true)
     }
 }
 
@@ -154,7 +158,7 @@ impl sealed::GaugeValue for f64 {
 impl sealed::ObservationValue for u64 {
     #[inline(always)]
     fn times(self, n: u64) -> Option<Self> {
-        self.checked_mul(n)
+        self.checked_mul(n).filter(|sum| sealed::CounterValue::can_grow_by(*sum))
     }
 
     #[inline(always)]
@@ -166,6 +170,7 @@ impl sealed::ObservationValue for u64 {
     fn summarize(values: &[Self]) -> Option<Summary<Self>> {
         let greatest = *values.iter().max()?;
         let least = *values.iter().min()?;
+        greatest.times(1)?;
         greatest.checked_mul(values.len() as u64)?; // if this fits, the sum does too
         Some(Summary { least, greatest, sum: values.iter().sum() })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tachometer::{Counter, DynamicFamily, DynamicSeries, EngineView, SchemaBuilder, SharedRecorder};
 
-use super::{bytes::Bytes, op::u64_near};
+use super::{bytes::Bytes, op::u64_near, twin::WRAPPED};
 
 pub(crate) const NAME: &str = "dynamic_total";
 pub(crate) const LABEL: &str = "tenant";
@@ -67,7 +67,7 @@ impl DynamicTwin {
     /// Whether it could be counted.
     fn add(&mut self, handle: usize, n: u64) -> bool {
         let total = &mut self.totals[self.handles[handle]];
-        let sum = total.checked_add(n).filter(|sum| *sum <= 1 << 63);
+        let sum = total.checked_add(n).filter(|sum| *sum <= 1 << 63 && n < WRAPPED);
         *total = sum.unwrap_or(*total);
         sum.is_some()
     }

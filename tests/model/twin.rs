@@ -35,6 +35,9 @@ pub(crate) struct Sum {
     pub(crate) slack: f64,
 }
 
+/// From here on an integer is a negative one that wrapped around.
+pub(crate) const WRAPPED: u64 = 1 << 63;
+
 /// What a word takes, at most.
 #[derive(Clone, Copy)]
 struct Limits {
@@ -207,7 +210,7 @@ impl TwinEngine {
                 sum.slack += slack;
                 rejected
             }
-            (_, Call::Reject(n)) => *n,
+            (_, Call::Reject(n)) => rejections(*n),
             (cell, call) => panic!("{call:?} doesn't fit {cell:?}"),
         };
         self.rejected = self.rejected.saturating_add(rejected);
@@ -266,7 +269,7 @@ impl Cell {
 impl<T: Copy> Way<T> {
     /// Observes each value (so many times) with `observe`, which says whether it could be counted. Returns how many couldn't.
     fn each(&self, mut observe: impl FnMut(T, u64) -> Option<()>) -> u64 {
-        let mut rejected_of = |value, n| if observe(value, n).is_some() { 0 } else { n };
+        let mut rejected_of = |value, n| if observe(value, n).is_some() { 0 } else { rejections(n) };
         match self {
             Self::One(value) => rejected_of(*value, 1),
             Self::Times(value, n) => rejected_of(*value, *n),
@@ -313,8 +316,13 @@ impl Sum {
     }
 }
 
+/// Observations that can't be counted, as they are counted: a number that wrapped around is one.
+fn rejections(n: u64) -> u64 {
+    if n < WRAPPED { n } else { 1 }
+}
+
 fn add_u64(total: &mut u64, n: u64, limits: Limits) -> u64 {
-    let sum = total.checked_add(n).filter(|sum| *sum <= limits.total);
+    let sum = total.checked_add(n).filter(|sum| *sum <= limits.total && n < WRAPPED);
     *total = sum.unwrap_or(*total);
     u64::from(sum.is_none())
 }
@@ -329,7 +337,8 @@ fn observe_u64(bounds: &[f64], buckets: &mut [u64], sum: &mut u64, value: u64, n
     // Exact: a bound beyond the integers is cut off at their ends, which are beyond any u64.
     let at_most = |bound: &f64| i128::from(value) <= bound.floor() as i128;
     let bucket = bounds.iter().position(at_most).unwrap_or(bounds.len());
-    let new_sum = sum.checked_add(value.checked_mul(n)?).filter(|sum| *sum <= limits.total)?;
+    let new_sum = sum.checked_add(value.checked_mul(n).filter(|n| *n < WRAPPED)?);
+    let new_sum = new_sum.filter(|sum| *sum <= limits.total)?;
     buckets[bucket] = new_count(buckets[bucket], n, limits)?;
     *sum = new_sum;
     Some(())

@@ -86,26 +86,26 @@ fn increments_that_are_negative_or_not_finite_are_rejected() {
 fn an_increment_that_would_overflow_its_counter_is_rejected() {
     let mut rig = Rig::new();
     let set = rig.families;
-    for (generation_tokens, prompt) in [(u64::MAX - 1, 3), (2, 1 << 63), (1, 1 << 63)] {
+    const HALF: u64 = i64::MAX as u64; // the greatest number that is added at once
+    for (generation_tokens, prompt) in [(HALF, 0), (HALF, 0), (2, HALF), (1, HALF), (0, HALF)] {
         let prompt_tokens = PromptTokens { computed: prompt, ..Default::default() };
         rig.iteration(&IterationStats { generation_tokens, prompt_tokens, ..Default::default() });
     }
-    // The first and the third fit, the second doesn't. Of the prompts, the first two fit.
-    assert_eq!([rig.count(set.generation_tokens), rig.count(set.prompt_tokens)], [u64::MAX, (1 << 63) + 3]);
+    // The third generation doesn't fit, nor the last prompt.
+    assert_eq!([rig.count(set.generation_tokens), rig.count(set.prompt_tokens)], [u64::MAX, u64::MAX - 1]);
     for flops in [1.7e308, 1.7e308] {
         rig.scheduler(&SchedulerStats { perf: Some(PerfStats { flops, ..Default::default() }), ..Default::default() });
     }
     assert_eq!(rig.read(|engine| engine.counter(set.estimated_flops)), 1.7e308);
-    // Prompt tokens by source are rejected too, and so is the iteration's addition to a sum that is
-    // full.
+    // Prompt tokens by source, too; and what each of the last three iterations computed: its sum is full.
     let iterations = rig.read(|engine| engine.histogram(set.iteration_tokens).count());
-    assert_eq!((rig.rejected(), iterations), (1 + 2 + 1 + 2, 1));
+    assert_eq!((rig.rejected(), iterations), (1 + 2 + 3 + 1, 2));
 }
 
 #[test]
 fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
     let mut rig = Rig::new();
-    let prefix_cache = CacheStats { requests: 1, queries: u64::MAX, hits: 1 << 62, ..Default::default() };
+    let prefix_cache = CacheStats { requests: 1, queries: i64::MAX as u64, hits: 1 << 62, ..Default::default() };
     rig.scheduler(&SchedulerStats {
         running: u64::MAX,
         waiting: 1 << 63,
@@ -118,8 +118,7 @@ fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
         r#"vllm:num_requests_running{engine="0"} 9223372036854775807"#,
         r#"vllm:num_requests_waiting{engine="0"} 9223372036854775807"#,
         r#"vllm:num_requests_waiting_by_reason{engine="0",reason="deferred"} 5"#,
-        // Counters go twice as far.
-        r#"vllm:prefix_cache_queries_total{engine="0"} 18446744073709551615"#,
+        r#"vllm:prefix_cache_queries_total{engine="0"} 9223372036854775807"#,
     ] {
         assert!(page.lines().any(|printed| printed == line), "{line} isn't in\n{page}");
     }
@@ -127,6 +126,30 @@ fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
     let line = lines.next(&rig.snapshot(), 10.0)[0].text.clone();
     assert!(line.contains("Running: 9223372036854775807 reqs, Waiting: 9223372036854775807 reqs"), "{line}");
     assert!(line.ends_with("Prefix cache hit rate: 50.0%"), "2^62 of 2^63 - 1, {line}");
+}
+
+/// An engine that was restarted counts from zero again, and its adapter forgets that.
+#[test]
+fn a_wrapped_difference_is_rejected_and_leaves_hit_rates_as_they_are() {
+    let mut rig = Rig::new();
+    let wrapped = 3_u64.wrapping_sub(5);
+    let mut lookups = |requests, queries, hits| {
+        let prefix_cache = CacheStats { requests, queries, hits, ..Default::default() };
+        rig.scheduler(&SchedulerStats { prefix_cache, ..Default::default() });
+    };
+    lookups(2, 100, 75);
+    lookups(wrapped, 20, 0);
+    lookups(1, wrapped, 0);
+    lookups(1, 0, wrapped);
+    let set = rig.families;
+    let prompt_tokens = PromptTokens { computed: wrapped, local_cache_hit: 5, ..Default::default() };
+    rig.iteration(&IterationStats { generation_tokens: wrapped, prompt_tokens, ..Default::default() });
+    assert_eq!([set.generation_tokens, set.prompt_tokens].map(|count| rig.count(count)), [0; 2]);
+    // Queries, hits (twice, also by source); prompt tokens, those computed, generation tokens, and the iteration's.
+    assert_eq!(rig.rejected(), 1 + 2 + 4);
+    let mut lines = rig.families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).unwrap();
+    let line = lines.next(&rig.snapshot(), 10.0)[0].text.clone();
+    assert!(line.ends_with("Prefix cache hit rate: 75.0%"), "{line}");
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl HitRates {
     }
 
     fn update(&mut self, step: &mut Step<'_>, cache: Cache, stats: CacheStats) {
+        let stats = if wrapped(&stats) { CacheStats { reset: stats.reset, ..CacheStats::default() } } else { stats };
         if stats.requests == 0 && !stats.reset {
             return;
         }
@@ -88,6 +89,15 @@ impl HitRates {
             step.set(gauge, clamp(total));
         }
     }
+}
+
+/// Whether a number is a negative difference that wrapped around. Counters reject it, and a window
+/// must not keep it.
+fn wrapped(stats: &CacheStats) -> bool {
+    mutant!(
+        [stats.requests, stats.queries, stats.hits].into_iter().any(|n| i64::try_from(n).is_err()),
+        "hit rate: wrapped differences are taken in" => false,
+    )
 }
 
 /// Hit rates over the lookups of several engines, in the order in which they are recorded here:
@@ -274,6 +284,25 @@ mod tests {
             prop_assert_eq!(rig.published(), rig.expected(), "after {:?}", event);
         }
         Ok(())
+    }
+
+    #[test]
+    fn wrapped_numbers_are_left_out_of_the_window() {
+        let mut rig = Rig::new();
+        let wrapped = 3_u64.wrapping_sub(5);
+        let lookups = |requests, queries, hits| CacheStats { requests, queries, hits, ..CacheStats::default() };
+        let updates = [(1, 8, 2), (wrapped, 8, 0), (1, wrapped, 0), (1, 0, wrapped)];
+        let mut step = rig.recorder.as_mut().unwrap().step();
+        for (requests, queries, hits) in updates {
+            rig.metrics[0].mm_cache(&mut step, lookups(requests, queries, hits));
+        }
+        step.commit();
+        assert_eq!(rig.published(), (true, 8, 2));
+        let reset = CacheStats { reset: true, ..lookups(1, wrapped, 0) };
+        let mut step = rig.recorder.as_mut().unwrap().step();
+        rig.metrics[0].mm_cache(&mut step, reset);
+        step.commit();
+        assert_eq!(rig.published(), (false, 0, 0), "the reset counts");
     }
 
     proptest! {
