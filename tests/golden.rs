@@ -173,16 +173,16 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
         let finished = [FinishedRequest {
             reason: FinishReason::Length,
             prompt_tokens: prompt_tokens.total(),
-            cached_tokens: prompt_tokens.cached() as i64,
+            cached_tokens: Some(prompt_tokens.cached() as i64),
             generation_tokens: 1,
             max_tokens: Some(1),
             preemptions: 0,
             e2e_latency: 0.375,
-            queue_time: 0.125,
-            prefill_time: 0.25,
-            inference_time: 0.25,
-            decode_time: 0.0,
-            time_per_output_token: 0.0,
+            queue_time: Some(0.125),
+            prefill_time: Some(0.25),
+            inference_time: Some(0.25),
+            decode_time: Some(0.0),
+            time_per_output_token: Some(0.0),
             ..Default::default()
         }];
         let iteration = IterationStats {

@@ -204,16 +204,16 @@ fn finished_requests(fleet: &Fleet) -> impl Fn(&mut Rng) -> FinishedRequest {
         FinishedRequest {
             reason: REASONS[random.usize(..REASONS.len())],
             prompt_tokens: one.max(other),
-            cached_tokens: one.abs_diff(other) as i64,
+            cached_tokens: Some(one.abs_diff(other) as i64),
             generation_tokens: spread_integer(&tokens, random),
             max_tokens: Some(spread_integer(&tokens, random).max(1)),
             preemptions: spread_integer(&preemptions, random),
             e2e_latency: spread(&phases, random),
-            queue_time: spread(&phases, random),
-            prefill_time: spread(&phases, random),
-            inference_time: spread(&phases, random),
-            decode_time: spread(&phases, random),
-            time_per_output_token: spread(&per_token, random),
+            queue_time: Some(spread(&phases, random)),
+            prefill_time: Some(spread(&phases, random)),
+            inference_time: Some(spread(&phases, random)),
+            decode_time: Some(spread(&phases, random)),
+            time_per_output_token: Some(spread(&per_token, random)),
             ..FinishedRequest::default()
         }
     }

@@ -250,15 +250,16 @@ impl Running {
         output.finished.push(FinishedRequest {
             reason: FinishReason::Length,
             prompt_tokens: request.prompt_tokens,
-            cached_tokens: self.cached_tokens as i64,
+            cached_tokens: Some(self.cached_tokens as i64),
             generation_tokens: self.generated,
             max_tokens: Some(self.to_generate),
             e2e_latency: seconds_between(self.arrived, self.last_output),
-            queue_time: seconds_between(self.arrived, self.admitted),
-            prefill_time: seconds_between(self.admitted, first_output),
-            inference_time: seconds_between(self.admitted, self.last_output),
-            decode_time,
-            time_per_output_token: decode_time / self.generated.saturating_sub(1).max(1) as f64,
+            queue_time: Some(seconds_between(self.arrived, self.admitted)),
+            prefill_time: Some(seconds_between(self.admitted, first_output)),
+            inference_time: Some(seconds_between(self.admitted, self.last_output)),
+            decode_time: Some(decode_time),
+            // 0 with fewer than two tokens, as vLLM has it.
+            time_per_output_token: Some(decode_time / self.generated.saturating_sub(1).max(1) as f64),
             ..FinishedRequest::default()
         });
     }

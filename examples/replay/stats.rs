@@ -25,16 +25,16 @@ pub(crate) fn finished(requests: &[Object<Finished>]) -> Vec<FinishedRequest> {
     let request = |request: &Object<Finished>| FinishedRequest {
         reason: request.reason.into(),
         prompt_tokens: request.prompt_tokens.0,
-        cached_tokens: request.cached_tokens.0,
+        cached_tokens: Some(request.cached_tokens.0),
         generation_tokens: request.generation_tokens.0,
         max_tokens: request.max_tokens.map(|Count(tokens)| tokens),
         preemptions: request.preemptions.0,
         e2e_latency: request.e2e.0,
-        queue_time: request.queued.0,
-        prefill_time: request.prefill.0,
-        inference_time: request.inference.0,
-        decode_time: request.decode.0,
-        time_per_output_token: request.tpot.0,
+        queue_time: Some(request.queued.0),
+        prefill_time: Some(request.prefill.0),
+        inference_time: Some(request.inference.0),
+        decode_time: Some(request.decode.0),
+        time_per_output_token: Some(request.tpot.0),
         ..Default::default()
     };
     requests.iter().map(request).collect()

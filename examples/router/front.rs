@@ -129,7 +129,7 @@ impl Front {
             generation_tokens: generated,
             max_tokens: Some(tokens),
             e2e_latency,
-            decode_time: e2e_latency - first_token,
+            decode_time: (generated > 0).then_some(e2e_latency - first_token),
             ..Default::default()
         });
         self.own.with_label_values(self.meters.tenant_tokens, [tenant]).add(generated);

@@ -238,15 +238,34 @@ impl FinishReason {
 }
 
 /// One request that ended in this step. All durations are in seconds.
+///
+/// An optional field is `None` if the request never got that far, or if the caller doesn't know:
+/// nothing is observed, and nothing is rejected. A request that is aborted in the queue has none of
+/// them, and counts in `vllm:request_success_total` and `vllm:e2e_request_latency_seconds` all the
+/// same. vLLM observes a zero for each phase that wasn't reached: give `Some(0.0)` for that.
+///
+/// ```
+/// use tachometer_vllm::{FinishReason, FinishedRequest};
+///
+/// // Aborted while its prompt was computed,.
+/// let request = FinishedRequest {
+///     reason: FinishReason::Abort,
+///     prompt_tokens: 1_000,
+///     e2e_latency: 3.0,
+///     queue_time: Some(2.0),
+///     ..Default::default()
+/// };
+/// assert_eq!(request.decode_time, None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FinishedRequest {
     /// Why it ended.
     pub reason: FinishReason,
     /// Length of its prompt, in tokens.
     pub prompt_tokens: u64,
-    /// Prompt tokens that weren't computed here. May be negative if the engine doesn't know; a
-    /// negative number counts as 0.
-    pub cached_tokens: i64,
+    /// Prompt tokens that weren't computed here, once the prompt was scheduled. May be negative if the
+    /// engine doesn't know; a negative number counts as 0.
+    pub cached_tokens: Option<i64>,
     /// Tokens generated.
     pub generation_tokens: u64,
     /// The request's limit of generated tokens. `None` and 0 aren't observed.
@@ -256,15 +275,15 @@ pub struct FinishedRequest {
     /// From arrival to end.
     pub e2e_latency: f64,
     /// From arrival in the queue to first scheduling.
-    pub queue_time: f64,
+    pub queue_time: Option<f64>,
     /// From first scheduling to first token.
-    pub prefill_time: f64,
+    pub prefill_time: Option<f64>,
     /// From first scheduling to last token.
-    pub inference_time: f64,
+    pub inference_time: Option<f64>,
     /// From first token to last token.
-    pub decode_time: f64,
-    /// Mean time per output token after the first. 0 with fewer than two tokens.
-    pub time_per_output_token: f64,
+    pub decode_time: Option<f64>,
+    /// Mean time per output token after the first. vLLM has 0 with fewer than two tokens.
+    pub time_per_output_token: Option<f64>,
     #[doc(hidden)]
     pub _non_exhaustive: (),
 }

@@ -19,16 +19,16 @@ fn request(k: u64) -> FinishedRequest {
     FinishedRequest {
         reason: REASONS[(k % 3) as usize],
         prompt_tokens: 100 * k,
-        cached_tokens: if k % 7 == 6 { i64::MAX } else { 50 * k as i64 },
+        cached_tokens: Some(if k % 7 == 6 { i64::MAX } else { 50 * k as i64 }),
         generation_tokens: k,
         max_tokens: Some(k % 2),
         preemptions: k % 4,
         e2e_latency: k as f64 / 4.0,
-        queue_time: if k % 5 == 4 { f64::NAN } else { 0.5 },
-        prefill_time: k as f64 / 8.0,
-        inference_time: k as f64 / 2.0,
-        decode_time: 0.25,
-        time_per_output_token: 0.125,
+        queue_time: Some(if k % 5 == 4 { f64::NAN } else { 0.5 }),
+        prefill_time: Some(k as f64 / 8.0),
+        inference_time: Some(k as f64 / 2.0),
+        decode_time: Some(0.25),
+        time_per_output_token: Some(0.125),
         ..Default::default()
     }
 }

@@ -49,14 +49,14 @@ fn all_pieces(iteration: &mut Iteration<'_, '_>) {
     let finished = FinishedRequest {
         reason: FinishReason::Stop,
         prompt_tokens: 8,
-        cached_tokens: 4,
+        cached_tokens: Some(4),
         generation_tokens: 2,
         e2e_latency: 1.5,
-        queue_time: 0.25,
-        prefill_time: 0.25,
-        inference_time: 1.25,
-        decode_time: 1.0,
-        time_per_output_token: 0.125,
+        queue_time: Some(0.25),
+        prefill_time: Some(0.25),
+        inference_time: Some(1.25),
+        decode_time: Some(1.0),
+        time_per_output_token: Some(0.125),
         ..Default::default()
     };
     iteration.prefill(PromptTokens { computed: 4, local_cache_hit: 4, ..Default::default() }).generated(2);

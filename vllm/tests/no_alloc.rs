@@ -43,11 +43,11 @@ fn finished() -> FinishedRequest {
         generation_tokens: 3,
         max_tokens: Some(100),
         e2e_latency: 1.0,
-        queue_time: 0.1,
-        prefill_time: 0.2,
-        inference_time: 0.9,
-        decode_time: 0.7,
-        time_per_output_token: 0.3,
+        queue_time: Some(0.1),
+        prefill_time: Some(0.2),
+        inference_time: Some(0.9),
+        decode_time: Some(0.7),
+        time_per_output_token: Some(0.3),
         ..Default::default()
     }
 }

@@ -174,14 +174,14 @@ fn finished(reason: FinishReason, prompt_tokens: u64, cached_tokens: i64) -> Fin
     FinishedRequest {
         reason,
         prompt_tokens,
-        cached_tokens,
+        cached_tokens: Some(cached_tokens),
         generation_tokens: 7,
         e2e_latency: 1.5,
-        queue_time: 0.25,
-        prefill_time: 0.25,
-        inference_time: 1.25,
-        decode_time: 1.0,
-        time_per_output_token: 0.125,
+        queue_time: Some(0.25),
+        prefill_time: Some(0.25),
+        inference_time: Some(1.25),
+        decode_time: Some(1.0),
+        time_per_output_token: Some(0.125),
         ..Default::default()
     }
 }

@@ -12,16 +12,28 @@ impl Families {
         if let Some(limit) = request.max_tokens.filter(|limit| *limit > 0) {
             into.observe(self.request_params_max_tokens, limit);
         }
-        into.observe(self.request_time_per_output_token, request.time_per_output_token);
         into.observe(self.e2e_request_latency, request.e2e_latency);
-        into.observe(self.request_queue_time, request.queue_time);
-        into.observe(self.request_inference_time, request.inference_time);
-        into.observe(self.request_prefill_time, request.prefill_time);
-        into.observe(self.request_decode_time, request.decode_time);
         into.observe(self.request_preemptions, request.preemptions);
-        match request.prompt_tokens.checked_sub(request.cached_tokens.max(0).unsigned_abs()) {
-            Some(computed) => into.observe(self.request_prefill_kv_computed_tokens, computed),
-            None => into.reject(1), // more cached than there were: a negative number of computed tokens
+        self.record_phases(into, request);
+        match request.cached_tokens.map(|cached| request.prompt_tokens.checked_sub(cached.max(0).unsigned_abs())) {
+            None => {} // never scheduled
+            Some(Some(computed)) => into.observe(self.request_prefill_kv_computed_tokens, computed),
+            Some(None) => into.reject(1), // more cached than there were: a negative number of computed tokens
+        }
+    }
+
+    /// The phases that the request reached.
+    fn record_phases(&self, into: &mut impl Record, request: &FinishedRequest) {
+        for (family, seconds) in [
+            (self.request_queue_time, request.queue_time),
+            (self.request_prefill_time, request.prefill_time),
+            (self.request_inference_time, request.inference_time),
+            (self.request_decode_time, request.decode_time),
+            (self.request_time_per_output_token, request.time_per_output_token),
+        ] {
+            if let Some(seconds) = seconds {
+                into.observe(family, seconds);
+            }
         }
     }
 
