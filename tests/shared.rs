@@ -6,9 +6,9 @@ mod common;
 mod one_step;
 
 use one_step::OneStep as _;
-use std::thread;
+use std::{sync::Barrier, thread};
 
-use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SharedRecorder, Snapshot};
+use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SharedRecorder, Snapshot, View};
 
 /// An engine with a family of each kind, and a shared recorder of it.
 struct Rig {
@@ -171,8 +171,63 @@ fn a_count_over_several_slabs_stops_at_the_end_of_its_range() {
     }
     rig.shared.add_gauge(rig.handles.level, i64::MIN);
     let Seen { count, amount, level, tokens, .. } = rig.seen();
-    assert_eq!((count, amount, tokens), (u64::MAX, f64::INFINITY, ([2, 2, 6], u64::MAX)));
+    assert_eq!((count, amount, tokens), (u64::MAX, f64::MAX, ([2, 2, 6], u64::MAX)));
     assert_eq!(level, i64::MAX - 1, "in between the sum was out of range");
+}
+
+/// Two threads record through shards, and two recorders through slabs: 1e308 each.
+#[test]
+fn a_total_of_floats_stops_at_the_greatest_finite_value() {
+    let record_by_threads = |rig: &Rig, n: f64| {
+        let recorded = Barrier::new(2); // so that each thread has a shard to itself
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    rig.shared.add(rig.handles.amount, n.abs());
+                    rig.shared.add_gauge(rig.handles.ratio, n);
+                    rig.shared.observe(rig.handles.seconds, n.abs());
+                    recorded.wait();
+                });
+            }
+        });
+    };
+    let record_by_recorders = |rig: &Rig, n: f64| {
+        let mut recorders = [(); 2].map(|()| rig.engine.recorder().unwrap());
+        for recorder in &mut recorders {
+            recorder.add(rig.handles.amount, n.abs());
+            recorder.set(rig.handles.ratio, n);
+            recorder.observe(rig.handles.seconds, n.abs());
+        }
+        recorders
+    };
+    let check = |rig: &Rig, level: f64| {
+        let Seen { amount, ratio, seconds, .. } = rig.seen();
+        assert_eq!((amount, ratio, seconds.1), (f64::MAX, level, f64::MAX));
+        let mut view = View::new((rig.handles.amount, rig.handles.ratio, rig.handles.seconds));
+        rig.registry.view(&mut view);
+        let (amount, ratio, seconds) = view.engines().next().unwrap().get();
+        assert_eq!((amount, ratio, seconds.sum()), (f64::MAX, level, f64::MAX));
+        let mut page = Vec::new();
+        rig.registry.render(&mut page);
+        let page = String::from_utf8(page).unwrap();
+        let infinite = page.lines().find(|line| line.ends_with("Inf") || line.ends_with("NaN"));
+        assert_eq!(infinite, None);
+    };
+    for (n, level) in [(1e308, f64::MAX), (-1e308, f64::MIN)] {
+        let rig = Rig::new(64);
+        record_by_threads(&rig, n);
+        check(&rig, level);
+        record_by_threads(&rig, n / 8.0); // on top of what is full
+        let _recorders = record_by_recorders(&rig, n);
+        check(&rig, level);
+        let rig = Rig::new(1);
+        let _recorders = record_by_recorders(&rig, n);
+        check(&rig, level);
+    }
+    let rig = Rig::new(1);
+    let mut recorders = record_by_recorders(&rig, 1.0);
+    recorders[0].set(rig.handles.ratio, f64::INFINITY);
+    assert_eq!(rig.seen().ratio, f64::INFINITY, "what was set so");
 }
 
 /// A negative difference that wrapped around.

@@ -18,7 +18,8 @@ pub enum WordType {
 
 impl WordType {
     /// The sum of two words. Counts stop at `u64::MAX` rather than fall. Integer gauges wrap
-    /// around, since only the sum of all rows needs to be in range.
+    /// around, since only the sum of all rows needs to be in range. Floats stop at the greatest
+    /// finite value: infinite is only what was set so.
     #[inline(always)]
     pub(crate) fn sum(self, one: u64, other: u64) -> u64 {
         match self {
@@ -27,7 +28,14 @@ impl WordType {
                 one.wrapping_add(other),
                 "sum: gauges stop at the end of their range" => (one as i64).saturating_add(other as i64) as u64,
             ),
-            Self::F64 => (f64::from_bits(one) + f64::from_bits(other)).to_bits(),
+            Self::F64 => sum_of_floats(f64::from_bits(one), f64::from_bits(other)).to_bits(),
         }
     }
+}
+
+#[inline(always)]
+fn sum_of_floats(one: f64, other: f64) -> f64 {
+    let sum = one + other;
+    let overflowed = sum.is_infinite() && one.is_finite() && other.is_finite();
+    if mutant!(overflowed, "sum: floats become infinite" => false) { f64::MAX.copysign(sum) } else { sum }
 }

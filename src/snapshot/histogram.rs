@@ -76,16 +76,19 @@ impl<'s, T: ObservationValue> HistogramView<'s, T> {
             let cumulative = cumulative as f64;
             if cumulative >= rank {
                 let no_width = upper.is_infinite() || upper <= lower;
-                return if no_width {
-                    lower
-                } else {
-                    lower + (upper - lower) * ((rank - below) / (cumulative - below))
-                };
+                let share = (rank - below) / (cumulative - below);
+                return if no_width { lower } else { between(lower, upper, share) };
             }
             (lower, below) = (upper, cumulative);
         }
         lower
     }
+}
+
+/// The value at a share of the way. Two bounds may be further apart than the greatest float.
+fn between(lower: f64, upper: f64, share: f64) -> f64 {
+    let width = upper - lower;
+    if width.is_finite() { lower + width * share } else { lower * (1.0 - share) + upper * share }
 }
 
 impl<T: ObservationValue + fmt::Debug> fmt::Debug for HistogramView<'_, T> {
@@ -129,6 +132,7 @@ mod tests {
             "a lowest bucket without a lower end"
         );
         assert_eq!(quantiles(&[1.0, 2.0], &[0, 4, 0], [0.5]), [1.5], "empty buckets are passed over");
+        assert_eq!(quantiles(&[-1e308, 1e308], &[0, 4, 0], [0.5, 1.0]), [0.0, 1e308], "a width beyond all floats");
         assert!(quantiles(&[1.0, 2.0], &[0, 4, 0], [0.0])[0].is_nan(), "0/0 in an empty lowest bucket, as in PromQL");
     }
 }

@@ -250,14 +250,14 @@ impl Cell {
         match (self, other) {
             (Self::U64(total), Self::U64(other)) => *total = total.saturating_add(*other),
             (Self::I64(level), Self::I64(other)) => *level = level.wrapping_add(*other),
-            (Self::F64(total), Self::F64(other)) => *total += other,
+            (Self::F64(total), Self::F64(other)) => *total = sum_of_floats(*total, *other),
             (Self::HistogramU64 { buckets, sum }, Self::HistogramU64 { buckets: others, sum: other }) => {
                 add_counts(buckets, others);
                 *sum = sum.saturating_add(*other);
             }
             (Self::HistogramF64 { buckets, sum }, Self::HistogramF64 { buckets: others, sum: other }) => {
                 add_counts(buckets, others);
-                let value = sum.value + other.value;
+                let value = sum_of_floats(sum.value, other.value);
                 let rounded = if sum.slack + other.slack > 0.0 { 2.0 * f64::EPSILON * value.abs() } else { 0.0 };
                 *sum = Sum { value, slack: sum.slack + other.slack + rounded };
             }
@@ -325,6 +325,12 @@ fn add_u64(total: &mut u64, n: u64, limits: Limits) -> u64 {
     let sum = total.checked_add(n).filter(|sum| *sum <= limits.total && n < WRAPPED);
     *total = sum.unwrap_or(*total);
     u64::from(sum.is_none())
+}
+
+/// Stops at the greatest finite value.
+fn sum_of_floats(one: f64, other: f64) -> f64 {
+    let sum = one + other;
+    if one.is_finite() && other.is_finite() { sum.clamp(f64::MIN, f64::MAX) } else { sum }
 }
 
 fn add_f64(total: &mut f64, n: f64, may_change_by: bool) -> u64 {

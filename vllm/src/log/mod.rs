@@ -4,7 +4,7 @@ use std::{fmt, mem};
 
 use tachometer::{EngineView, Snapshot};
 
-use self::values::{Counters, Gauges};
+use self::values::{Counters, Gauges, finite_if};
 use crate::{Families, families::log::LogFamilies};
 
 mod values;
@@ -271,7 +271,8 @@ impl LineWriter<'_> {
                 "KV fetch: {to_start} waiting to start, {in_progress} in progress, {completed} completed waiting"
             ));
         }
-        parts.push(format!("GPU KV cache usage: {}%", fixed(kv_cache_usage * 100.0, 1)));
+        let usage = finite_if(kv_cache_usage.is_finite(), kv_cache_usage * 100.0);
+        parts.push(format!("GPU KV cache usage: {}%", fixed(usage, 1)));
         let [prefix, external, multi_modal] = lookups.map(|lookups| lookups.hit_rate());
         let hit_rate = |parts: &mut Vec<String>, cache, rate: Option<f64>| {
             parts.extend(rate.map(|rate| format!("{cache} cache hit rate: {}%", fixed(rate * 100.0, 1))));
@@ -321,7 +322,7 @@ impl LineWriter<'_> {
 
 /// The amount per second; 0 if no time has passed.
 fn rate(amount: f64, seconds: f64) -> f64 {
-    if seconds > 0.0 { amount / seconds } else { 0.0 }
+    if seconds > 0.0 { finite_if(amount.is_finite(), amount / seconds) } else { 0.0 }
 }
 
 /// The number with this many decimals, as Python prints it: NaN in lower case.

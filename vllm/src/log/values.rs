@@ -43,7 +43,7 @@ impl Counters {
             draft_reports_by_last_position: log.drafts.reports_by_last_position.map(|reports| engine.counter(reports)),
             perf_reports: log.perf_reports.map_or(0, |reports| engine.counter(reports)),
             flops: engine.counter(families.estimated_flops),
-            bytes: engine.counter(families.estimated_read_bytes) + engine.counter(families.estimated_write_bytes),
+            bytes: sum(engine.counter(families.estimated_read_bytes), engine.counter(families.estimated_write_bytes)),
             drafts,
             draft_tokens,
             accepted_tokens,
@@ -64,7 +64,7 @@ impl Counters {
     }
 
     pub(crate) fn plus(&self, other: &Self) -> Self {
-        self.zip(other, u64::saturating_add, |a, b| a + b)
+        self.zip(other, u64::saturating_add, sum)
     }
 
     fn zip(&self, other: &Self, integer: impl Fn(u64, u64) -> u64, float: impl Fn(f64, f64) -> f64) -> Self {
@@ -88,6 +88,16 @@ impl Counters {
             bytes: float(self.bytes, other.bytes),
         }
     }
+}
+
+/// A sum that stops at the greatest finite value, as totals on a page do.
+fn sum(a: f64, b: f64) -> f64 {
+    finite_if(a.is_finite() && b.is_finite(), a + b)
+}
+
+/// The number; the greatest finite one if it is an infinity that finite numbers led to.
+pub(crate) fn finite_if(from_finite: bool, number: f64) -> f64 {
+    if from_finite { number.clamp(f64::MIN, f64::MAX) } else { number }
 }
 
 fn each<const N: usize>(a: [u64; N], b: [u64; N], integer: impl Fn(u64, u64) -> u64) -> [u64; N] {
@@ -178,7 +188,7 @@ impl Gauges {
         self.running = self.running.saturating_add(other.running);
         self.waiting = self.waiting.saturating_add(other.waiting);
         self.deferred = self.deferred.saturating_add(other.deferred);
-        self.kv_cache_usage += other.kv_cache_usage;
+        self.kv_cache_usage = sum(self.kv_cache_usage, other.kv_cache_usage);
         for (stage, other) in self.kv_fetch.iter_mut().zip(other.kv_fetch) {
             *stage = stage.saturating_add(other);
         }
