@@ -143,7 +143,7 @@ fn dynamic_labels(criterion: &mut Criterion) {
 
 fn lifecycle(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lifecycle");
-    for others in [0, 15, 255] {
+    for others in [0, 15, 255, 10_000] {
         let fleet = Fleet::new(others);
         group.bench_function(BenchmarkId::new("attach_and_detach", others), |bencher| {
             bencher.iter(|| drop(fleet.registry.attach(&["comes", "m"]).expect("the label is free")));

@@ -95,6 +95,7 @@ mod record;
 mod registry;
 mod schema;
 mod snapshot;
+mod sorted;
 mod store;
 mod sync;
 #[cfg(test)]

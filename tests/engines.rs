@@ -7,9 +7,10 @@ use one_step::OneStep as _;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
-use tachometer::{AttachError, Counter, Engine, Gauge, Info, Recorder, Registry, Schema, Snapshot, TextRenderer};
+use tachometer::{AttachError, Counter, Engine, Gauge, Info, Recorder, Registry, Schema, Snapshot, TextRenderer, View};
 
 fn registry(labels: &[&str]) -> (Registry, Counter<u64>) {
     let mut schema = Schema::builder(labels);
@@ -266,4 +267,73 @@ fn a_renderer_of_another_schema_panics() {
     second.snapshot(&mut snapshot);
     first.snapshot(&mut snapshot);
     TextRenderer::new(&other.build().unwrap()).render(&snapshot, &mut Vec::new());
+}
+
+/// The counts that a snapshot has for an engine label, with the engine's incarnation.
+fn counts(registry: &Registry, count: Counter<u64>, label: &str) -> Vec<(u64, u64)> {
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    let engines = snapshot.engines().filter(|engine| engine.label("engine") == Some(label));
+    engines.map(|engine| (engine.incarnation(), engine.counter(count))).collect()
+}
+
+#[test]
+fn an_engine_that_lingers_is_read_until_its_time_is_over() {
+    let (registry, count) = registry(&["engine"]);
+    let lasting = registry.attach(&["lasting"]).unwrap().linger(Duration::from_secs(100_000));
+    let brief = registry.attach(&["brief"]).unwrap().linger(Duration::from_millis(50));
+    let none = registry.attach(&["none"]).unwrap().linger(Duration::ZERO);
+    let mut recorders = [&lasting, &brief, &none].map(|engine| engine.recorder().unwrap());
+    recorders.iter_mut().for_each(|recorder| recorder.add(count, 5));
+    drop((lasting, brief, none));
+    recorders[0].add(count, 2);
+    assert_eq!(counts(&registry, count, "lasting"), [(1, 7)], "its recorder writes on, and is seen");
+    assert!(counts(&registry, count, "none").is_empty());
+    let mut pages = 0;
+    while lines(&registry).len() == 2 {
+        assert_eq!(lines(&registry)[0], "count_total{engine=\"lasting\"} 7");
+        pages += 1;
+    }
+    assert_eq!(lines(&registry), ["count_total{engine=\"lasting\"} 7"], "after {pages} pages with both");
+    let mut view = View::new(count);
+    registry.view(&mut view);
+    assert_eq!(view.engines().map(|engine| engine.get()).collect::<Vec<_>>(), [7]);
+}
+
+#[test]
+fn an_engine_with_the_same_labels_ends_the_lingering() {
+    let (registry, count) = registry(&["engine"]);
+    let mut before = 0;
+    for _ in 0..3 {
+        let engine = registry.attach(&["0"]).unwrap().linger(Duration::from_secs(100_000));
+        let [(incarnation, 0)] = counts(&registry, count, "0")[..] else { panic!("one engine, which begins at zero") };
+        assert!(incarnation > before, "{incarnation} after {before}");
+        before = incarnation;
+        engine.recorder().unwrap().add(count, incarnation);
+        let refused = registry.attach(&["0"]).unwrap_err();
+        assert!(matches!(refused, AttachError::AlreadyAttached { .. }), "it isn't lingering yet");
+        drop(engine);
+        assert_eq!(counts(&registry, count, "0"), [(incarnation, incarnation)]);
+    }
+}
+
+/// The directory is changed in chunks: whatever the order of names, and of coming and leaving, it is what a plain list would be.
+#[test]
+fn hundreds_of_engines_are_found_by_label_and_stand_in_the_order_of_attaching() {
+    let (registry, count) = registry(&["engine"]);
+    let name = |n: u64| format!("{}", n.wrapping_mul(2_654_435_761) % 1_000);
+    let mut engines: Vec<_> = (0..700).map(|n| (name(n), registry.attach(&[&name(n)]).unwrap())).collect();
+    engines.iter().zip(0..).for_each(|((_, engine), n)| engine.shared_recorder().add(count, n));
+    let mut keep = 0..;
+    engines.retain(|_| keep.next().is_some_and(|n: u64| n % 3 != 1));
+    engines.extend((700..900).map(|n| (name(n), registry.attach(&[&name(n)]).unwrap())));
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    let seen: Vec<_> = snapshot.engines().map(|engine| engine.label("engine").unwrap()).collect();
+    assert!(seen.iter().eq(engines.iter().map(|(name, _)| name)), "{seen:?}");
+    for (name, _) in &engines {
+        assert!(matches!(registry.attach(&[name]), Err(AttachError::AlreadyAttached { .. })), "{name}");
+    }
+    assert_eq!(snapshot.engine(&[&name(699)]).unwrap().counter(count), 699);
+    assert!(snapshot.engine(&[&name(1)]).is_none() && registry.attach(&[&name(1)]).is_ok());
 }

@@ -2,7 +2,7 @@
 //! in a loop that repeats only if another change came first. A snapshot reads the list that it
 //! finds. Nothing waits.
 
-use std::sync::Arc as StdArc;
+use std::{sync::Arc as StdArc, time::Instant};
 
 use super::AttachError;
 use crate::{
@@ -11,21 +11,27 @@ use crate::{
         Schema,
         layout::{Layout, Scope},
     },
+    sorted::{Position, Sorted},
     store::{
-        engine::{EngineLabels, EngineStore},
-        info::{Infos, LabelGroups},
+        engine::{EngineLabels, EngineStore, Engines},
+        info::Infos,
         shards::Shards,
         slab::Slab,
     },
 };
 
-/// The registry's own store, and those of the attached engines, in the order in which they
-/// attached.
+/// The registry's own store, and the engines.
 #[derive(Clone)]
 pub(super) struct Directory {
     pub(super) own: StdArc<EngineStore>,
-    pub(super) engines: Vec<StdArc<EngineStore>>,
-    pub(super) label_groups: StdArc<LabelGroups>,
+    /// In the order of attaching.
+    engines: Sorted<StdArc<EngineStore>>,
+    /// Of the same engines, in the order of label values.
+    labels: Sorted<StdArc<EngineLabels>>,
+    /// Engines that were dropped and linger, and until when.
+    lingering: Vec<(Instant, StdArc<EngineLabels>)>,
+    /// Replaced whenever engines come or leave.
+    membership: StdArc<()>,
 }
 
 /// What a store belongs to: an engine, or `None` for the registry.
@@ -34,18 +40,28 @@ pub(super) type Target<'l> = Option<&'l StdArc<EngineLabels>>;
 impl Directory {
     /// A directory without engines.
     pub(super) fn new(schema: &Schema, self_metrics: &StdArc<Shards>) -> Self {
-        let own = store(schema, Scope::Registry, &[]);
+        let own = store(schema, Scope::Registry, &[], 0);
         let own = EngineStore { self_metrics: Some(StdArc::clone(self_metrics)), ..own };
-        Self { own: StdArc::new(own), engines: Vec::new(), label_groups: StdArc::default() }
+        Self {
+            own: StdArc::new(own),
+            engines: Sorted::new(),
+            labels: Sorted::new(),
+            lingering: Vec::new(),
+            membership: StdArc::new(()),
+        }
+    }
+
+    /// The engines that a reader sees now.
+    pub(super) fn engines(&self) -> Engines<'_> {
+        Engines::new(&self.engines, self.lingering.iter().map(|(until, _)| *until), &self.membership)
     }
 
     /// The target's store. An engine looks itself up, and it is listed for as long as it lives.
     pub(super) fn of(&self, target: Target<'_>) -> &EngineStore {
-        let Some(labels) = target else { return &self.own };
-        let mut engines = self.engines.iter();
-        engines
-            .find(|engine| StdArc::ptr_eq(&engine.labels, labels))
-            .expect("an engine is attached until it is dropped")
+        match target {
+            None => &self.own,
+            Some(labels) => self.engines.get(self.position(labels)),
+        }
     }
 
     /// The same directory with `grown` in place of the target's store.
@@ -53,32 +69,75 @@ impl Directory {
         let (mut changed, grown) = (self.clone(), StdArc::new(grown));
         match target {
             None => changed.own = grown,
-            Some(labels) => {
-                let mut engines = changed.engines.iter_mut();
-                let store = engines.find(|engine| StdArc::ptr_eq(&engine.labels, labels));
-                *store.expect("an engine is attached until it is dropped") = grown;
-            }
+            Some(labels) => changed.engines = self.engines.replaced(self.position(labels), grown),
         }
         changed
     }
 
-    /// The same directory with other engines.
-    pub(super) fn with_engines(&self, engines: Vec<StdArc<EngineStore>>) -> Self {
-        let label_groups = LabelGroups::new(engines.iter().map(|engine| &*engine.infos));
-        Self { own: StdArc::clone(&self.own), engines, label_groups: StdArc::new(label_groups) }
+    /// The same directory with one more engine, and without those that lingered long enough. `None`
+    /// if an engine with the same labels is attached; one that only lingers is replaced.
+    pub(super) fn attached(&self, engine: &StdArc<EngineStore>, now: Instant) -> Option<Self> {
+        let mut changed = self.without_expired(now);
+        let found = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
+        if let Ok(found) = mutant!(found, "registry: same labels not noticed" => found.and_then(Err)) {
+            let other = StdArc::clone(changed.labels.get(found));
+            changed.of(Some(&other)).until?;
+            let replaced = changed.without(&other);
+            changed = mutant!(replaced, "engine: lingering isn't ended by the same labels" => return None);
+        }
+        let at = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
+        changed.labels = changed.labels.inserted(at.unwrap_or_else(|at| at), StdArc::clone(&engine.labels));
+        let at = changed.engines.find(|other| other.labels.number.cmp(&engine.labels.number));
+        changed.engines = changed.engines.inserted(at.expect_err("each number is new"), StdArc::clone(engine));
+        changed.membership = StdArc::new(());
+        Some(changed)
+    }
+
+    /// The same directory without an engine, or with that engine lingering.
+    pub(super) fn detached(&self, labels: &StdArc<EngineLabels>, until: Option<Instant>, now: Instant) -> Self {
+        let changed = self.without_expired(now);
+        let Some(until) = until else { return changed.without(labels) };
+        let lingering = EngineStore { until: Some(until), ..changed.of(Some(labels)).clone() };
+        let mut changed = changed.with(Some(labels), lingering);
+        changed.lingering.push((until, StdArc::clone(labels)));
+        changed
+    }
+
+    fn without_expired(&self, now: Instant) -> Self {
+        let expired = self.lingering.iter().filter(|(until, _)| *until <= now);
+        expired.fold(self.clone(), |directory, (_, labels)| directory.without(labels))
+    }
+
+    fn without(&self, gone: &StdArc<EngineLabels>) -> Self {
+        let at = self.labels.find(|labels| labels.values.cmp(&gone.values)).expect("it is there");
+        let mut lingering = self.lingering.clone();
+        lingering.retain(|(_, labels)| !StdArc::ptr_eq(labels, gone));
+        Self {
+            own: StdArc::clone(&self.own),
+            engines: self.engines.removed(self.position(gone)),
+            labels: self.labels.removed(at),
+            lingering,
+            membership: StdArc::new(()),
+        }
+    }
+
+    fn position(&self, labels: &EngineLabels) -> Position {
+        let found = self.engines.find(|engine| engine.labels.number.cmp(&labels.number));
+        found.expect("an engine is attached until it is dropped, or has lingered")
     }
 }
 
 /// A new store of an engine or of the registry, with nothing recorded.
-pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str]) -> EngineStore {
+pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str], number: u64) -> EngineStore {
     let layout = schema.layout(scope);
     let infos = Infos::new(layout, &pairs(schema, values).collect::<Vec<_>>());
     EngineStore {
-        labels: labels(schema, values),
+        labels: labels(schema, values, number),
         slabs: vec![Slab::new(layout.words)],
         infos: StdArc::new(infos),
         shards: None,
         self_metrics: None,
+        until: None,
     }
 }
 
@@ -96,9 +155,9 @@ pub(super) fn check_text(schema: &Schema, values: &[&str]) -> Result<(), AttachE
 }
 
 /// The engine labels of a store. The registry has none.
-fn labels(schema: &Schema, values: &[&str]) -> StdArc<EngineLabels> {
+fn labels(schema: &Schema, values: &[&str], number: u64) -> StdArc<EngineLabels> {
     let text = escape::label_pairs(b"", pairs(schema, values));
-    StdArc::new(EngineLabels { values: values.iter().copied().map(str::to_owned).collect(), text })
+    StdArc::new(EngineLabels { values: values.iter().copied().map(str::to_owned).collect(), text, number })
 }
 
 /// The shards that the shared recorders of a store add to.

@@ -4,7 +4,12 @@ mod directory;
 mod error;
 mod self_metrics;
 
-use std::{convert::Infallible, fmt, sync::Arc as StdArc, time::Instant};
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::Arc as StdArc,
+    time::{Duration, Instant},
+};
 
 use crossbeam_utils::atomic::AtomicCell;
 
@@ -24,7 +29,7 @@ use crate::{
         info::InfoWriter,
         slab::Slab,
     },
-    sync::ArcSwap,
+    sync::{ArcSwap, AtomicU64, Ordering::Relaxed},
 };
 
 /// Snapshots kept for [`Registry::render`], so that this many threads can render at a time without
@@ -64,6 +69,8 @@ struct Shared {
     directory: ArcSwap<Directory>,
     renderer: TextRenderer,
     self_metrics: SelfMetrics,
+    /// How many engines attached so far.
+    engines: AtomicU64,
     /// Each is taken and put back by a swap, so a thread that is descheduled in between holds up
     /// nothing.
     snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
@@ -76,7 +83,14 @@ impl Registry {
         let renderer = TextRenderer::new(&schema);
         let self_metrics = SelfMetrics::new(&schema);
         let directory = ArcSwap::from_pointee(Directory::new(&schema, &self_metrics.shards));
-        Self(StdArc::new(Shared { schema, directory, renderer, self_metrics, snapshots: Default::default() }))
+        Self(StdArc::new(Shared {
+            schema,
+            directory,
+            renderer,
+            self_metrics,
+            engines: AtomicU64::new(0),
+            snapshots: Default::default(),
+        }))
     }
 
     /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of
@@ -94,16 +108,13 @@ impl Registry {
             return Err(AttachError::LabelCount { labels: names.to_vec(), values: owned() });
         }
         directory::check_text(&shared.schema, values)?;
-        let engine = StdArc::new(directory::store(&shared.schema, Scope::Engine, values));
-        rcu::update(&shared.directory, |current| {
-            let engines = &current.engines;
-            let twice = engines.iter().any(|other| other.labels.values == engine.labels.values);
-            if mutant!(twice, "registry: same labels not noticed" => false) {
-                return Err(AttachError::AlreadyAttached { values: owned() });
-            }
-            Ok((Some(current.with_engines(engines.iter().chain([&engine]).cloned().collect())), ()))
+        let number = 1 + shared.engines.fetch_add(1, Relaxed); // no edge: a number, which only has to be new
+        let engine = StdArc::new(directory::store(&shared.schema, Scope::Engine, values, number));
+        rcu::update(&shared.directory, |current| match current.attached(&engine, Instant::now()) {
+            Some(changed) => Ok((Some(changed), ())),
+            None => Err(AttachError::AlreadyAttached { values: owned() }),
         })?;
-        Ok(Engine { registry: self.clone(), labels: StdArc::clone(&engine.labels) })
+        Ok(Engine { registry: self.clone(), labels: StdArc::clone(&engine.labels), linger: None })
     }
 
     /// An exclusive recorder of the registry's own families
@@ -132,11 +143,7 @@ impl Registry {
     /// dynamic series.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
-        let (schema, own, engines) = (&self.0.schema, &directory.own, &directory.engines);
-        let retries = mutant!(
-            snapshot.fill(schema, own, engines, &directory.label_groups),
-            "registry: label groups of a later list" => snapshot.fill(schema, own, engines, &self.0.directory.load().label_groups),
-        );
+        let retries = snapshot.fill(&self.0.schema, &directory.own, directory.engines());
         self.0.self_metrics.retried(retries);
     }
 
@@ -150,7 +157,7 @@ impl Registry {
     /// to the registry.
     pub fn view<H: Choice>(&self, view: &mut View<H>) {
         let directory = self.0.directory.load();
-        let retries = view.fill(&self.0.schema, &directory.own, &directory.engines);
+        let retries = view.fill(&self.0.schema, &directory.own, directory.engines());
         self.0.self_metrics.retried(retries);
     }
 
@@ -233,19 +240,44 @@ fn scope(target: Target<'_>) -> Scope {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = self.0.directory.load();
-        f.debug_list().entries(directory.engines.iter().map(|engine| &engine.labels.values)).finish()
+        f.debug_list().entries(directory.engines().map(|engine| &engine.labels.values)).finish()
     }
 }
 
-/// An attached engine. Dropping it removes the engine's series. A recorder that outlives it still
-/// records, but nothing shows.
+/// An attached engine. Dropping it removes the engine's series, at once or after it
+/// [lingered](Self::linger). A recorder that outlives it still records, but nothing shows.
 #[must_use = "dropping an engine detaches it"]
 pub struct Engine {
     registry: Registry,
     labels: StdArc<EngineLabels>,
+    linger: Option<Duration>,
 }
 
 impl Engine {
+    /// Lets the engine linger when it is dropped: its series stay on pages and in snapshots for
+    /// this long, so that one more scrape or log line sees what it counted last. After that,
+    /// readers leave it out at once, and its memory is freed when the next engine attaches or
+    /// detaches. An engine that attaches with the same labels ends the lingering.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tachometer::{Registry, Schema, Snapshot};
+    /// # let mut schema = Schema::builder(&["engine"]);
+    /// # let tokens = schema.counter::<u64>("tokens", "Tokens.").declare()?;
+    /// # let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(&["0"])?.linger(Duration::from_secs(60)); // longer than the scrape interval
+    /// engine.shared_recorder().add(tokens, 3);
+    /// drop(engine);
+    /// let mut snapshot = Snapshot::new();
+    /// registry.snapshot(&mut snapshot);
+    /// assert_eq!(snapshot.engine(&["0"]).map(|engine| engine.counter(tokens)), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn linger(mut self, time: Duration) -> Self {
+        self.linger = Some(time);
+        self
+    }
+
     /// An exclusive recorder. It continues from the totals of a recorder that was dropped. If there
     /// is none, it begins at zero, besides those in use, and allocates a slab. What [several
     /// recorders](Recorder#several-recorders-of-an-engine) record is added up.
@@ -273,9 +305,10 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        let now = Instant::now();
+        let until = self.linger.and_then(|time| now.checked_add(time));
         let Ok(()) = rcu::update(&self.registry.0.directory, |current| {
-            let others = current.engines.iter().filter(|other| !StdArc::ptr_eq(&other.labels, &self.labels)).cloned();
-            Ok::<_, Infallible>((Some(current.with_engines(others.collect())), ()))
+            Ok::<_, Infallible>((Some(current.detached(&self.labels, until, now)), ()))
         });
     }
 }
@@ -299,6 +332,23 @@ mod tests {
         let error = registry.attach(&["0", long.as_str()]).unwrap_err();
         assert_eq!(error, AttachError::LabelsTooLong { label: "model_name".into(), limit: 10_000 });
         let _engine = registry.attach(&["0", &long[..4_000]]).unwrap();
+    }
+
+    #[test]
+    fn an_engine_that_lingered_is_freed_when_another_attaches_or_detaches() {
+        let registry = Registry::new(Schema::builder(&["engine"]).build().unwrap());
+        let linger = |name, time| {
+            let engine = registry.attach(&[name]).unwrap().linger(time);
+            StdArc::downgrade(&registry.0.directory.load().of(Some(&engine.labels)).infos)
+        };
+        let other = registry.attach(&["other"]).unwrap();
+        let (brief, lasting) = (linger("brief", Duration::ZERO), linger("lasting", Duration::from_secs(100_000)));
+        let third = registry.attach(&["third"]).unwrap();
+        assert_eq!((brief.strong_count(), lasting.strong_count()), (0, 1), "by an engine that attaches");
+        let brief = linger("brief", Duration::ZERO);
+        assert_eq!(brief.strong_count(), 1, "nothing has come or left since");
+        drop((other, third));
+        assert_eq!((brief.strong_count(), lasting.strong_count()), (0, 1), "by an engine that detaches");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
         layout::DynamicIndex,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
+    sorted::Iter,
     store::dynamic::{FamilySeries, SeriesList, SeriesRow},
 };
 
@@ -32,14 +33,11 @@ impl DynamicReading {
         }
     }
 
-    fn series(&self) -> &[Arc<SeriesRow>] {
-        self.list.as_ref().map_or(&[], |list| list.series())
-    }
-
     /// Each series with its words.
     fn iter(&self) -> impl ExactSizeIterator<Item = (&SeriesRow, &[u64])> {
-        let words = self.series().first().map_or(1, |series| series.layout.words);
-        self.series().iter().map(Arc::as_ref).zip(self.words.chunks_exact(words))
+        let series = self.list.as_ref().map_or_else(Iter::default, |list| list.series());
+        let words = series.clone().next().map_or(1, |series| series.layout.words);
+        series.map(Arc::as_ref).zip(self.words.chunks_exact(words))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
         layout::{InfoIndex, Scope},
     },
     store::{
-        engine::EngineStore,
+        engine::{EngineStore, Engines},
         info::{EngineValue, InfoReading, LabelGroups},
     },
 };
@@ -62,6 +62,27 @@ pub struct Snapshot {
     rows: [Rows; Scope::COUNT],
     /// For each info, the engines whose samples a page shows.
     newest: Vec<Vec<Option<EngineValue>>>,
+    groups: Groups,
+}
+
+/// Which engines print the same labels, and for which engines that was worked out.
+#[derive(Default)]
+struct Groups {
+    groups: LabelGroups,
+    /// Engines that linger leave without another membership, so their number counts too.
+    of: Option<(Arc<()>, usize)>,
+}
+
+impl Groups {
+    fn update(&mut self, engines: Engines<'_>) {
+        let (membership, len) = (engines.membership, engines.len());
+        let same = |(known, engines): &(Arc<()>, usize)| Arc::ptr_eq(known, membership) && *engines == len;
+        let same = self.of.as_ref().is_some_and(same);
+        if !mutant!(same, "snapshot: label groups of other engines" => self.of.is_some()) {
+            self.of = Some((Arc::clone(membership), len));
+            self.groups = LabelGroups::new(engines.map(|engine| &*engine.infos));
+        }
+    }
 }
 
 impl Snapshot {
@@ -114,13 +135,7 @@ impl Snapshot {
 
     /// Overwrites this with what the stores of the registry and of the engines hold. Returns how
     /// many attempts failed.
-    pub(crate) fn fill<'e>(
-        &mut self,
-        schema: &Schema,
-        registry: &'e Arc<EngineStore>,
-        engines: &'e [Arc<EngineStore>],
-        label_groups: &LabelGroups,
-    ) -> u64 {
+    pub(crate) fn fill<'e>(&mut self, schema: &Schema, registry: &'e Arc<EngineStore>, engines: Engines<'e>) -> u64 {
         let number = |schema: &Schema| schema.layout(Scope::Engine).schema;
         if self.schema.as_ref().is_none_or(|own| number(own) != number(schema)) {
             self.rows = Default::default();
@@ -128,12 +143,19 @@ impl Snapshot {
         }
         let all = Scope::ALL.map(|scope| Selection::All(schema.layout(scope)));
         let [engine_rows, registry_rows] = &mut self.rows;
-        let retries = engine_rows.fill(all[0], engines.iter()) + registry_rows.fill(all[1], [registry].into_iter());
+        let retries = engine_rows.fill(all[0], engines.clone()) + registry_rows.fill(all[1], [registry].into_iter());
         let infos = schema.layout(Scope::Engine).infos.len();
+        if infos > 0 {
+            self.groups.update(engines);
+        }
         self.newest.resize_with(infos, Vec::new);
         for (info, newest) in self.newest.iter_mut().enumerate() {
             let readings = engine_rows.infos.iter().skip(info).step_by(infos);
-            label_groups.newest(info, readings.map(|reading| reading.as_ref().map(|reading| reading.value)), newest);
+            self.groups.groups.newest(
+                info,
+                readings.map(|reading| reading.as_ref().map(|reading| reading.value)),
+                newest,
+            );
         }
         retries
     }

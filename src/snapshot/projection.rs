@@ -1,6 +1,6 @@
 //! Views: a few chosen series of each engine, as a router reads them for each request.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{
     HistogramView,
@@ -14,7 +14,7 @@ use crate::{
         number::WordType,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    store::engine::EngineStore,
+    store::engine::{EngineStore, Engines},
 };
 
 /// A few chosen series of each engine, as plain numbers: what a router needs for each request. A
@@ -103,20 +103,18 @@ impl<H: Choice> View<H> {
     }
 
     /// Overwrites this with the chosen words of the stores. Returns how many attempts failed.
-    pub(crate) fn fill<'e>(
-        &mut self,
-        schema: &Schema,
-        registry: &'e std::sync::Arc<EngineStore>,
-        engines: &'e [std::sync::Arc<EngineStore>],
-    ) -> u64 {
+    pub(crate) fn fill<'e>(&mut self, schema: &Schema, registry: &'e Arc<EngineStore>, engines: Engines<'e>) -> u64 {
         let number = |schema: &Schema| schema.layout(Scope::Engine).schema;
         if self.bound.as_ref().is_none_or(|bound| number(&bound.schema) != number(schema)) {
             self.rows = Rows::default();
             self.bound = Some(Bound::new(&self.handles, schema));
         }
         let bound = self.bound.as_ref().expect("just bound");
-        let stores = if bound.scope == Scope::Engine { engines } else { std::slice::from_ref(registry) };
-        self.rows.fill(Selection::Chosen(&bound.chosen), stores.iter())
+        let chosen = Selection::Chosen(&bound.chosen);
+        match bound.scope {
+            Scope::Engine => self.rows.fill(chosen, engines),
+            Scope::Registry => self.rows.fill(chosen, [registry].into_iter()),
+        }
     }
 }
 
@@ -155,6 +153,12 @@ impl<'v, H: Choice> EngineValues<'v, H> {
     #[must_use]
     pub fn label_values(&self) -> &'v [String] {
         &self.header().labels.values
+    }
+
+    /// Like [`EngineView::incarnation`](crate::EngineView::incarnation).
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.header().labels.number
     }
 
     /// Like [`EngineView::step`](crate::EngineView::step).

@@ -46,6 +46,14 @@ impl<'s> EngineView<'s> {
         &self.header().labels.values
     }
 
+    /// A number that no other engine of the registry has, whatever its labels. It is greater than
+    /// those of all engines that attached before. If it has changed from one snapshot to the next,
+    /// the engine began anew, whatever its counters say. 0 for the registry itself.
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.header().labels.number
+    }
+
     /// The number of the step that all numbers come from: how many steps the engine's recorders
     /// have committed so far, including the final step of each dropped recorder. If it hasn't
     /// changed, nothing was committed since. Additions by shared recorders don't change it.

@@ -15,12 +15,13 @@
 //! Each series has one row, not one per shard: there are many series, each snapshot reads them all,
 //! and threads that record different label values don't contend.
 
-use std::{convert::Infallible, iter, sync::Arc};
+use std::{cmp::Ordering, convert::Infallible, iter, sync::Arc};
 
 use super::row::{Row, Words};
 use crate::{
     escape, rcu,
     schema::layout::{DynamicIndex, DynamicLayout, Layout},
+    sorted::{Iter, Position, Sorted},
     sync::ArcSwap,
 };
 
@@ -39,7 +40,7 @@ pub(crate) struct FamilySeries {
 }
 
 /// The series of a family, sorted by their label values.
-pub(crate) struct SeriesList(Vec<Arc<SeriesRow>>);
+pub(crate) struct SeriesList(Sorted<Arc<SeriesRow>>);
 
 /// A series.
 pub(crate) struct SeriesRow {
@@ -77,7 +78,9 @@ impl DynamicFamilies {
 impl FamilySeries {
     fn new(layout: &DynamicLayout, engine_labels: &Arc<[u8]>) -> Self {
         let other = SeriesRow::new(layout, engine_labels, &vec![OTHER; layout.labels.len()]);
-        let list = ArcSwap::from_pointee(SeriesList(vec![Arc::new(other)]));
+        let none = Sorted::new();
+        let first = position(&none, iter::empty()).expect_err("nothing is there");
+        let list = ArcSwap::from_pointee(SeriesList(none.inserted(first, Arc::new(other))));
         Self { list, layout: layout.clone(), engine_labels: Arc::clone(engine_labels) }
     }
 
@@ -86,19 +89,18 @@ impl FamilySeries {
     pub(crate) fn look_up(&self, values: &[&str]) -> Found {
         let Ok(found) = rcu::update(&self.list, |SeriesList(list)| {
             let found = |series: &Arc<SeriesRow>, overflowed| Found { row: Arc::clone(series), overflowed };
-            let known = mutant!(&list[..], "dynamic: made by each look-up" => &[]);
-            let index = match position(known, values.iter().copied()) {
-                Ok(index) => return Ok::<_, Infallible>((None, found(&list[index], false))),
-                Err(index) => index,
+            let known = position(list, values.iter().copied());
+            let new_at = match mutant!(known, "dynamic: made by each look-up" => Err(known.unwrap_or_else(|at| at))) {
+                Ok(known) => return Ok::<_, Infallible>((None, found(list.get(known), false))),
+                Err(new_at) => new_at,
             };
             let full = list.len() > self.layout.capacity;
             if mutant!(full, "dynamic: more series than the capacity" => false) {
                 let other = position(list, iter::repeat_n(OTHER, values.len())).expect("it is never removed");
-                return Ok((None, found(&list[other], true)));
+                return Ok((None, found(list.get(other), true)));
             }
             let new = Arc::new(SeriesRow::new(&self.layout, &self.engine_labels, values));
-            let (before, after) = list.split_at(index);
-            let longer = before.iter().chain(iter::once(&new)).chain(after).cloned().collect();
+            let longer = list.inserted(new_at, Arc::clone(&new));
             Ok((Some(SeriesList(longer)), found(&new, false)))
         });
         found
@@ -113,11 +115,8 @@ impl FamilySeries {
                 "dynamic: the overflow series is removed" => false,
             );
             let removed = position(list, values.iter().copied()).ok().filter(|_| !stays);
-            let shorter = removed.map(|index| {
-                let off = mutant!(index, "dynamic: a removed series stays" => list.len());
-                let others = list.iter().enumerate().filter(|(other, _)| *other != off);
-                SeriesList(others.map(|(_, series)| Arc::clone(series)).collect())
-            });
+            let shorter = removed
+                .map(|at| SeriesList(mutant!(list.removed(at), "dynamic: a removed series stays" => list.clone())));
             Ok::<_, Infallible>((shorter, removed.is_some()))
         });
         removed
@@ -135,8 +134,8 @@ impl FamilySeries {
 }
 
 impl SeriesList {
-    pub(crate) fn series(&self) -> &[Arc<SeriesRow>] {
-        &self.0
+    pub(crate) fn series(&self) -> Iter<'_, Arc<SeriesRow>> {
+        self.0.iter()
     }
 }
 
@@ -158,7 +157,13 @@ impl SeriesRow {
     }
 }
 
-/// The index of the series with these label values, or where it would be inserted.
-fn position<'v>(list: &'v [Arc<SeriesRow>], values: impl Iterator<Item = &'v str> + Clone) -> Result<usize, usize> {
-    list.binary_search_by(|series| series.values.iter().map(String::as_str).cmp(values.clone()))
+/// The position of the series with these label values, or where it would be inserted.
+fn position<'v>(
+    list: &Sorted<Arc<SeriesRow>>,
+    values: impl Iterator<Item = &'v str> + Clone,
+) -> Result<Position, Position> {
+    list.find(|series| {
+        let mut pairs = iter::zip(&series.values, values.clone()).map(|(own, value)| own.as_str().cmp(value));
+        pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    })
 }

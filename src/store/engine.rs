@@ -1,9 +1,12 @@
 //! The storage of an engine, or of the registry itself.
 
-use std::sync::Arc as StdArc;
+use std::{sync::Arc as StdArc, time::Instant};
 
 use super::{info::Infos, row::Row, shards::Shards, slab::Slab};
-use crate::sync::Arc;
+use crate::{
+    sorted::{Iter, Sorted},
+    sync::Arc,
+};
 
 /// An engine's label values, as given and as printed. Engines are identified by the address of this
 /// allocation: re-attaching creates a new identity.
@@ -12,6 +15,8 @@ pub(crate) struct EngineLabels {
     pub(crate) values: Vec<String>,
     /// `engine="0",model_name="m"`, escaped.
     pub(crate) text: Box<[u8]>,
+    /// Greater than that of engines that attached before. An engine that attaches again has another one.
+    pub(crate) number: u64,
 }
 
 /// Where the series of an engine are kept. A value is the sum over all slabs and shards. The struct
@@ -27,6 +32,8 @@ pub(crate) struct EngineStore {
     pub(crate) shards: Option<StdArc<Shards>>,
     /// What the registry records about its pages. `None` for engines.
     pub(crate) self_metrics: Option<StdArc<Shards>>,
+    /// For an engine that was dropped and lingers: until when it is read.
+    pub(crate) until: Option<Instant>,
 }
 
 impl EngineStore {
@@ -35,3 +42,46 @@ impl EngineStore {
         self.shards.iter().chain(&self.self_metrics).flat_map(|shards| shards.iter())
     }
 }
+
+/// The engines that a reader sees now.
+#[derive(Clone)]
+pub(crate) struct Engines<'d> {
+    all: Iter<'d, StdArc<EngineStore>>,
+    /// Now, if some linger.
+    now: Option<Instant>,
+    len: usize,
+    /// Other engines, another membership.
+    pub(crate) membership: &'d StdArc<()>,
+}
+
+impl<'d> Engines<'d> {
+    /// Of all engines in a directory, of which some linger until these times.
+    pub(crate) fn new(
+        all: &'d Sorted<StdArc<EngineStore>>,
+        until: impl ExactSizeIterator<Item = Instant>,
+        membership: &'d StdArc<()>,
+    ) -> Self {
+        let now = (until.len() > 0).then(Instant::now);
+        let gone = until.filter(|until| now.is_some_and(|now| *until <= now)).count();
+        Self { all: all.iter(), now, len: all.len() - gone, membership }
+    }
+}
+
+impl<'d> Iterator for Engines<'d> {
+    type Item = &'d StdArc<EngineStore>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let now = self.now;
+        let is_seen = |engine: &Self::Item| now.is_none_or(|now| engine.until.is_none_or(|until| until > now));
+        let next = mutant!(self.all.find(is_seen), "engine: what lingered too long is read" => self.all.next())?;
+        self.len -= 1;
+        Some(next)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len, Some(self.len))
+    }
+}
+
+impl ExactSizeIterator for Engines<'_> {}

@@ -200,7 +200,7 @@ pub(crate) struct LabelGroups(Box<[Box<[u32]>]>);
 pub(crate) type EngineValue = (u32, f64);
 
 impl LabelGroups {
-    /// `engines` are in the order of the list.
+    /// `engines` are in the order of the rows.
     pub(crate) fn new<'e>(engines: impl Iterator<Item = &'e Infos> + Clone) -> Self {
         let infos = engines.clone().next().map_or(0, |first| first.0.len());
         Self((0..infos).map(|info| Self::first(engines.clone().map(|engine| &*engine.0[info].engine_text))).collect())

@@ -1,5 +1,7 @@
 //! Models of the registry's list of engines.
 
+use std::time::Duration;
+
 use loom::thread;
 
 use super::{explore::explore, one_step::OneStep as _};
@@ -92,5 +94,27 @@ fn one_engine_attaches_while_another_detaches() {
         drop(a);
         let _b = thread.join().unwrap();
         labels(&registry, count)
+    });
+}
+
+/// An engine attaches with the labels of one that lingers: a snapshot has the one or the other, never both and never none.
+#[test]
+fn an_engine_takes_the_place_of_one_that_lingers() {
+    explore(3, [vec![(1, 5)], vec![(2, 0)]], || {
+        let (registry, count) = registry();
+        let engine = registry.attach(&["a"]).expect("the first engine").linger(Duration::from_secs(100_000));
+        engine.recorder().expect("the first recorder").add(count, 5);
+        drop(engine);
+        let shared = registry.clone();
+        let thread = thread::spawn(move || shared.attach(&["a"]).expect("one that lingers makes room"));
+        let mut snapshot = Snapshot::new();
+        let mut read = || {
+            registry.snapshot(&mut snapshot);
+            snapshot.engines().map(|engine| (engine.incarnation(), engine.counter(count))).collect::<Vec<_>>()
+        };
+        let seen = read();
+        let _engine = thread.join().unwrap();
+        assert_eq!(read(), [(2, 0)], "the newest");
+        seen
     });
 }
