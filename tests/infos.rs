@@ -104,6 +104,25 @@ fn engines_of_the_same_model_are_alike_and_others_are_not() {
     assert_eq!(rig.lines(), [format!("{m}{rest} 2.0"), format!("{other}{rest} 1.0")]);
 }
 
+/// The snapshot that renders a page is used again; engines have come and gone meanwhile.
+#[test]
+fn each_page_groups_the_engines_that_are_there() {
+    let rig = Rig::new(&["model_name"]);
+    let other = |model| rig.registry.attach(&["0", model]).unwrap();
+    let line = |model, value| format!("adapters_info{{model_name=\"{model}\",running=\"\",waiting=\"\"}} {value}");
+    let (_m, mut m) = rig.attach("m");
+    rig.set(&mut m, ["", ""], 1.0);
+    assert_eq!(rig.lines(), [line("m", "1.0")]);
+    let [a, b] = ["a", "b"].map(other);
+    rig.set(&mut a.recorder().unwrap(), ["", ""], 2.0);
+    rig.set(&mut b.recorder().unwrap(), ["", ""], 3.0);
+    assert_eq!(rig.lines(), [line("m", "1.0"), line("a", "2.0"), line("b", "3.0")]);
+    drop(a);
+    let again = rig.registry.attach(&["1", "m"]).unwrap();
+    rig.set(&mut again.recorder().unwrap(), ["", ""], 0.5);
+    assert_eq!(rig.lines(), [line("m", "1.0"), line("b", "3.0")], "as many engines, in other groups");
+}
+
 #[test]
 fn an_info_without_any_label_is_a_gauge() {
     let mut schema = Schema::builder(&[]);
