@@ -8,6 +8,9 @@ use tachometer_vllm::IterationTokensDefinition;
 
 use crate::connector::Connector;
 use crate::layout::Layout;
+use crate::listen;
+use crate::trace::MAX_TOKENS;
+use crate::units::{TimeUnit, Units};
 
 /// More engines would mean more threads than a laptop handles well.
 const MAX_ENGINES: i64 = 256;
@@ -31,9 +34,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with_all = ["prefill", "decode"], value_parser = engine_count())]
     mixed: Option<usize>,
 
-    /// Mooncake JSONL or Azure CSV, plain or gzipped (default: a built-in, seeded workload)
+    /// Mooncake JSONL or Azure CSV, plain or gzipped; `-` is stdin (default: a built-in, seeded
+    /// workload)
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+
+    /// Tokens that each hash of a Mooncake trace stands for [default: 512]
+    #[arg(long, value_name = "TOKENS", requires = "trace", value_parser = clap::value_parser!(u64).range(1..=MAX_TOKENS))]
+    block_size: Option<u64>,
+
+    /// The unit of a Mooncake trace's timestamps [default: ms]
+    #[arg(long, value_name = "UNIT", value_enum, requires = "trace")]
+    time_unit: Option<TimeUnit>,
 
     /// Only the first N requests, in the order of the file
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -43,8 +55,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "X|max", default_value = "10", allow_hyphen_values = true)]
     pub(crate) speed: Speed,
 
-    /// Where to serve /metrics; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464", conflicts_with = "no_listen")]
+    /// Where to serve /metrics: ADDRESS:PORT, or a port of 127.0.0.1; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464", conflicts_with = "no_listen", value_parser = listen::address)]
     listen: String,
 
     /// Don't serve /metrics
@@ -78,6 +90,10 @@ impl Args {
             Some(engines) => Layout::Mixed { engines },
             None => Layout::Disaggregated { prefill: self.prefill, decode: self.decode },
         }
+    }
+
+    pub(crate) fn units(&self) -> Units {
+        Units { block_size: self.block_size, time: self.time_unit }
     }
 
     pub(crate) fn listen_address(&self) -> Option<&str> {

@@ -12,6 +12,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::trace::Row;
+use crate::whole::Whole;
 
 pub(crate) const COLUMN_NAMES: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
 
@@ -27,8 +28,14 @@ impl Columns {
     /// Reads the header; `None` if it isn't one of this format.
     pub(crate) fn find(header: &str) -> Result<Option<Self>> {
         let names = split(header)?;
-        let position = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-        let [Some(time), Some(prompt_tokens), Some(output_tokens)] = COLUMN_NAMES.map(position) else {
+        let columns = COLUMN_NAMES.map(|wanted| {
+            let is_wanted = |index: &usize| names[*index].eq_ignore_ascii_case(wanted);
+            (0..names.len()).filter(is_wanted).collect::<Vec<_>>()
+        });
+        if let Some(column) = columns.iter().position(|found| found.len() > 1) {
+            bail!("the header has the column {} more than once", COLUMN_NAMES[column]);
+        }
+        let [&[time], &[prompt_tokens], &[output_tokens]] = columns.each_ref().map(Vec::as_slice) else {
             return Ok(None);
         };
         Ok(Some(Self { time, prompt_tokens, output_tokens, all: names.len() }))
@@ -61,7 +68,8 @@ fn split(line: &str) -> Result<StringRecord> {
 }
 
 fn tokens(field: &str) -> Result<u64> {
-    field.parse().with_context(|| format!("`{field}` is not a whole number from 0 on"))
+    let whole = Whole::parse(field).with_context(|| format!("`{field}` is not a whole number from 0 on"))?;
+    Ok(whole.0)
 }
 
 /// Nanoseconds since 1970.

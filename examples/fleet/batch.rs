@@ -93,8 +93,8 @@ impl Output {
 }
 
 impl Batch {
-    pub(crate) fn new(role: Role, workload: Workload) -> Self {
-        let (pool, cache) = (KvPool::new(), PrefixCache::new());
+    pub(crate) fn new(role: Role, workload: Workload, block_size: u64) -> Self {
+        let (pool, cache) = (KvPool::new(), PrefixCache::new(block_size));
         Self { role, workload, waiting: VecDeque::new(), running: Vec::new(), pool, cache }
     }
 

@@ -35,11 +35,12 @@ impl Fleet {
         meters: Meters,
         layout: Layout,
         workload: &Workload,
+        block_size: u64,
         pace: Pace,
     ) -> Result<Self> {
         let (alive, done) = bounded(0);
         let mut fleet = Self { threads: Vec::new(), done, attached: Vec::new(), recorders: Vec::new() };
-        for engine in compose(meters, layout, workload, pace) {
+        for engine in compose(meters, layout, workload, block_size, pace) {
             let name = fleet.attached.len().to_string();
             let handle = registry.attach(&[name.as_str(), MODEL])?;
             let mut recorder = handle.recorder()?;
@@ -76,9 +77,9 @@ impl Fleet {
 }
 
 /// The engines in the order of the layout, connected to each other.
-fn compose(meters: Meters, layout: Layout, workload: &Workload, pace: Pace) -> Vec<Engine> {
+fn compose(meters: Meters, layout: Layout, workload: &Workload, block_size: u64, pace: Pace) -> Vec<Engine> {
     let engine = |role, feed, outlet| {
-        let batch = Batch::new(role, workload.clone());
+        let batch = Batch::new(role, workload.clone(), block_size);
         Engine { workload: workload.clone(), batch, feed, outlet, meters, pace }
     };
     let arrivals = |engine| Feed::arrivals(workload.clone(), routed(workload, layout, engine));

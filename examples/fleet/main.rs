@@ -13,8 +13,12 @@ mod console;
 mod engine;
 mod expected;
 mod fleet;
+mod input;
 mod kv_pool;
 mod layout;
+mod lines;
+#[path = "../common/listen.rs"]
+mod listen;
 mod meters;
 mod mooncake;
 mod numbers;
@@ -26,6 +30,8 @@ mod serve;
 mod timing;
 mod trace;
 mod transfer;
+mod units;
+mod whole;
 mod workload;
 
 use std::process::ExitCode;
@@ -66,7 +72,8 @@ fn run(args: &Args) -> Result<ExitCode> {
     let server = args.listen_address().map(|address| Server::start(address, registry.clone())).transpose()?;
 
     let started = Instant::now();
-    let mut fleet = Fleet::start(&registry, meters, layout, &workload, Pace::new(started, args.speed))?;
+    let mut fleet =
+        Fleet::start(&registry, meters, layout, &workload, args.units().block_size(), Pace::new(started, args.speed))?;
     progress::show_until_done(&fleet, &registry, meters, layout, workload.len() as u64);
     let executed = fleet.join();
     if args.miscount {
@@ -93,7 +100,7 @@ fn run(args: &Args) -> Result<ExitCode> {
 fn read_workload(args: &Args) -> Result<Workload> {
     let limit = args.limit();
     let mut requests = match &args.trace {
-        Some(path) => trace::read(path, limit)?,
+        Some(path) => trace::read(path, limit, args.units())?,
         None => workload::built_in(),
     };
     requests.truncate(limit);

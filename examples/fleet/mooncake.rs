@@ -1,48 +1,53 @@
 //! A line of a Mooncake trace (FAST'25): `{"timestamp": ms, "input_length": …, "output_length": …,
 //! "hash_ids": […]}`.
 //!
-//! `hash_ids` names the prompt's blocks of 512 tokens, and may be missing, null, or of a different
-//! length than the prompt. Other fields are ignored. Token counts are whole numbers. A timestamp
-//! may have a fraction, as some tools write it.
+//! `hash_ids` names the prompt's blocks of 512 tokens, and may be missing, null, or shorter than the
+//! prompt. Other fields are ignored. Token counts are whole numbers, also as `6758.0` or `1e3`. A
+//! timestamp may have a fraction, as some tools write it. [`Units`] says what else a time or a hash
+//! may stand for.
 
 use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
 
 use crate::trace::Row;
+use crate::units::{TimeUnit, Units};
+use crate::whole::Whole;
 
-const NANOS_A_MILLISECOND: f64 = 1e6;
-/// A timestamp above this (about 30 million years) is not a time.
-const MAX_MILLISECONDS: f64 = 1e18;
+/// Nanoseconds above this (about 30 million years) are not a time.
+const MAX_NANOSECONDS: f64 = 1e24;
 
 #[derive(Deserialize)]
 struct Line {
     timestamp: serde_json::Number,
-    input_length: u64,
-    output_length: u64,
-    hash_ids: Option<Vec<u64>>,
+    input_length: Whole,
+    output_length: Whole,
+    hash_ids: Option<Vec<Whole>>,
 }
 
-pub(crate) fn parse(text: &str) -> Result<Row> {
+pub(crate) fn parse(text: &str, units: Units) -> Result<Row> {
     // serde would also read a struct from an array.
     if !text.trim_start().starts_with('{') {
         bail!("not a JSON object");
     }
     let line: Line = serde_json::from_str(text).map_err(|error| anyhow!(without_line(&error)))?;
-    Ok(Row {
-        time: nanoseconds(&line.timestamp)?,
-        prompt_tokens: line.input_length,
-        output_tokens: line.output_length,
-        hashes: line.hash_ids.unwrap_or_default(),
-    })
+    let row = Row {
+        time: nanoseconds(&line.timestamp, units.time())?,
+        prompt_tokens: line.input_length.0,
+        output_tokens: line.output_length.0,
+        hashes: line.hash_ids.unwrap_or_default().into_iter().map(|Whole(hash)| hash).collect(),
+    };
+    units.check_row(&row)?;
+    Ok(row)
 }
 
-fn nanoseconds(milliseconds: &serde_json::Number) -> Result<i128> {
-    if let Some(whole) = milliseconds.as_u64() {
-        return Ok(i128::from(whole) * 1_000_000);
+fn nanoseconds(timestamp: &serde_json::Number, unit: TimeUnit) -> Result<i128> {
+    if let Some(whole) = timestamp.as_u64() {
+        return Ok(i128::from(whole) * unit.nanoseconds());
     }
-    match milliseconds.as_f64() {
-        Some(value) if (0.0..MAX_MILLISECONDS).contains(&value) => Ok((value * NANOS_A_MILLISECOND).round() as i128),
-        _ => bail!("timestamp: expected milliseconds from 0 on, found {milliseconds}"),
+    let nanoseconds = timestamp.as_f64().map(|time| time * unit.nanoseconds() as f64);
+    match nanoseconds {
+        Some(nanoseconds) if (0.0..MAX_NANOSECONDS).contains(&nanoseconds) => Ok(nanoseconds.round() as i128),
+        _ => bail!("timestamp: expected a time from 0 on, found {timestamp}"),
     }
 }
 

@@ -1,5 +1,4 @@
-//! Reads a trace file. The first bytes show whether it is gzipped, and the first line that isn't
-//! blank shows its format.
+//! Reads a trace. The first line that isn't blank shows its format.
 //!
 //! * Mooncake JSONL: one object per line, see [`crate::mooncake`].
 //! * Azure CSV: a header, then one request per line, see [`crate::azure`].
@@ -8,24 +7,21 @@
 //! end. Any other line that can't be read stops the program with file, line number and reason.
 //! Requests needn't be sorted: they are sorted by arrival, stably.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use flate2::read::MultiGzDecoder;
 
+use crate::console::say;
+use crate::lines::Lines;
 use crate::timing::Nanos;
+use crate::units::Units;
 use crate::workload::Request;
 use crate::{azure, mooncake};
 
 /// A longer prompt or output counts as a mistake in the file.
-const MAX_TOKENS: u64 = 10_000_000;
+pub(crate) const MAX_TOKENS: u64 = 10_000_000;
 /// A hundred years, in nanoseconds. Later arrivals count as a mistake in the file.
 const MAX_SPAN: i128 = 100 * 366 * 86_400 * 1_000_000_000;
-
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// One line's request, with the time as the file gives it.
 #[derive(Debug)]
@@ -38,34 +34,50 @@ pub(crate) struct Row {
 }
 
 /// The first `limit` requests of the file, in order of arrival. Never an empty list.
-pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<Request>> {
+pub(crate) fn read(path: &Path, limit: usize, units: Units) -> Result<Vec<Request>> {
     let mut lines = Lines::open(path)?;
     let mut rows = Vec::new();
     let mut format = None;
     while rows.len() < limit && lines.advance()? {
-        match parse(&mut format, lines.text()) {
-            Ok(Some(row)) => rows.push((lines.number, row)),
+        match parse(&mut format, lines.text(), units) {
+            Ok(Some(row)) => rows.push((lines.number(), row)),
             Ok(None) => {}
             Err(reason) => return Err(lines.malformed(&reason)),
         }
     }
     if rows.is_empty() {
-        bail!("{}: there is no request in it", path.display());
+        bail!("{}: there is no request in it", lines.name());
     }
+    if let Some(Format::Mooncake) = format {
+        units.check(rows.iter().map(|(_, row)| row)).context(lines.name().to_owned())?;
+    }
+    note_empty_prompts(&rows, &lines);
     into_requests(rows, &lines)
 }
 
 /// The line's request, or `None` if it is a header. The first line decides on the format.
-fn parse(format: &mut Option<Format>, line: &str) -> Result<Option<Row>> {
+fn parse(format: &mut Option<Format>, line: &str, units: Units) -> Result<Option<Row>> {
     let row = match format {
-        Some(format) => format.parse(line)?,
+        Some(format) => format.parse(line, units)?,
         None => match format.insert(Format::sniff(line)?) {
+            Format::Azure(_) if units.given() => {
+                bail!("--block-size and --time-unit are for Mooncake traces, and this is an Azure trace")
+            }
             Format::Azure(_) => return Ok(None),
-            mooncake @ Format::Mooncake => mooncake.parse(line)?,
+            mooncake @ Format::Mooncake => mooncake.parse(line, units)?,
         },
     };
     row.check_limits()?;
     Ok(Some(row))
+}
+
+/// An engine would refuse such a request. In a trace it mostly stands for one that failed.
+fn note_empty_prompts(rows: &[(u64, Row)], lines: &Lines) {
+    let mut empty = rows.iter().filter(|(_, row)| row.prompt_tokens == 0);
+    if let Some((number, _)) = empty.next() {
+        let (name, count) = (lines.name(), 1 + empty.count());
+        say(format_args!("note: {name}: line {number}: a prompt of 0 tokens ({count} such lines): replayed as it is"));
+    }
 }
 
 /// Counts time from the first arrival on, and sorts.
@@ -75,7 +87,7 @@ fn into_requests(rows: Vec<(u64, Row)>, lines: &Lines) -> Result<Vec<Request>> {
     for (number, row) in rows {
         let since_first = row.time - first;
         if since_first > MAX_SPAN {
-            let reason = anyhow!("the request arrives more than 100 years after the file's first");
+            let reason = anyhow!("the request arrives more than 100 years after the file's first (see --time-unit)");
             return Err(lines.malformed_at(number, &reason));
         }
         requests.push(Request {
@@ -111,74 +123,19 @@ impl Format {
         if line.trim_start().starts_with('{') {
             return Ok(Self::Mooncake);
         }
+        if line.trim_start().starts_with('[') {
+            bail!("a JSON array, but a Mooncake trace has one object per line (JSON Lines)");
+        }
         azure::Columns::find(line)?.map(Self::Azure).with_context(|| {
             let columns = azure::COLUMN_NAMES.join(", ");
             format!("neither a JSON object (Mooncake) nor a header with the columns {columns} (Azure)")
         })
     }
 
-    fn parse(&self, line: &str) -> Result<Row> {
+    fn parse(&self, line: &str, units: Units) -> Result<Row> {
         match self {
-            Self::Mooncake => mooncake::parse(line),
+            Self::Mooncake => mooncake::parse(line, units),
             Self::Azure(columns) => columns.parse(line),
         }
     }
-}
-
-/// The file's lines that aren't blank, one at a time.
-struct Lines {
-    name: String,
-    reader: Box<dyn BufRead>,
-    bytes: Vec<u8>,
-    line: String,
-    number: u64,
-}
-
-impl Lines {
-    fn open(path: &Path) -> Result<Self> {
-        let name = path.display().to_string();
-        let reader = open(path).with_context(|| format!("can't read {name}"))?;
-        Ok(Self { name, reader, bytes: Vec::new(), line: String::new(), number: 0 })
-    }
-
-    /// Goes to the next line that isn't blank. False at the end of the file.
-    fn advance(&mut self) -> Result<bool> {
-        loop {
-            self.bytes.clear();
-            let read = self.reader.read_until(b'\n', &mut self.bytes);
-            if read.with_context(|| format!("can't read {} after line {}", self.name, self.number))? == 0 {
-                return Ok(false);
-            }
-            self.number += 1;
-            let text = std::str::from_utf8(&self.bytes).map_err(|error| self.malformed(&error.into()))?;
-            let text = if self.number == 1 { text.trim_start_matches(BYTE_ORDER_MARK) } else { text };
-            if !text.trim().is_empty() {
-                self.line.clear();
-                self.line.push_str(text.trim_end_matches(['\r', '\n']));
-                return Ok(true);
-            }
-        }
-    }
-
-    fn text(&self) -> &str {
-        &self.line
-    }
-
-    fn malformed(&self, reason: &anyhow::Error) -> anyhow::Error {
-        self.malformed_at(self.number, reason)
-    }
-
-    fn malformed_at(&self, number: u64, reason: &anyhow::Error) -> anyhow::Error {
-        anyhow!("{}: line {number}: {reason:#}", self.name)
-    }
-}
-
-/// The file's content, unzipped if it is gzipped, whatever its name.
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let mut file = BufReader::new(File::open(path)?);
-    let mut magic = Vec::new();
-    file.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic)?;
-    let zipped = magic == GZIP_MAGIC;
-    let whole = io::Cursor::new(magic).chain(file);
-    if zipped { Ok(Box::new(BufReader::new(MultiGzDecoder::new(whole)))) } else { Ok(Box::new(BufReader::new(whole))) }
 }

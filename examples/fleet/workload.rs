@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
-use crate::prefix_cache::HASHED_TOKENS;
 use crate::timing::Nanos;
+use crate::units::DEFAULT_BLOCK_SIZE;
 
 /// The requests in order of arrival. A request's index is its identity, and routing looks at
 /// nothing else.
@@ -71,12 +71,12 @@ struct Conversation {
 
 impl Conversation {
     fn start(system_prompt: &[u64]) -> Self {
-        Self { tokens: system_prompt.len() as u64 * HASHED_TOKENS, hashes: system_prompt.to_vec() }
+        Self { tokens: system_prompt.len() as u64 * DEFAULT_BLOCK_SIZE, hashes: system_prompt.to_vec() }
     }
 
     fn say(&mut self, tokens: u64, next_hash: &mut u64) {
         self.tokens += tokens;
-        let filled = (self.tokens / HASHED_TOKENS) as usize;
+        let filled = (self.tokens / DEFAULT_BLOCK_SIZE) as usize;
         self.hashes.extend(fresh(filled - self.hashes.len(), next_hash));
     }
 

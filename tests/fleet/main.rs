@@ -2,8 +2,10 @@
 //! while it runs, and the model that it simulates.
 
 mod files;
+mod input;
 mod made;
 mod model;
 mod page;
 mod support;
 mod totals;
+mod units;
