@@ -144,9 +144,10 @@ fn the_info_that_was_set_last_is_shown_whichever_recorder_set_it() {
     assert_eq!(shown(), Some(("b".to_owned(), 1.0)), "also with a smaller value");
     other.record(|step| step.set_info(info, ["a"], 2.0));
     assert_eq!(shown(), Some(("a".to_owned(), 2.0)), "also if it is what this recorder had set before");
-    one.record(|step| step.set_info(info, ["a"], f64::NAN));
+    one.record(|step| step.set_info(info, ["c"], f64::NAN));
+    assert_eq!(shown(), Some(("a".to_owned(), 2.0)), "NaN is rejected");
     other.record(|step| step.set_info(info, ["a"], 0.5));
-    assert_eq!(shown(), Some(("a".to_owned(), 0.5)), "also after NaN");
+    assert_eq!(shown(), Some(("a".to_owned(), 0.5)), "and hides nothing that follows");
     drop(other);
     assert_eq!(shown(), Some(("a".to_owned(), 0.5)), "it outlives its recorder");
 }

@@ -188,8 +188,9 @@ impl<'a> Step<'a> {
     }
 
     /// Sets the current sample of an info: its label values, in declared order, and its value.
-    /// Label values may be any UTF-8. The value may be anything; with a time, readers of several
-    /// pages can find the newest.
+    /// Label values may be any UTF-8. The value is finite; with a time, readers of several pages can
+    /// find the newest. NaN and infinities, which no time can exceed, are rejected and counted, and
+    /// the sample stays as it was.
     ///
     /// An info isn't part of the step. The sample shows at once, and stays if the step is
     /// discarded. Readers see its label values and its value as one.
@@ -205,8 +206,13 @@ impl<'a> Step<'a> {
     /// ```
     #[inline]
     pub fn set_info<const N: usize>(&mut self, info: Info<N>, values: [&str; N], value: f64) {
-        if self.owns(info.schema) {
+        if !self.owns(info.schema) {
+            return;
+        }
+        if mutant!(value.is_finite(), "info: a value that isn't finite is shown" => true) {
             self.infos.set(self.layout, info.index, &values, value);
+        } else {
+            self.reject(1);
         }
     }
 

@@ -11,7 +11,7 @@ pub enum SchemaError {
         /// The name as given.
         family: String,
     },
-    /// The family name begins with `__` or `tachometer_`.
+    /// The family name begins with `__`, `tachometer_` or `tachometer:`, or is `tachometer`.
     ReservedFamilyName {
         /// The name as given.
         family: String,
@@ -201,7 +201,9 @@ impl SchemaError {
     fn remedy(&self) -> &'static str {
         match self {
             Self::InvalidFamilyName { .. } => "it must match [a-zA-Z_:][a-zA-Z0-9_:]*",
-            Self::ReservedFamilyName { .. } => "choose one that begins with neither __ nor tachometer_",
+            Self::ReservedFamilyName { .. } => {
+                "choose one that begins with neither __ nor tachometer_ nor tachometer: and isn't tachometer"
+            }
             Self::CounterSuffix { .. } => "declare it without the suffix, since exposition adds it",
             Self::DuplicateFamily { .. } => "rename one, or share the handle of the first",
             Self::ExposedNameClash { .. } => "rename one",

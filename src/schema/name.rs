@@ -12,13 +12,18 @@ pub(super) fn check_family(name: &str, metric_type: MetricType) -> Result<(), Sc
     if !is_name(name, |c| c == '_' || c == ':') {
         return Err(SchemaError::InvalidFamilyName { family: family() });
     }
-    if name.starts_with("__") || name.starts_with(SELF_PREFIX) {
+    if name.starts_with("__") || is_self(name) {
         return Err(SchemaError::ReservedFamilyName { family: family() });
     }
     if metric_type == MetricType::Counter && name.ends_with("_total") {
         return Err(SchemaError::CounterSuffix { family: family() });
     }
     Ok(())
+}
+
+/// Whether a name is this crate's. The bare name too, since exposition adds suffixes to it.
+fn is_self(name: &str) -> bool {
+    name.strip_prefix("tachometer").is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', ':']))
 }
 
 /// Checks a label's name. `family` is `None` for an engine label.

@@ -33,7 +33,18 @@ fn invalid_and_reserved_names_are_refused() {
         assert_eq!(error, SchemaError::InvalidFamilyName { family: name.to_owned() });
     }
     assert_mentions(&refused(&[declare!(gauge::<i64>("__x", ""))]), &["__x", "reserved"]);
-    assert_mentions(&refused(&[declare!(gauge::<i64>("tachometer_x", ""))]), &["tachometer_x", "reserved"]);
+    for name in ["tachometer_x", "tachometer_", "tachometer:x", "tachometer:", "tachometer"] {
+        let mut builder = Schema::builder(&[]);
+        let error = builder.counter::<u64>(name, "").declare().unwrap_err();
+        assert_eq!(error, SchemaError::ReservedFamilyName { family: name.to_owned() });
+        let error = builder.info(name, "", ["x"]).declare().unwrap_err();
+        assert_eq!(error, SchemaError::ReservedFamilyName { family: name.to_owned() });
+        let error = builder.gauge::<i64>(name, "").dynamic_labels(["x"], 1).declare().unwrap_err();
+        assert_eq!(error, SchemaError::ReservedFamilyName { family: name.to_owned() });
+    }
+    for name in ["tachometers", "tachometer2_x", "my_tachometer_x", "my:tachometer:x", "Tachometer_x"] {
+        Schema::builder(&[]).counter::<u64>(name, "").declare().unwrap();
+    }
     assert_mentions(&refused(&[declare!(counter::<u64>("x_total", ""))]), &["\"x_total\"", "without the suffix"]);
 }
 
