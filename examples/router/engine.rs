@@ -1,6 +1,6 @@
 //! A simulated engine: a thread that batches requests and commits one step per iteration.
 
-use std::{mem, thread, time::Duration};
+use std::{mem, sync::Weak, thread, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tachometer::Recorder;
@@ -20,6 +20,8 @@ pub(crate) struct Request {
     pub(crate) tokens: u64,
     /// Receives each token; closed after the last.
     pub(crate) output: UnboundedSender<()>,
+    /// Gone when the client is.
+    pub(crate) client: Weak<()>,
 }
 
 pub(crate) struct Engine {
@@ -56,6 +58,10 @@ impl Engine {
 
     fn iterate(&mut self) {
         let mut step = self.recorder.step(); // scrapes go on while it is open
+        // Only here: a token that is computed is counted, and so received, even if the client leaves
+        // meanwhile.
+        self.waiting.retain(Request::is_wanted);
+        self.running.retain(Request::is_wanted);
         let room = (self.slots - self.running.len()).min(self.waiting.len());
         let prefilled = self.running.len()..self.running.len() + room;
         self.running.extend(self.waiting.drain(..room));
@@ -85,10 +91,15 @@ impl Engine {
 }
 
 impl Request {
-    /// Sends a token. `None` if it was the last one, or if the client is gone.
+    fn is_wanted(&self) -> bool {
+        self.client.strong_count() > 0
+    }
+
+    /// Sends a token. `None` if it was the last one.
     fn generate(mut self) -> Option<Self> {
         self.tokens -= 1;
-        let wanted = self.output.send(()).is_ok();
-        (wanted && self.tokens > 0).then_some(self)
+        // Whoever follows the request receives until its end.
+        let _ = self.output.send(());
+        (self.tokens > 0).then_some(self)
     }
 }

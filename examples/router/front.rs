@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -10,11 +11,15 @@ use std::{
 use anyhow::{Context, Result};
 use crossbeam_channel::Sender;
 use tachometer::{EngineView, Gauge, Registry, SharedRecorder, Snapshot, View};
-use tachometer_vllm::{AdmissionRejection, FinishReason, FinishedRequest, SharedMetrics};
-use tokio::sync::{Mutex, mpsc};
+use tachometer_vllm::{AdmissionRejection, SharedMetrics};
+use tokio::{
+    sync::{Mutex, mpsc},
+    task,
+};
 
 use crate::{
     engine::{Engine, Request},
+    followed::Followed,
     meters::{MODEL, Meters},
 };
 
@@ -40,10 +45,10 @@ struct Routing {
 
 /// What handlers need to use an engine.
 #[derive(Clone)]
-struct Route {
-    inbox: Sender<Request>,
-    recorder: SharedRecorder,
-    metrics: SharedMetrics,
+pub(crate) struct Route {
+    pub(crate) inbox: Sender<Request>,
+    pub(crate) recorder: SharedRecorder,
+    pub(crate) metrics: SharedMetrics,
 }
 
 struct Attached {
@@ -98,41 +103,24 @@ impl Front {
         Ok(numbers)
     }
 
-    /// Handles one HTTP request. `None` if no engine takes requests.
+    /// Handles one HTTP request. `None` if no engine takes requests. If the future is dropped, the
+    /// engine stops the request, which ends as aborted.
     pub(crate) async fn generate(&self, tenant: &str, prompt_tokens: u64, tokens: u64) -> Option<Reply> {
         let arrived = Instant::now();
         let Some((engine, route)) = self.route().await else {
             self.rejections.admission_rejected(AdmissionRejection::QueuedRequests);
             return None;
         };
-        let _in_flight = InFlight { recorder: route.recorder.clone(), meters: self.meters };
-        let (output, mut received) = mpsc::unbounded_channel();
-        route.inbox.send(Request { prompt_tokens, tokens, output }).ok()?;
-
-        let (mut generated, mut before, mut first_token) = (0, arrived, 0.0);
-        while received.recv().await.is_some() {
-            let now = Instant::now();
-            let seconds = (now - before).as_secs_f64();
-            match generated {
-                0 => {
-                    first_token = seconds;
-                    route.metrics.first_token(seconds);
-                }
-                _ => route.metrics.inter_token(&[seconds]),
-            }
-            (generated, before) = (generated + 1, now);
-        }
-        let e2e_latency = arrived.elapsed().as_secs_f64();
-        route.metrics.finished(&FinishedRequest {
-            reason: if generated == tokens { FinishReason::Length } else { FinishReason::Error },
-            prompt_tokens,
-            generation_tokens: generated,
-            max_tokens: Some(tokens),
-            e2e_latency,
-            decode_time: (generated > 0).then_some(e2e_latency - first_token),
-            ..Default::default()
-        });
-        self.own.with_label_values(self.meters.tenant_tokens, [tenant]).add(generated);
+        let client = Arc::new(());
+        let (output, received) = mpsc::unbounded_channel();
+        // Without a receiver the engine has panicked. Then the request ends at once, with an error.
+        let _ = route.inbox.send(Request { prompt_tokens, tokens, output, client: Arc::downgrade(&client) });
+        let tenant_tokens = self.own.with_label_values(self.meters.tenant_tokens, [tenant]);
+        let in_flight = self.meters.in_flight;
+        let followed = Followed { arrived, prompt_tokens, tokens, route, tenant_tokens, in_flight };
+        // If the client leaves, this handler is dropped wherever it waits. So a task follows the request, whose end
+        // is measured either way.
+        let generated = task::spawn(followed.follow(received, Arc::downgrade(&client))).await.ok()?;
         Some(Reply { engine, tokens: generated })
     }
 
@@ -151,17 +139,5 @@ impl Front {
             routes.min_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))?;
         route.recorder.inc_gauge(self.meters.in_flight); // before the next one looks
         Some((name.clone(), route.clone()))
-    }
-}
-
-/// A request at an engine. It also ends if its client disconnects and the handler is cancelled.
-struct InFlight {
-    recorder: SharedRecorder,
-    meters: Meters,
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.recorder.dec_gauge(self.meters.in_flight);
     }
 }

@@ -1,9 +1,11 @@
 //! A front end on tokio that routes requests to simulated engines.
 //!
-//! * Engine threads record steps (`engine.rs`). Handlers record latencies, finished requests and
-//!   tenants from any thread of the runtime through shared recorders. The router reads three gauges
-//!   per engine, without rendering, and picks the shortest queue (`front.rs`). Axum serves
-//!   `/generate` and `/metrics` (`serve.rs`).
+//! * Engine threads record steps (`engine.rs`). The router reads three gauges per engine, without
+//!   rendering, and picks the shortest queue (`front.rs`). Axum serves `/generate` and `/metrics`
+//!   (`serve.rs`).
+//! * A task per request records latencies, finished requests and tenants from any thread of the
+//!   runtime, through shared recorders. If the client leaves, the task stays until the request ends,
+//!   as aborted (`followed.rs`).
 //! * While clients send requests, one engine is attached, and another is drained and detached.
 //! * At the end, the measured numbers must equal what clients received.
 //!
@@ -11,7 +13,10 @@
 //! is well, 1 a number is wrong, 2 it couldn't run.
 
 mod engine;
+mod followed;
 mod front;
+#[path = "../common/listen.rs"]
+mod listen;
 mod meters;
 mod report;
 mod serve;
@@ -41,8 +46,9 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 6_000, value_parser = clap::value_parser!(u64).range(3..=1_000_000))]
     requests: u64,
 
-    /// Where to serve /generate and /metrics; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9465")]
+    /// Where to serve /generate and /metrics: ADDRESS:PORT, or a port of 127.0.0.1; port 0 picks a
+    /// free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9465", value_parser = listen::address)]
     listen: String,
 
     /// An engine whose newest step is older gets no requests
