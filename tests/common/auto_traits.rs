@@ -2,7 +2,7 @@
 //! crate's documentation.
 
 #[path = "sources.rs"]
-mod sources;
+pub(crate) mod sources;
 
 use std::{collections::BTreeMap, marker::PhantomData, panic};
 

@@ -1,13 +1,11 @@
 //! DESIGN.md's table of promises is complete: each has a check that exists and a mutant that is tried.
 
-#[path = "common/sources.rs"]
-mod sources;
-
+use crate::sources;
 use std::{collections::BTreeSet, path::Path};
 
-const DESIGN: &str = include_str!("../DESIGN.md");
-const MUTANTS: &str = include_str!("../scripts/mutants");
-const CAUGHT: &str = include_str!("../docs/mutants.md");
+const DESIGN: &str = include_str!("../../DESIGN.md");
+const MUTANTS: &str = include_str!("../../scripts/mutants");
+const CAUGHT: &str = include_str!("../../docs/mutants.md");
 /// The promise that the compiler keeps.
 const COMPILER: &str = "P8";
 

@@ -1,12 +1,11 @@
 //! What a page tells of itself, and where that is documented.
 
-mod common;
-
+use crate::common;
 use std::{collections::BTreeMap, thread, time::Instant};
 
 use tachometer::{Registry, Schema, Snapshot, TextRenderer};
 
-const TABLE: &str = include_str!("../docs/self-metrics.md");
+const TABLE: &str = include_str!("../../docs/self-metrics.md");
 
 fn page(registry: &Registry) -> String {
     let mut page = Vec::new();

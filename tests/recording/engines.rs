@@ -1,9 +1,6 @@
 //! Engines attach, hand out recorders, and detach.
 
-#[path = "common/one_step.rs"]
-mod one_step;
-
-use one_step::OneStep as _;
+use crate::one_step::OneStep as _;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,

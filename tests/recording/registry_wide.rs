@@ -1,11 +1,7 @@
 //! Families of the registry, and families that are never printed.
 
-mod common;
-
-#[path = "common/one_step.rs"]
-mod one_step;
-
-use one_step::OneStep as _;
+use crate::common;
+use crate::one_step::OneStep as _;
 use tachometer::{Counter, Gauge, Histogram, Recorder, Registry, Schema, Snapshot};
 
 /// A family of each kind for the registry, between families of engines.

@@ -1,11 +1,7 @@
 //! Infos: one sample an engine, whose label values change.
 
-mod common;
-
-#[path = "common/one_step.rs"]
-mod one_step;
-
-use one_step::OneStep as _;
+use crate::common;
+use crate::one_step::OneStep as _;
 use std::thread;
 
 use proptest::prelude::*;

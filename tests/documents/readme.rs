@@ -3,8 +3,8 @@
 
 use std::process::Command;
 
-const README: &str = include_str!("../README.md");
-const CRATE: &str = include_str!("../src/lib.rs");
+const README: &str = include_str!("../../README.md");
+const CRATE: &str = include_str!("../../src/lib.rs");
 
 /// The first block that begins with `fence` and a line that begins with `first`, without the fences.
 fn block<'t>(text: &'t str, fence: &str, first: &str) -> &'t str {
@@ -45,7 +45,7 @@ fn the_tree_of_dependencies_is_the_real_one() {
 /// `docs/protocol.md` is on docs.rs what the slab's header is to those who open the source. `TACHOMETER_UPDATE_GOLDEN=1` writes it anew.
 #[test]
 fn the_protocol_on_docs_rs_is_the_slabs_header() {
-    let header = include_str!("../src/store/slab.rs").lines().map_while(|line| line.strip_prefix("//!"));
+    let header = include_str!("../../src/store/slab.rs").lines().map_while(|line| line.strip_prefix("//!"));
     let header: String = header.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md");
     if std::env::var_os("TACHOMETER_UPDATE_GOLDEN").is_some() {

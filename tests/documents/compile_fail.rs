@@ -3,9 +3,7 @@
 //!
 //! Stable rustdoc doesn't compare the errors; `scripts/test` has it done.
 
-#[path = "common/sources.rs"]
-mod sources;
-
+use crate::sources;
 use std::collections::BTreeSet;
 
 /// What is forbidden, by the error's number and the line that is wrong.

@@ -4,17 +4,13 @@
 //! Elsewhere: bytes in `footprint.rs`, dependencies in `readme.rs`, the log, its refreshes and cache lines in `src/tests/slab.rs`, the
 //! words of a slab in `src/schema/tests.rs`, and 1 against 1,001 tokens in `vllm/tests/tokens.rs`.
 
-#[path = "common/one_step.rs"]
-mod one_step;
-#[path = "common/sources.rs"]
-mod sources;
-
-use one_step::OneStep as _;
+use crate::one_step::OneStep as _;
+use crate::sources;
 use tachometer::{Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, TextRenderer};
 use tachometer_vllm as vllm;
 
-const README: &str = include_str!("../README.md");
-const LIMITS: &str = include_str!("../src/schema/limits.rs");
+const README: &str = include_str!("../../README.md");
+const LIMITS: &str = include_str!("../../src/schema/limits.rs");
 
 /// Whether a number that was measured stands in a text with what it counts, wherever lines break.
 #[track_caller]
@@ -157,7 +153,7 @@ fn bounds_and_context_of_the_vllm_set() {
 /// There is none, and the compiler refuses what would be added.
 #[test]
 fn unsafe_code_is_forbidden() {
-    for library in [include_str!("../src/lib.rs"), include_str!("../vllm/src/lib.rs")] {
+    for library in [include_str!("../../src/lib.rs"), include_str!("../../vllm/src/lib.rs")] {
         assert!(library.lines().any(|line| line == "#![forbid(unsafe_code)]"));
     }
     for (file, source) in sources::sources("").into_iter().chain(sources::sources_in("vllm/src", "")) {

@@ -1,12 +1,8 @@
 //! What may cross threads, be copied, or outlive a panic: the compiler's answer for every public type is the table "Threads" of the
 //! crate's documentation.
 
-#[macro_use]
-#[path = "common/auto_traits.rs"]
-mod traits;
-
+use crate::traits::{Probe, Without as _, assert_documented};
 use tachometer::*;
-use traits::{Probe, Without as _, assert_documented};
 
 #[test]
 fn every_public_type_is_documented_as_the_compiler_has_it() {
@@ -19,7 +15,7 @@ fn every_public_type_is_documented_as_the_compiler_has_it() {
         TextRenderer RecorderError View<Counted> EngineValues<'static, Counted>
     };
     assert_documented(
-        include_str!("../src/lib.rs"),
+        include_str!("../../src/lib.rs"),
         &answers.into(),
         &["Bounds", "Cursor", "Leaf", "MetricType", "Summary", "WordType"],
     );

@@ -1,9 +1,6 @@
 //! What a step records, and what becomes of it.
 
-#[path = "common/one_step.rs"]
-mod one_step;
-
-use one_step::OneStep as _;
+use crate::one_step::OneStep as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;

@@ -1,7 +1,6 @@
 //! Families whose label values aren't known beforehand: looked up, bounded, retired.
 
-mod common;
-
+use crate::common;
 use std::{sync::Barrier, thread};
 
 use tachometer::{Counter, DynamicFamily, Engine, Gauge, Histogram, Registry, Schema, SchemaError, Snapshot};

@@ -1,11 +1,7 @@
 //! What shared recorders add, from one thread and from several.
 
-mod common;
-
-#[path = "common/one_step.rs"]
-mod one_step;
-
-use one_step::OneStep as _;
+use crate::common;
+use crate::one_step::OneStep as _;
 use std::{sync::Barrier, thread};
 
 use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SharedRecorder, Snapshot, View};

@@ -1,9 +1,6 @@
 //! A view of a few chosen series: what a router reads for each request.
 
-#[path = "common/one_step.rs"]
-mod one_step;
-
-use one_step::OneStep as _;
+use crate::one_step::OneStep as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tachometer::{

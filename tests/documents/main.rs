@@ -1,0 +1,19 @@
+//! What the documents say, compared with the sources and with what is measured.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/one_step.rs"]
+mod one_step;
+#[macro_use]
+#[path = "../common/auto_traits.rs"]
+mod traits;
+
+mod auto_traits;
+mod claims;
+mod compile_fail;
+mod layering;
+mod proofs;
+mod readme;
+mod self_metrics;
+
+use traits::sources;

@@ -1,0 +1,14 @@
+//! What is recorded, and what snapshots, views and pages show of it.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/one_step.rs"]
+mod one_step;
+
+mod dynamic_labels;
+mod engines;
+mod infos;
+mod registry_wide;
+mod shared;
+mod steps;
+mod view;
