@@ -58,8 +58,8 @@ impl<H> DynamicSeries<H> {
         Self { row, engine, handle: PhantomData }
     }
 
-    /// The label values, in declared order: those of the look-up, or `other` for each if this is
-    /// the overflow series.
+    /// The label values, in declared order: those of the look-up, or the overflow value (`other`) for
+    /// each if this is the overflow series.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &str> {
         self.row.values.iter().map(String::as_str)
     }

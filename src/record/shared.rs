@@ -145,9 +145,12 @@ impl SharedRecorder {
     /// its label values, in declared order. They may be any UTF-8. If there is no such series, it
     /// is created, with nothing recorded. Keep the result: a look-up compares strings.
     ///
-    /// Returns the overflow series if the family is full, which is counted in
-    /// `tachometer_overflowed_label_values_total`, or if every value is `other`. There is room
-    /// again when other series are [removed](Self::remove); then look up again.
+    /// Returns the overflow series if the family is full, or if a value is
+    /// [too long](crate::DynamicDeclaration::max_value_len). Both are counted in
+    /// `tachometer_overflowed_label_values_total`. There is room again when other series are
+    /// [removed](Self::remove); then look up again. If every value is `other`, or the
+    /// [overflow value](crate::DynamicDeclaration::overflow_value) that was chosen instead, that
+    /// names the overflow series, and isn't counted.
     ///
     /// Lock-free. Allocates only for a new series: the series, and a list with one pointer per
     /// series of the family.

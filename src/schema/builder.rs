@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     Inner, Schema,
     bounds::Bounds,
-    declare::{FamilySpec, Labels, Size, family::Declaration, info::InfoDeclaration},
+    declare::{DynamicLabels, FamilySpec, Labels, Size, family::Declaration, info::InfoDeclaration},
     error::SchemaError,
     family::{Family, Samples, SeriesSlot},
     handle::{Counter, Gauge, Histogram},
@@ -280,11 +280,12 @@ impl SchemaBuilder {
                 };
                 (first, labels, Samples::Series((first..first + size.series).map(slot).collect()))
             }
-            Labels::Dynamic { names, capacity } => {
+            Labels::Dynamic(DynamicLabels { names, capacity, max_value_len, overflow_value }) => {
                 let mut series = LayoutBuilder::new(layout.schema);
                 series.add_series(metric_type, word_type, bounds, 1);
                 let series = Arc::new(series.build());
-                layout.dynamic.push(DynamicLayout { labels: names.into(), capacity, series });
+                let labels = names.into();
+                layout.dynamic.push(DynamicLayout { labels, capacity, max_value_len, overflow_value, series });
                 let first = layout.dynamic.len() - 1;
                 (first, Vec::new(), Samples::Dynamic(DynamicIndex(first as u32)))
             }

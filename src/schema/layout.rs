@@ -88,6 +88,10 @@ pub(crate) struct DynamicLayout {
     pub(crate) labels: Box<[String]>,
     /// The most series at a time, besides the overflow series.
     pub(crate) capacity: usize,
+    /// The greatest length of a label value, in bytes.
+    pub(crate) max_value_len: usize,
+    /// Each label value of the overflow series.
+    pub(crate) overflow_value: String,
     /// The layout of a single series.
     pub(crate) series: Arc<Layout>,
 }

@@ -25,9 +25,6 @@ use crate::{
     sync::ArcSwap,
 };
 
-/// Each label value of the overflow series.
-pub(crate) const OTHER: &str = "other";
-
 /// The families with dynamic labels of an engine, or of the registry.
 pub(crate) struct DynamicFamilies(Box<[FamilySeries]>);
 
@@ -54,7 +51,7 @@ pub(crate) struct SeriesRow {
 /// A series that was looked up.
 pub(crate) struct Found {
     pub(crate) row: Arc<SeriesRow>,
-    /// The family is full, so this is the overflow series.
+    /// The family is full, or a label value too long, so this is the overflow series.
     pub(crate) overflowed: bool,
 }
 
@@ -77,15 +74,16 @@ impl DynamicFamilies {
 
 impl FamilySeries {
     fn new(layout: &DynamicLayout, engine_labels: &Arc<[u8]>) -> Self {
-        let other = SeriesRow::new(layout, engine_labels, &vec![OTHER; layout.labels.len()]);
+        let overflow =
+            SeriesRow::new(layout, engine_labels, &vec![layout.overflow_value.as_str(); layout.labels.len()]);
         let none = Sorted::new();
         let first = position(&none, iter::empty()).expect_err("nothing is there");
-        let list = ArcSwap::from_pointee(SeriesList(none.inserted(first, Arc::new(other))));
+        let list = ArcSwap::from_pointee(SeriesList(none.inserted(first, Arc::new(overflow))));
         Self { list, layout: layout.clone(), engine_labels: Arc::clone(engine_labels) }
     }
 
     /// The series with these label values. Creates it if there is none, or returns the overflow
-    /// series if the family is full. Lock-free.
+    /// series if the family is full or a value is too long. Lock-free.
     pub(crate) fn look_up(&self, values: &[&str]) -> Found {
         let Ok(found) = rcu::update(&self.list, |SeriesList(list)| {
             let found = |series: &Arc<SeriesRow>, overflowed| Found { row: Arc::clone(series), overflowed };
@@ -94,10 +92,11 @@ impl FamilySeries {
                 Ok(known) => return Ok::<_, Infallible>((None, found(list.get(known), false))),
                 Err(new_at) => new_at,
             };
-            let full = list.len() > self.layout.capacity;
-            if mutant!(full, "dynamic: more series than the capacity" => false) {
-                let other = position(list, iter::repeat_n(OTHER, values.len())).expect("it is never removed");
-                return Ok((None, found(list.get(other), true)));
+            let full = mutant!(list.len() > self.layout.capacity, "dynamic: more series than the capacity" => false);
+            if full || self.has_too_long(values) {
+                let overflow = iter::repeat_n(self.layout.overflow_value.as_str(), values.len());
+                let overflow = position(list, overflow).expect("it is never removed");
+                return Ok((None, found(list.get(overflow), true)));
             }
             let new = Arc::new(SeriesRow::new(&self.layout, &self.engine_labels, values));
             let longer = list.inserted(new_at, Arc::clone(&new));
@@ -106,12 +105,17 @@ impl FamilySeries {
         found
     }
 
+    fn has_too_long(&self, values: &[&str]) -> bool {
+        let max = self.layout.max_value_len;
+        mutant!(values.iter().any(|value| value.len() > max), "dynamic: a value may be of any length" => false)
+    }
+
     /// Removes the series with these label values, unless it is the overflow series. Returns
     /// whether it removed one. Lock-free.
     pub(crate) fn remove(&self, values: &[&str]) -> bool {
         let Ok(removed) = rcu::update(&self.list, |SeriesList(list)| {
             let stays = mutant!(
-                values.iter().all(|value| *value == OTHER),
+                values.iter().all(|value| *value == self.layout.overflow_value),
                 "dynamic: the overflow series is removed" => false,
             );
             let removed = position(list, values.iter().copied()).ok().filter(|_| !stays);

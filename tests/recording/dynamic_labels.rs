@@ -103,6 +103,66 @@ fn label_values_that_come_again_begin_at_zero_and_old_handles_add_nothing() {
     assert_eq!(rig.tokens(), rows(&[("a", 1), ("other", 0)]));
 }
 
+/// Values that a client chose: their length is limited, whatever there is room for.
+#[test]
+fn a_value_that_is_too_long_goes_to_the_overflow_series_and_is_counted() {
+    let mut schema = Schema::builder(&[]);
+    let tokens = schema.counter::<u64>("tokens", "").dynamic_labels(["tenant", "path"], 20);
+    let tokens = tokens.max_value_len(8).declare().unwrap();
+    let seconds = schema.histogram::<f64>("seconds", "", &[1.0]).dynamic_labels(["tenant"], 20).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(&[]).unwrap();
+    let recorder = engine.shared_recorder();
+    let long = "x".repeat(1 << 20);
+    let values = [["12345678", "a"], ["éééé", "a"], ["a", "12345678"]];
+    values.iter().for_each(|values| assert!(recorder.with_label_values(tokens, *values).values().eq(*values)));
+    let too_long = [["123456789", "a"], ["a", "ééééé"], ["a", &long], [&long, "other"]];
+    for values in too_long {
+        let series = recorder.with_label_values(tokens, values);
+        assert!(series.values().eq(["other", "other"]), "{} and {} bytes", values[0].len(), values[1].len());
+        series.inc();
+        assert!(!recorder.remove(tokens, values), "there is no such series");
+    }
+    for client in 0..20 {
+        // Beyond the default, and just within it.
+        recorder.with_label_values(seconds, [&format!("{client}{long}")]).observe(0.5);
+        recorder.with_label_values(seconds, [&format!("{client:0>256}")]).observe(0.5);
+        recorder.with_label_values(seconds, [&format!("{client:0>257}")]).observe(0.5);
+    }
+    let page = page(&registry);
+    assert_eq!(lines_of(&page, "tokens_total{tenant=\"other\""), ["tokens_total{tenant=\"other\",path=\"other\"} 4"]);
+    assert_eq!(lines_of(&page, "seconds_count{tenant=\"other\"}"), ["seconds_count{tenant=\"other\"} 40"]);
+    let counted = lines_of(&page, "tachometer_overflowed_label_values_total");
+    assert_eq!(counted, ["tachometer_overflowed_label_values_total 44"]);
+    assert!(page.len() < 20 * 4 * 350, "{} bytes: at most four lines per value", page.len());
+}
+
+/// A tenant may be called `other`, if the program says what all others are called.
+#[test]
+fn the_value_of_the_overflow_series_can_be_chosen() {
+    let mut schema = Schema::builder(&[]);
+    let tokens = schema.counter::<u64>("tokens", "").dynamic_labels(["tenant"], 2);
+    let tokens = tokens.overflow_value("(too \"many\")").max_value_len(5).declare().unwrap();
+    let pairs = schema.counter::<u64>("pairs", "").dynamic_labels(["a", "b"], 0).overflow_value("").declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(&[]).unwrap();
+    let recorder = engine.shared_recorder();
+    for tenant in ["other", "a", "b", "(too \"many\")", "other"] {
+        recorder.with_label_values(tokens, [tenant]).inc();
+    }
+    recorder.with_label_values(pairs, ["x", "other"]).inc();
+    assert!(!recorder.remove(tokens, ["(too \"many\")"]), "it stays");
+    let lines =
+        ["(too \\\"many\\\")\"} 2", "a\"} 1", "other\"} 2"].map(|rest| format!("tokens_total{{tenant=\"{rest}"));
+    let page_before = page(&registry);
+    assert_eq!(lines_of(&page_before, "tokens_total"), lines);
+    assert_eq!(lines_of(&page_before, "pairs_total"), ["pairs_total{a=\"\",b=\"\"} 1"]);
+    let counted = lines_of(&page_before, "tachometer_overflowed_label_values_total");
+    assert_eq!(counted, ["tachometer_overflowed_label_values_total 2"], "b and x: the overflow value itself isn't one");
+    assert!(recorder.remove(tokens, ["other"]), "a tenant like any other");
+    assert_eq!(lines_of(&page(&registry), "tokens_total"), lines[..2]);
+}
+
 #[test]
 fn the_overflow_series_stays() {
     let rig = Rig::new();

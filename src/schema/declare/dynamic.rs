@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{FamilySpec, Labels, family::Declaration};
+use super::{DynamicLabels, FamilySpec, Labels, family::Declaration};
 use crate::schema::{SchemaBuilder, error::SchemaError, handle::Handle, layout::DynamicIndex, shape::One};
 
 /// Describes a family with dynamic labels. [`declare`](Self::declare) checks it and returns its
@@ -12,8 +12,12 @@ use crate::schema::{SchemaBuilder, error::SchemaError, handle::Handle, layout::D
 pub struct DynamicDeclaration<'b, H, const N: usize> {
     builder: &'b mut SchemaBuilder,
     spec: FamilySpec,
+    labels: DynamicLabels,
     handle: PhantomData<fn() -> H>,
 }
+
+/// The greatest length of a label value unless it is declared, in bytes.
+const MAX_VALUE_LEN: usize = 256;
 
 /// The handle of a family with `N` dynamic labels.
 /// [`SharedRecorder::with_label_values`](crate::SharedRecorder::with_label_values) looks up its
@@ -32,9 +36,12 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
     /// any more.
     ///
     /// An engine holds at most `capacity` such series at a time, and one more: the overflow series,
-    /// whose label values are all `other`. A look-up beyond the capacity returns the overflow
-    /// series, and is counted in `tachometer_overflowed_label_values_total`. So neither memory nor
-    /// pages grow without bound, whatever the values. All of these series count towards
+    /// whose label values are all `other`, unless
+    /// [`overflow_value`](DynamicDeclaration::overflow_value) says otherwise. A look-up beyond the
+    /// capacity returns the overflow series, and so does one with a label value of more than 256
+    /// bytes, or than [`max_value_len`](DynamicDeclaration::max_value_len). Both are counted in
+    /// `tachometer_overflowed_label_values_total`. So neither memory nor pages grow without bound,
+    /// whatever the values. All of these series count towards
     /// [`max_samples`](SchemaBuilder::max_samples), unless the family is [`hidden`](Self::hidden).
     ///
     /// Call this last, before [`declare`](DynamicDeclaration::declare). It can't be combined with
@@ -68,20 +75,65 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
     /// ```
     pub fn dynamic_labels<const N: usize>(self, labels: [&str; N], capacity: usize) -> DynamicDeclaration<'b, H, N> {
         const { assert!(N > 0, "a family with dynamic labels has at least one label") }
-        let (builder, mut spec) = self.into_spec();
-        spec.labels = Labels::Dynamic { names: labels.map(str::to_owned).into(), capacity };
-        DynamicDeclaration { builder, spec, handle: PhantomData }
+        let (builder, spec) = self.into_spec();
+        let labels = DynamicLabels {
+            names: labels.map(str::to_owned).into(),
+            capacity,
+            max_value_len: MAX_VALUE_LEN,
+            overflow_value: "other".to_owned(),
+        };
+        DynamicDeclaration { builder, spec, labels, handle: PhantomData }
     }
 }
 
 impl<H: Handle, const N: usize> DynamicDeclaration<'_, H, N> {
+    /// Limits the length of each label value, in bytes of UTF-8. The default is 256. A look-up with a
+    /// longer value returns the overflow series, and counts as an overflow, even if the family has
+    /// room. Escaping can make a value twice as long on a page. So a page stays small,
+    /// however long the values are that clients choose.
+    pub fn max_value_len(mut self, bytes: usize) -> Self {
+        self.labels.max_value_len = bytes;
+        self
+    }
+
+    /// Chooses the label value of the overflow series, which is `other` by default. With several
+    /// labels, each has this value. Any UTF-8 of any length.
+    ///
+    /// A look-up of exactly this value (for all labels) returns the overflow series too. It isn't
+    /// counted as an overflow, and the series can't be removed. So choose a value that no user has:
+    /// with the default, a tenant called `other` is added up with all that overflowed.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder(&["engine"]);
+    /// let tokens = schema.counter::<u64>("tenant_tokens", "Tokens generated, by tenant.");
+    /// let tokens = tokens.dynamic_labels(["tenant"], 100).overflow_value("(overflow)").max_value_len(64);
+    /// let tokens = tokens.declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(&["0"])?;
+    /// let recorder = engine.shared_recorder();
+    /// recorder.with_label_values(tokens, ["other"]).add(1); // a tenant like any other
+    /// recorder.with_label_values(tokens, ["x".repeat(65).as_str()]).add(2);
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # let page = String::from_utf8(page)?;
+    /// # assert!(page.contains("tenant_tokens_total{engine=\"0\",tenant=\"other\"} 1\n"));
+    /// # assert!(page.contains("tenant_tokens_total{engine=\"0\",tenant=\"(overflow)\"} 2\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn overflow_value(mut self, value: &str) -> Self {
+        value.clone_into(&mut self.labels.overflow_value);
+        self
+    }
+
     /// Checks the family, adds it to the schema and returns its handle.
     ///
     /// # Errors
     /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
     pub fn declare(self) -> Result<DynamicFamily<H, N>, SchemaError> {
         let schema = self.builder.schema_number(self.spec.scope);
-        let index = DynamicIndex(self.builder.add(self.spec)? as u32);
+        let spec = FamilySpec { labels: Labels::Dynamic(self.labels), ..self.spec };
+        let index = DynamicIndex(self.builder.add(spec)? as u32);
         Ok(DynamicFamily { schema, index, handle: PhantomData })
     }
 }

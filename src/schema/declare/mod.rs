@@ -33,11 +33,25 @@ pub(super) struct FamilySpec {
 pub(super) enum Labels {
     /// Closed labels: names with all values.
     Closed(Vec<ClosedLabel>),
-    /// Names only. `capacity` is the greatest number of series, besides the overflow series.
-    Dynamic { names: Vec<String>, capacity: usize },
+    Dynamic(DynamicLabels),
     /// Names only, for a single series. `engine_labels` are those of its samples; `None` means all
     /// of the schema's.
-    Info { names: Vec<String>, engine_labels: Option<Vec<String>> },
+    Info {
+        names: Vec<String>,
+        engine_labels: Option<Vec<String>>,
+    },
+}
+
+/// Dynamic labels: names only.
+#[derive(Debug)]
+pub(super) struct DynamicLabels {
+    pub(super) names: Vec<String>,
+    /// The greatest number of series, besides the overflow series.
+    pub(super) capacity: usize,
+    /// The greatest length of a label value, in bytes.
+    pub(super) max_value_len: usize,
+    /// Each label value of the overflow series.
+    pub(super) overflow_value: String,
 }
 
 /// How much a family takes.
@@ -63,7 +77,7 @@ impl FamilySpec {
     pub(super) fn label_names(&self) -> Vec<&String> {
         match &self.labels {
             Labels::Closed(labels) => labels.iter().map(|label| &label.name).collect(),
-            Labels::Dynamic { names, .. } | Labels::Info { names, .. } => names.iter().collect(),
+            Labels::Dynamic(DynamicLabels { names, .. }) | Labels::Info { names, .. } => names.iter().collect(),
         }
     }
 
@@ -102,10 +116,10 @@ impl FamilySpec {
                 (series, series.saturating_mul(words))
             }
             // Each series has a row of its own, outside of the slab.
-            Labels::Dynamic { .. } if words > MAX_WORDS => {
+            Labels::Dynamic(_) if words > MAX_WORDS => {
                 return Err(SchemaError::SlabTooLarge { words, limit: MAX_WORDS });
             }
-            Labels::Dynamic { capacity, .. } => (capacity.saturating_add(1), 0), // one more: the overflow series
+            Labels::Dynamic(labels) => (labels.capacity.saturating_add(1), 0), // one more: the overflow series
             Labels::Info { .. } => (1, 0),
         };
         Ok(Size { series, words, lines: if self.hidden { 0 } else { series.saturating_mul(lines) } })
