@@ -1,85 +1,18 @@
-//! Log lines where they differ from vLLM's (the corrected faults), with discarded steps, with
-//! engines that attach and detach, and in cases that the scenarios don't reach.
+//! Log lines where they differ from vLLM's (the corrected faults), with discarded steps, and in cases
+//! that the scenarios don't reach.
 
+#[path = "common/log_rig.rs"]
+mod log_rig;
 #[path = "../../tests/common/one_step.rs"]
 mod one_step;
 
-use one_step::OneStep as _;
+use log_rig::Rig;
 use proptest::prelude::*;
-use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
+use tachometer::{Registry, Schema, Snapshot};
 use tachometer_vllm::{
-    CacheStats, Config, EngineMetrics, Families, IterationStats, KvFetchStats, LogLevel, LogLine, LogLines, LogStyle,
-    PerfStats, PromptTokens, SchedulerStats, SharedHitRates, SpecDecodeStats, StepStats,
+    CacheStats, Config, Families, IterationStats, KvFetchStats, LogLevel, LogStyle, PerfStats, PromptTokens,
+    SchedulerStats, SpecDecodeStats, StepStats,
 };
-
-/// Engines with log lines.
-struct Rig {
-    registry: Registry,
-    families: Families,
-    engines: Vec<(Engine, Recorder, EngineMetrics)>,
-    front: Recorder,
-    shared: Option<SharedHitRates>,
-    lines: LogLines,
-}
-
-impl Rig {
-    fn new(config: Config, style: LogStyle, engines: usize) -> Self {
-        let mut schema = Schema::builder(&["engine", "model_name"]);
-        let families = Families::declare(&mut schema, &config.log_lines(true)).unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let lines = families.log_lines(style, &Snapshot::new(), 0.0).unwrap();
-        let (front, shared) = (registry.recorder().unwrap(), families.shared_hit_rates());
-        let mut rig = Self { registry, families, engines: Vec::new(), front, shared, lines };
-        (0..engines).for_each(|engine| rig.attach(&engine.to_string()));
-        rig
-    }
-
-    fn attach(&mut self, name: &str) {
-        let engine = self.registry.attach(&[name, "m"]).unwrap();
-        let mut recorder = engine.recorder().unwrap();
-        let metrics = self.families.engine_metrics(&mut recorder);
-        self.engines.push((engine, recorder, metrics));
-    }
-
-    fn record(&mut self, engine: usize, stats: &StepStats<'_>) {
-        let (_, recorder, metrics) = &mut self.engines[engine];
-        recorder.record(|step| metrics.record(step, stats));
-        if let Some(shared) = &mut self.shared {
-            self.front.record(|step| shared.record(step, stats));
-        }
-    }
-
-    fn scheduler(&mut self, engine: usize, scheduler: &SchedulerStats<'_>) {
-        self.record(engine, &StepStats { scheduler: Some(scheduler), ..Default::default() });
-    }
-
-    fn lookups(&mut self, engine: usize, prefix_cache: CacheStats) {
-        self.scheduler(engine, &SchedulerStats { prefix_cache, ..Default::default() });
-    }
-
-    fn generate(&mut self, engine: usize, generation_tokens: u64) {
-        let iteration = IterationStats { generation_tokens, ..Default::default() };
-        self.record(engine, &StepStats { iteration: Some(&iteration), ..Default::default() });
-    }
-
-    fn lines(&mut self, now: f64) -> Vec<LogLine> {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        self.lines.next(&snapshot, now)
-    }
-
-    /// The only line.
-    fn line(&mut self, now: f64) -> LogLine {
-        let lines = self.lines(now);
-        assert_eq!(lines.len(), 1, "{lines:?}");
-        lines[0].clone()
-    }
-
-    /// A part of the only line.
-    fn part(&mut self, now: f64, begin: &str) -> Option<String> {
-        self.line(now).text.split(", ").find(|part| part.starts_with(begin)).map(str::to_owned)
-    }
-}
 
 fn lookups(requests: u64, queries: u64, hits: u64) -> CacheStats {
     CacheStats { requests, queries, hits, ..Default::default() }
@@ -151,32 +84,6 @@ fn odd_numbers_are_written_as_python_does() {
          tokens/s, Accepted: 0 tokens, Drafted: 0 tokens, Per-position acceptance rate: nan, Avg Draft acceptance rate: nan%"
     );
     assert!(lines[2].starts_with("Engine decode: ") && lines[2].ends_with("usage: -inf%"), "{lines:?}");
-}
-
-#[test]
-fn drafts_and_estimates_are_printed_for_the_time_since_their_previous_line() {
-    let mut rig = Rig::new(Config::new().spec_decode(2).mfu(true), LogStyle::PerEngine, 1);
-    let spec_decode = SpecDecodeStats {
-        drafts: 2,
-        draft_tokens: 4,
-        accepted_tokens: 3,
-        accepted_per_position: &[2, 1],
-        ..Default::default()
-    };
-    let perf = PerfStats { flops: 4e13, read_bytes: 3e10, write_bytes: 1e10, ..Default::default() };
-    let step = SchedulerStats { spec_decode: Some(spec_decode), perf: Some(perf), ..Default::default() };
-    assert_eq!(rig.lines(10.0).len(), 1, "nothing to print");
-    rig.scheduler(0, &step);
-    let texts = rig.lines(20.0).into_iter().map(|line| line.text).skip(1).collect::<Vec<_>>();
-    let expected = [
-        "SpecDecoding metrics: Mean acceptance length: 2.50, Accepted throughput: 0.15 tokens/s, Drafted throughput: 0.20 \
-         tokens/s, Accepted: 3 tokens, Drafted: 4 tokens, Per-position acceptance rate: 1.000, 0.500, Avg Draft acceptance \
-         rate: 75.0%",
-        "Engine 000: MFU: 2.0 TF/s/device 2.0 GB/s/device",
-    ];
-    assert_eq!(texts, expected);
-    rig.scheduler(0, &step);
-    assert!(rig.lines(30.0)[2].text.ends_with("MFU: 4.0 TF/s/device 4.0 GB/s/device"));
 }
 
 #[test]
@@ -294,46 +201,6 @@ fn the_line_about_all_engines_adds_up_their_windows_or_has_one_of_its_own() {
         rig.lookups(0, CacheStats { reset: true, ..Default::default() });
         assert_eq!(rig.part(20.0, "Prefix").as_deref(), after_reset, "a reset empties the shared window for all");
     }
-}
-
-#[test]
-fn engines_may_attach_and_detach_between_lines() {
-    let mut rig = Rig::new(Config::new(), LogStyle::Aggregated, 2);
-    rig.generate(0, 100);
-    rig.generate(1, 100);
-    assert!(
-        rig.line(10.0)
-            .text
-            .starts_with("2 Engines Aggregated: Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 20.0")
-    );
-    // Its replacement counts from zero, and what was counted before isn't printed again.
-    drop(rig.engines.remove(0));
-    rig.attach("0");
-    rig.generate(1, 30);
-    rig.attach("2");
-    rig.generate(2, 20);
-    assert!(
-        rig.line(20.0)
-            .text
-            .starts_with("3 Engines Aggregated: Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 5.0")
-    );
-    rig.engines.clear();
-    let idle = rig.line(30.0);
-    assert!(
-        idle.text.starts_with("0 Engines Aggregated: ") && idle.text.ends_with("GPU KV cache usage: 0.0%"),
-        "{idle:?}"
-    );
-}
-
-#[test]
-fn what_happened_before_the_first_snapshot_is_not_printed() {
-    let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
-    rig.generate(0, 1_000);
-    let mut snapshot = Snapshot::new();
-    rig.registry.snapshot(&mut snapshot);
-    rig.lines = rig.families.log_lines(LogStyle::PerEngine, &snapshot, 100.0).unwrap();
-    rig.generate(0, 10);
-    assert!(rig.line(110.0).text.contains("Avg generation throughput: 1.0 tokens/s"));
 }
 
 #[test]

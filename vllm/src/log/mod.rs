@@ -1,6 +1,6 @@
 //! vLLM's log lines: what happened since the previous lines, in vLLM's words.
 
-use std::{fmt, mem};
+use std::{collections::HashMap, fmt, mem};
 
 use tachometer::{EngineView, Snapshot};
 
@@ -64,11 +64,16 @@ impl LogLine {
 /// Describes what happened between two snapshots, as vLLM's loggers do. [`Families::log_lines`]
 /// returns it.
 ///
-/// Throughputs cover the interval since the previous lines. Prompt tokens are those that were
+/// All rates and counts cover the interval since the previous call. Prompt tokens are those that were
 /// computed here, neither cached nor received. Hit rates cover the last 1,000 requests. An engine's
 /// line may be followed by one about its drafts and one about its estimated work
-/// ([`Config::mfu`](crate::Config::mfu)). Each of those covers the time since the previous line of
-/// its kind.
+/// ([`Config::mfu`](crate::Config::mfu)), if it reported any in the interval.
+///
+/// An engine that attached in the interval counts from zero, even if it has the labels of one that
+/// left: engines are told apart by their [incarnation](EngineView::incarnation), never by their
+/// counts. An engine that left has no line, and adds nothing to the line about all engines. Let it
+/// [linger](tachometer::Engine::linger) for longer than an interval if lines shall have what it counted
+/// last.
 ///
 /// ```
 /// # use std::time::Instant;
@@ -99,45 +104,24 @@ pub struct LogLines {
     /// When the previous lines were written.
     last_at: f64,
     engines: Vec<Engine>,
-    /// The state of the aggregated lines.
-    all: LineState,
+    /// Any engine computed or generated tokens in the previous interval. Used by the aggregated
+    /// line.
+    any_active: bool,
 }
 
 /// What is remembered about an engine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Engine {
-    labels: Vec<String>,
+    incarnation: u64,
     counters: Counters,
-    line: LineState,
-}
-
-impl Engine {
-    fn new(labels: &[String], now: f64) -> Self {
-        Self { labels: labels.to_vec(), counters: Counters::default(), line: LineState::new(now) }
-    }
-}
-
-/// The only state carried from one set of lines to the next, besides the counters.
-#[derive(Clone, Copy, Debug)]
-struct LineState {
-    /// Tokens were computed or generated in the previous interval.
+    /// It computed or generated tokens in the previous interval.
     active: bool,
-    /// The time of the last line about drafts.
-    drafts: f64,
-    /// The time of the last line about estimated work.
-    mfu: f64,
-}
-
-impl LineState {
-    const fn new(now: f64) -> Self {
-        Self { active: false, drafts: now, mfu: now }
-    }
 }
 
 impl Families {
     /// Log lines about what engines do after `snapshot`, which was taken at the time `now`: seconds
     /// on a monotonic clock, from any origin. An empty snapshot means that no engine has done
-    /// anything yet.
+    /// anything yet. All snapshots must be of one registry.
     ///
     /// `None` without [`Config::log_lines`](crate::Config::log_lines).
     ///
@@ -145,8 +129,8 @@ impl Families {
     /// If the snapshot was taken of a registry with another schema.
     #[must_use]
     pub fn log_lines(&self, style: LogStyle, snapshot: &Snapshot, now: f64) -> Option<LogLines> {
-        let (families, all) = (*self, LineState::new(now));
-        let mut lines = LogLines { families, log: self.log?, style, last_at: now, engines: Vec::new(), all };
+        let (families, log, engines) = (*self, self.log?, Vec::new());
+        let mut lines = LogLines { families, log, style, last_at: now, engines, any_active: false };
         lines.growth(snapshot);
         Some(lines)
     }
@@ -160,42 +144,38 @@ impl LogLines {
     /// If the snapshot was taken of a registry with another schema.
     pub fn next(&mut self, snapshot: &Snapshot, now: f64) -> Vec<LogLine> {
         let growth = self.growth(snapshot);
-        let interval = Interval { now, seconds: now - mem::replace(&mut self.last_at, now) };
+        let seconds = now - mem::replace(&mut self.last_at, now);
         match self.style {
-            LogStyle::PerEngine => self.of_each(snapshot, &growth, interval),
-            LogStyle::Aggregated => self.of_all(snapshot, &growth, interval),
+            LogStyle::PerEngine => self.of_each(snapshot, &growth, seconds),
+            LogStyle::Aggregated => self.of_all(snapshot, &growth, seconds),
         }
     }
 
     /// How much the counters of each engine in the snapshot grew since the previous snapshot.
     fn growth(&mut self, snapshot: &Snapshot) -> Vec<Counters> {
-        let mut known = mem::take(&mut self.engines);
+        let known = mem::take(&mut self.engines).into_iter();
+        let mut known: HashMap<_, _> = known.map(|engine| (engine.incarnation, engine)).collect();
         let mut growth = Vec::new();
         for view in snapshot.engines() {
-            let (labels, counters) = (view.label_values(), Counters::read(&self.families, &self.log, &view));
-            let mut engine = match known.iter().position(|engine| engine.labels == labels) {
-                Some(index) => known.swap_remove(index),
-                None => Engine::new(labels, self.last_at),
-            };
+            let (incarnation, counters) = (view.incarnation(), Counters::read(&self.families, &self.log, &view));
+            let engine = known.remove(&incarnation).unwrap_or_default();
             growth.push(counters.since(&engine.counters));
-            engine.counters = counters;
-            self.engines.push(engine);
+            self.engines.push(Engine { incarnation, counters, ..engine });
         }
         growth
     }
 
-    fn of_each(&mut self, snapshot: &Snapshot, growth: &[Counters], interval: Interval) -> Vec<LogLine> {
+    fn of_each(&mut self, snapshot: &Snapshot, growth: &[Counters], seconds: f64) -> Vec<LogLine> {
         let mut lines = Vec::new();
         let (families, log) = (&self.families, &self.log);
         for ((view, growth), engine) in snapshot.engines().zip(growth).zip(&mut self.engines) {
             let (prefix, gauges) = (&prefix(&view), &Gauges::read(families, log, &view));
-            let writer = LineWriter { families, prefix, growth, gauges, interval };
-            writer.write(&mut engine.line, &mut lines);
+            LineWriter { families, prefix, growth, gauges, seconds }.write(&mut engine.active, &mut lines);
         }
         lines
     }
 
-    fn of_all(&mut self, snapshot: &Snapshot, growth: &[Counters], interval: Interval) -> Vec<LogLine> {
+    fn of_all(&mut self, snapshot: &Snapshot, growth: &[Counters], seconds: f64) -> Vec<LogLine> {
         let mut lines = Vec::new();
         let (families, log) = (&self.families, &self.log);
         let mut sum = growth.iter().fold(Counters::default(), |sum, one| sum.plus(one));
@@ -203,7 +183,7 @@ impl LogLines {
         sum.perf_reports = 0;
         let gauges = &Gauges::of_all(families, log, snapshot);
         let prefix = &format!("{} Engines Aggregated: ", growth.len());
-        LineWriter { families, prefix, growth: &sum, gauges, interval }.write(&mut self.all, &mut lines);
+        LineWriter { families, prefix, growth: &sum, gauges, seconds }.write(&mut self.any_active, &mut lines);
         lines
     }
 }
@@ -217,38 +197,35 @@ fn prefix(engine: &EngineView<'_>) -> String {
     }
 }
 
-/// The time of a set of lines, and the length of their interval, in seconds.
-#[derive(Clone, Copy)]
-struct Interval {
-    now: f64,
-    seconds: f64,
-}
-
 /// Writes the lines about one engine, or about all.
 struct LineWriter<'a> {
     families: &'a Families,
     prefix: &'a str,
     growth: &'a Counters,
     gauges: &'a Gauges,
-    interval: Interval,
+    /// The length of the interval.
+    seconds: f64,
 }
 
 impl LineWriter<'_> {
-    fn write(&self, state: &mut LineState, lines: &mut Vec<LogLine>) {
+    /// `active` is what it was in the previous interval.
+    fn write(&self, active: &mut bool, lines: &mut Vec<LogLine>) {
         let tokens = [self.growth.computed_tokens, self.growth.generation_tokens];
-        let throughputs = tokens.map(|tokens| rate(tokens as f64, self.interval.seconds));
-        let active = throughputs != [0.0; 2];
-        let level = if active || state.active { LogLevel::Info } else { LogLevel::Debug };
-        state.active = active;
+        let throughputs = tokens.map(|tokens| self.rate(tokens as f64));
+        let was_active = mem::replace(active, throughputs != [0.0; 2]);
+        let level = if *active || was_active { LogLevel::Info } else { LogLevel::Debug };
         lines.push(LogLine { level, text: self.main(throughputs) });
         if self.growth.draft_reports > 0 {
-            let seconds = self.interval.now - mem::replace(&mut state.drafts, self.interval.now);
-            lines.push(LogLine { level, text: self.drafts(seconds) });
+            lines.push(LogLine { level, text: self.drafts() });
         }
         if self.growth.perf_reports > 0 {
-            let seconds = self.interval.now - mem::replace(&mut state.mfu, self.interval.now);
-            lines.push(LogLine { level, text: self.mfu(seconds) });
+            lines.push(LogLine { level, text: self.mfu() });
         }
+    }
+
+    /// The amount per second of the interval; 0 if no time has passed.
+    fn rate(&self, amount: f64) -> f64 {
+        if self.seconds > 0.0 { finite_if(amount.is_finite(), amount / self.seconds) } else { 0.0 }
     }
 
     fn main(&self, [prompt, generation]: [f64; 2]) -> String {
@@ -286,10 +263,10 @@ impl LineWriter<'_> {
         format!("{}{}", self.prefix, parts.join(", "))
     }
 
-    fn drafts(&self, seconds: f64) -> String {
+    fn drafts(&self) -> String {
         let Counters { drafts, draft_tokens, accepted_tokens, .. } = *self.growth;
         let [d, t, a] = [drafts, draft_tokens, accepted_tokens].map(|count| count as f64);
-        let accepted_throughput = fixed(rate(a, seconds), 2);
+        let accepted_throughput = fixed(self.rate(a), 2);
         if self.families.diffusion.is_some() {
             let share = |a: f64, b: f64| fixed(if b > 0.0 { a / b } else { f64::NAN }, 2);
             return format!(
@@ -307,22 +284,16 @@ impl LineWriter<'_> {
              Drafted throughput: {} tokens/s, Accepted: {accepted_tokens} tokens, Drafted: {draft_tokens} tokens, \
              Per-position acceptance rate: {}, Avg Draft acceptance rate: {}%",
             fixed(1.0 + a / d, 2),
-            fixed(rate(t, seconds), 2),
+            fixed(self.rate(t), 2),
             rates.join(", "),
             fixed(if t > 0.0 { a / t * 100.0 } else { f64::NAN }, 1),
         )
     }
 
-    fn mfu(&self, seconds: f64) -> String {
-        let [tera, giga] =
-            [(self.growth.flops, 1e12), (self.growth.bytes, 1e9)].map(|(n, unit)| rate(n, seconds) / unit);
+    fn mfu(&self) -> String {
+        let [tera, giga] = [(self.growth.flops, 1e12), (self.growth.bytes, 1e9)].map(|(n, unit)| self.rate(n) / unit);
         format!("{}MFU: {} TF/s/device {} GB/s/device", self.prefix, fixed(tera, 1), fixed(giga, 1))
     }
-}
-
-/// The amount per second; 0 if no time has passed.
-fn rate(amount: f64, seconds: f64) -> f64 {
-    if seconds > 0.0 { finite_if(amount.is_finite(), amount / seconds) } else { 0.0 }
 }
 
 /// The number with this many decimals, as Python prints it: NaN in lower case.

@@ -56,11 +56,10 @@ impl Counters {
         &self.accepted_per_position[..widest.map_or(0, |last| last + 1)]
     }
 
-    /// How much they grew since `before`. A counter that is less than before started again: a
-    /// different engine has the same labels now.
+    /// How much they grew since `before`, which is of the same engine. Nothing, if `before` is
+    /// newer.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        let float = |now: f64, before: f64| if now >= before { now - before } else { now };
-        self.zip(before, |now, before| now.checked_sub(before).unwrap_or(now), float)
+        self.zip(before, u64::saturating_sub, |now, before| (now - before).max(0.0))
     }
 
     pub(crate) fn plus(&self, other: &Self) -> Self {
