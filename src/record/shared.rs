@@ -10,7 +10,7 @@ use crate::{
         layout::{Diagnostic, HistogramIndex, HistogramLayout},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    store::{row::Row, shards::Shards},
+    store::shards::{Shard, Shards},
 };
 
 /// A recorder for code that runs on any thread, such as request handlers on an async runtime. It
@@ -82,7 +82,7 @@ impl SharedRecorder {
     #[inline]
     pub fn add<T: CounterValue>(&self, counter: Counter<T>, n: T) {
         let Some(shard) = self.shard(counter.schema) else { return };
-        if observe::add(shard, counter.word, n).is_none() {
+        if observe::add(*shard, counter.word, n).is_none() {
             reject(shard, 1);
         }
     }
@@ -97,7 +97,7 @@ impl SharedRecorder {
     #[inline]
     pub fn add_gauge<T: GaugeValue>(&self, gauge: Gauge<T>, n: T) {
         let Some(shard) = self.shard(gauge.schema) else { return };
-        if observe::add_gauge(shard, gauge.word, n).is_none() {
+        if observe::add_gauge(*shard, gauge.word, n).is_none() {
             reject(shard, 1);
         }
     }
@@ -125,7 +125,7 @@ impl SharedRecorder {
     #[inline]
     pub fn observe_n<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
         let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
-        if observe::observe(shard, layout, value, n).is_none() {
+        if observe::observe(*shard, layout, value, n).is_none() {
             reject(shard, n);
         }
     }
@@ -135,7 +135,7 @@ impl SharedRecorder {
     #[inline]
     pub fn observe_all<T: ObservationValue>(&self, histogram: Histogram<T>, values: &[T]) {
         let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
-        let rejected = observe::observe_all(shard, layout, values);
+        let rejected = observe::observe_all(*shard, layout, values);
         if rejected > 0 {
             reject(shard, rejected);
         }
@@ -203,14 +203,14 @@ impl SharedRecorder {
     }
 
     #[inline(always)]
-    fn histogram(&self, schema: u32, HistogramIndex(index): HistogramIndex) -> Option<(Row<'_>, &HistogramLayout)> {
+    fn histogram(&self, schema: u32, HistogramIndex(index): HistogramIndex) -> Option<(Shard<'_>, &HistogramLayout)> {
         let shard = self.shard(schema)?;
         Some((shard, self.0.layout.histograms.get(usize::from(index))?))
     }
 
     /// The shard of the current thread, if a handle of this schema and scope belongs here.
     #[inline(always)]
-    fn shard(&self, schema: u32) -> Option<Row<'_>> {
+    fn shard(&self, schema: u32) -> Option<Shard<'_>> {
         let shard = self.0.current();
         let own = mutant!(schema == self.0.layout.schema, "shared: a foreign handle isn't refused" => true);
         if !own {
@@ -220,14 +220,14 @@ impl SharedRecorder {
     }
 
     #[cold]
-    fn refuse_foreign(&self, schema: u32, shard: Row<'_>) {
+    fn refuse_foreign(&self, schema: u32, shard: Shard<'_>) {
         super::debug_assert_own(schema, self.0.layout.schema);
         shard.count_diagnostic(Diagnostic::ForeignHandles, 1);
     }
 }
 
 #[cold]
-fn reject(shard: Row<'_>, n: u64) {
+fn reject(shard: Shard<'_>, n: u64) {
     shard.count_diagnostic(Diagnostic::RejectedObservations, observe::rejections(n));
 }
 

@@ -16,6 +16,7 @@ mod name;
 pub(crate) mod number;
 mod search;
 pub(crate) mod self_families;
+mod setters;
 pub(crate) mod shape;
 #[cfg(all(test, not(loom)))]
 mod tests;

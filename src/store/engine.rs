@@ -2,7 +2,11 @@
 
 use std::{sync::Arc as StdArc, time::Instant};
 
-use super::{info::Infos, row::Row, shards::Shards, slab::Slab};
+use super::{
+    info::Infos,
+    shards::{Shard, Shards},
+    slab::Slab,
+};
 use crate::{
     sorted::{Iter, Sorted},
     sync::Arc,
@@ -38,7 +42,7 @@ pub(crate) struct EngineStore {
 
 impl EngineStore {
     /// All rows that any thread adds to.
-    pub(crate) fn shards(&self) -> impl Iterator<Item = Row<'_>> {
+    pub(crate) fn shards(&self) -> impl Iterator<Item = Shard<'_>> {
         self.shards.iter().chain(&self.self_metrics).flat_map(|shards| shards.iter())
     }
 }

@@ -2,10 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{
-    schema::layout::Diagnostic,
-    sync::{AtomicU64, Ordering::Relaxed},
-};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Words before and after the row that keep other data off its cache lines: 128 bytes. x86-64
 /// fetches two 64-byte lines together, and some AArch64 machines have lines of 128 bytes. None
@@ -35,7 +32,7 @@ pub(super) const MAX_TOTAL: u64 = 1 << 63;
 /// The most that one `fetch_add` after a check may add. Greater numbers are added in a loop.
 pub(super) const MAX_AT_ONCE: u64 = 1 << 32;
 
-/// A row that any thread adds to: a shard, or a series with dynamic labels.
+/// A row that any thread adds to: a shard's, or that of a series with dynamic labels.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'s>(pub(super) &'s [AtomicU64]);
 
@@ -89,14 +86,6 @@ impl<'s> Row<'s> {
             word.fetch_update(Relaxed, Relaxed, f).ok().map(drop),
             "shard: a float by load and store" => f(word.load(Relaxed)).map(|new| word.store(new, Relaxed)),
         )
-    }
-
-    /// Counts a diagnostic, in one of the words behind those of the layout. A series with dynamic
-    /// labels has none.
-    #[cold]
-    pub(crate) fn count_diagnostic(self, diagnostic: Diagnostic, n: u64) {
-        let word = &self.0[self.0.len() - Diagnostic::COUNT + diagnostic as usize];
-        _ = word.fetch_update(Relaxed, Relaxed, |count| Some(count.saturating_add(n)));
     }
 }
 

@@ -20,7 +20,7 @@
 //! added lock-free, in a loop that repeats when another thread changed the same word. A thread that
 //! has a shard for itself never repeats.
 
-use std::sync::Arc as StdArc;
+use std::{ops::Deref, sync::Arc as StdArc};
 
 use crossbeam_utils::CachePadded;
 
@@ -29,7 +29,10 @@ use super::{
     row::{PADDING, Row, Words},
     thread_index::current as current_thread,
 };
-use crate::schema::layout::Layout;
+use crate::{
+    schema::layout::{Diagnostic, Layout},
+    sync::Ordering::Relaxed,
+};
 
 /// The shards of an engine, or of the registry.
 pub(crate) struct Shards {
@@ -56,21 +59,45 @@ impl Shards {
     /// The shard of the current thread. With a single shard no index is taken, so a thread that
     /// only renders doesn't use one up.
     #[inline(always)]
-    pub(crate) fn current(&self) -> Row<'_> {
+    pub(crate) fn current(&self) -> Shard<'_> {
         self.of_thread(if self.mask == 0 { 0 } else { current_thread() })
     }
 
     /// The shard of a thread.
     #[inline(always)]
-    fn of_thread(&self, thread: usize) -> Row<'_> {
+    fn of_thread(&self, thread: usize) -> Shard<'_> {
         let first = (thread & self.mask) * self.stride;
-        Row::new(&self.words[first..first + self.stride - PADDING])
+        Shard(Row::new(&self.words[first..first + self.stride - PADDING]))
     }
 
     /// All shards.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Shard<'_>> {
         let last = mutant!(self.mask, "shards: a snapshot leaves out the last" => self.mask.max(1) - 1);
         (0..=last).map(|shard| self.of_thread(shard))
+    }
+}
+
+/// A row of the whole layout, with the diagnostics behind it. A series with dynamic labels is a row
+/// that has none.
+#[derive(Clone, Copy)]
+pub(crate) struct Shard<'s>(Row<'s>);
+
+impl<'s> Deref for Shard<'s> {
+    type Target = Row<'s>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Row<'s> {
+        &self.0
+    }
+}
+
+impl Shard<'_> {
+    /// Counts a diagnostic, in one of the words behind those of the layout.
+    #[cold]
+    pub(crate) fn count_diagnostic(self, diagnostic: Diagnostic, n: u64) {
+        let Self(Row(words)) = self;
+        let word = &words[words.len() - Diagnostic::COUNT + diagnostic as usize];
+        _ = word.fetch_update(Relaxed, Relaxed, |count| Some(count.saturating_add(n)));
     }
 }
 

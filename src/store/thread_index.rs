@@ -49,7 +49,7 @@ impl Indices {
                 return at * BITS + lowest(taken);
             }
         }
-        CAPACITY + self.without.fetch_add(1, Relaxed) as usize
+        CAPACITY + (self.without.fetch_add(1, Relaxed) % CAPACITY as u64) as usize
     }
 
     /// Frees an index for the next thread.

@@ -182,7 +182,7 @@ fn what_is_written_apart_shares_no_line() {
     let counts = (&raw const *shards).addr() - 2 * size_of::<usize>();
     let fixed = (&raw const *shards).addr();
     assert!(fixed % LINE == 0 && counts < fixed, "clones write the reference counts, recorders read what follows them");
-    let rows: Vec<_> = shards.iter().map(|shard| shard.0.as_ptr_range()).collect();
+    let rows: Vec<_> = shards.iter().map(|shard| shard.0.0.as_ptr_range()).collect();
     for pair in rows.windows(2) {
         let [one, other] = pair else { unreachable!("two") };
         assert!((one.end.addr() - 1) / LINE < other.start.addr() / LINE, "{rows:?}");

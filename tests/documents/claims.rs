@@ -10,7 +10,7 @@ use tachometer::{Engine, Histogram, Recorder, Registry, Schema, SchemaError, Sna
 use tachometer_vllm as vllm;
 
 const README: &str = include_str!("../../README.md");
-const LIMITS: &str = include_str!("../../src/schema/limits.rs");
+const LIMITS: &str = include_str!("../../src/schema/setters.rs");
 
 /// Whether a number that was measured stands in a text with what it counts, wherever lines break.
 #[track_caller]

@@ -8,6 +8,7 @@ mod one_step;
 mod dynamic_labels;
 mod engines;
 mod infos;
+mod largest_slab;
 mod registry_wide;
 mod shared;
 mod steps;
