@@ -165,12 +165,13 @@ fn an_observation_is_not_one_moment() {
 /// total never overflows. The outcome: the total, and how many additions were rejected.
 #[test]
 fn additions_never_overflow() {
-    explore(3, [(1 << 63, 1)], || {
+    const MORE_THAN_HALF: u64 = (1 << 62) + 1;
+    explore(3, [(MORE_THAN_HALF, 1)], || {
         let rig = Rig::new();
         let recorder = rig.engine.shared_recorder();
         let threads = [(); 2].map(|()| {
             let (recorder, count) = (recorder.clone(), rig.count);
-            rig.done.spawn(move || recorder.add(count, 1 << 63))
+            rig.done.spawn(move || recorder.add(count, MORE_THAN_HALF))
         });
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         rig.seen(|view| {
