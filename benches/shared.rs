@@ -6,7 +6,7 @@
 //!   and with the baselines on the same words.
 //! * Attaching and leasing: an engine of the vLLM base set attaches and detaches while others stay;
 //!   a recorder is leased and dropped.
-//! * `dynamic`: a series with dynamic labels, one of a hundred: an addition, and the look-up of an
+//! * `dynamic`: a series with dynamic labels, one of a hundred: an addition, and the lookup of an
 //!   existing series. A snapshot of all of them.
 //! * A snapshot of an engine with two shards, or with a second slab, next to that of one slab.
 //!

@@ -48,8 +48,8 @@
 //! | dropped | effect |
 //! |---|---|
 //! | a [`Step`] that wasn't committed, whether by an early return, a panic or a cancelled future | it is discarded, and counted in `tachometer_discarded_steps_total` |
-//! | a [`Recorder`] | it gives up: its counts stay, its gauges go to zero |
-//! | an [`Engine`] | it gives up: its series leave pages and snapshots. Recorders that outlive it write on, unseen |
+//! | a [`Recorder`] | its counts stay, its gauges go to zero |
+//! | an [`Engine`] | its series leave pages and snapshots, at once or after it [lingered](Engine::linger). A recorder that outlives it still records, but nothing shows |
 //! | a [`SharedRecorder`], a [`DynamicSeries`] | nothing: what they recorded stays |
 //!
 //! # Handles, snapshots and renderers of another schema
@@ -66,7 +66,7 @@
 //! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there |
 //! | [`TextRenderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |
 //!
-//! All of these are mistakes in a program, which its first test run shows. So none is an error to handle.
+//! Each of these is a bug that a program's first test run shows. So none is an error to handle.
 //!
 //! # Threads
 //!
@@ -79,7 +79,7 @@
 //! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderError`] | yes | yes | yes | no | yes |
 //! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
 //!
-//! `UnwindSafe` stands for `RefUnwindSafe` too. All are `Unpin`.
+//! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
 #![forbid(unsafe_code)]
 
 // First: its macro is known to what follows.

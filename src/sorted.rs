@@ -6,13 +6,14 @@
 //!                          ▼  | item | item | … |         of at most `LARGEST` items
 //! ```
 //!
-//! To insert, remove or replace an item copies one chunk and the spine. That is sub-linear: with 10,000 items about 300 pointers,
-//! where a plain copied list takes 10,000. A tree of more levels would copy fewer, but readers go through the list at each scrape, and two
-//! levels are nearly as quick to go through as one.
+//! Inserting, removing or replacing an item copies one chunk and the spine. That is sub-linear:
+//! with 10,000 items about 300 pointers, where a plain list copies 10,000. A tree of more levels
+//! would copy fewer. But readers go through the list at each scrape, and two levels are nearly as
+//! quick to go through as one.
 
 use std::{cmp::Ordering, slice, sync::Arc};
 
-/// Items of a chunk at most.
+/// The most items of a chunk.
 const LARGEST: usize = 128;
 
 /// Items in ascending order.
@@ -41,7 +42,7 @@ impl<T: Clone> Sorted<T> {
         Iter { chunks: self.chunks.iter(), items: [].iter(), left: self.len }
     }
 
-    /// Finds an item by how it compares with the one that is looked for. `Err` is where it would be inserted.
+    /// Finds the item for which `compare` returns `Equal`. `Err` is where it would be inserted.
     pub(crate) fn find(&self, compare: impl Fn(&T) -> Ordering) -> Result<Position, Position> {
         let after = self.chunks.partition_point(|chunk| compare(&chunk[0]).is_le());
         let chunk = after.saturating_sub(1);

@@ -28,7 +28,7 @@ fn engine(labels: &[&str], values: &[&str], declare: impl FnOnce(&mut SchemaBuil
     drop(attach()); // the thread's first use of the list of engines allocates too
     let (engine, bytes): (Engine, _) = allocator::held(attach);
     let (_recorder, recorder_bytes) = allocator::held(|| engine.recorder().unwrap());
-    assert!(recorder_bytes <= 16, "a recorder holds nothing outside of itself, but a pointer an info");
+    assert!(recorder_bytes <= 16, "a recorder holds nothing outside of itself, except for one pointer per info");
     bytes as usize
 }
 

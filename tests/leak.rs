@@ -1,4 +1,4 @@
-//! What engines and recorders that come and go leave behind: nothing.
+//! What engines and recorders leave behind when they are replaced: nothing.
 
 #[path = "common/allocator.rs"]
 mod allocator;
@@ -37,7 +37,7 @@ fn registry() -> (Registry, Handles) {
     (Registry::new(schema.build().unwrap()), handles)
 }
 
-/// Two recorders and two shared ones, all of which record, and tenants of whom one is retired.
+/// Two recorders and two shared ones, all of which record, and tenants, one of which is removed.
 fn record(engine: &Engine, Handles { count, level, seconds, info, tenants }: Handles) {
     let mut recorders = [(); 2].map(|()| engine.recorder().unwrap());
     for recorder in &mut recorders {
@@ -51,9 +51,9 @@ fn record(engine: &Engine, Handles { count, level, seconds, info, tenants }: Han
     let other = shared.clone();
     shared.inc(count);
     other.observe(seconds, 3.5);
-    let [_, retired, _] = ["a", "b", "no room"].map(|tenant| shared.with_label_values(tenants, [tenant]));
+    let [_, removed, _] = ["a", "b", "no room"].map(|tenant| shared.with_label_values(tenants, [tenant]));
     shared.remove(tenants, ["b"]);
-    retired.observe(3.5);
+    removed.observe(3.5);
 }
 
 /// One incarnation of an engine.
@@ -130,6 +130,6 @@ fn nothing_is_left_when_scrapes_run_meanwhile() {
     println!("{held} bytes are left after {} incarnations", 2 * INCARNATIONS);
     let ((), dropped) = allocator::held(|| drop(registry));
     // The snapshots that `render` keeps, as many as pages were rendered at a time.
-    assert!(held < 2 * INCARNATIONS as isize, "as much as a byte an incarnation is left: {held}");
+    assert!(held < 2 * INCARNATIONS as isize, "a byte or more per incarnation is left: {held}");
     assert_eq!(built + held + dropped, 0, "bytes that outlive the registry");
 }

@@ -71,7 +71,7 @@ fn parse(format: &mut Option<Format>, line: &str, units: Units) -> Result<Option
     Ok(Some(row))
 }
 
-/// An engine would refuse such a request. In a trace it mostly stands for one that failed.
+/// An engine would refuse such a request. In a trace it is mostly one that failed.
 fn note_empty_prompts(rows: &[(u64, Row)], lines: &Lines) {
     let mut empty = rows.iter().filter(|(_, row)| row.prompt_tokens == 0);
     if let Some((number, _)) = empty.next() {

@@ -203,7 +203,7 @@ impl<'de> Visitor<'de> for NamesVisitor {
         let mut names = Vec::new();
         while let Some((name, _)) = map.next_entry::<String, Count>()? {
             if names.contains(&name) {
-                return Err(A::Error::custom(format_args!("{name:?} stands there twice")));
+                return Err(A::Error::custom(format_args!("{name:?} appears twice")));
             }
             names.push(name);
         }

@@ -21,8 +21,8 @@ use crate::{
 /// and the count of a histogram is the sum of its buckets. There is no step. That holds in an
 /// engine's loop too: a value that is recorded here while a step is open shows at once, and stays
 /// if the step is discarded. Values that can't be counted honestly are rejected by the same rules,
-/// and counted among the rejected observations of the engine. After the series was
-/// [removed](SharedRecorder::remove) or its engine detached, whatever it records is lost.
+/// and counted among the rejected observations of the engine. Whatever it records
+/// after the series was [removed](SharedRecorder::remove), or its engine detached, is lost.
 ///
 /// # Progress
 /// As with a [`SharedRecorder`], no call waits or allocates. All threads add to the same words.
@@ -58,8 +58,8 @@ impl<H> DynamicSeries<H> {
         Self { row, engine, handle: PhantomData }
     }
 
-    /// The label values, in declared order: those of the look-up, or the overflow value (`other`) for
-    /// each if this is the overflow series.
+    /// The label values, in declared order: those of the lookup, or the overflow value (`other`)
+    /// for each if this is the overflow series.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &str> {
         self.row.values.iter().map(String::as_str)
     }

@@ -23,8 +23,8 @@ use crate::{
 /// Everything is recorded in steps. [`step`](Self::step) opens one, which may stay open for a whole
 /// engine iteration.
 ///
-/// A recorder that is dropped keeps its counts and gives up its gauges: counters, histograms and
-/// infos stay exposed, and a last step sets its gauges to zero. The engine's next recorder
+/// When a recorder is dropped, its counts stay and its gauges don't: counters, histograms and infos
+/// stay exposed, and a last step sets its gauges to zero. The engine's next recorder
 /// continues from there. So keep a recorder for as long as its engine runs. A temporary recorder
 /// can't lose a gauge that was just set, because the code doesn't compile:
 ///
@@ -53,8 +53,8 @@ use crate::{
 /// last is shown, whichever recorder set it.
 ///
 /// A snapshot takes one whole step from each recorder, but the steps of different recorders aren't
-/// from one moment. So an identity between series holds in every snapshot if the steps of each
-/// recorder keep it, since sums of equal numbers are equal. A gauge that several recorders set is
+/// from one moment. Even so, an identity between series holds in every snapshot if each recorder's
+/// steps keep it, since sums of equal numbers are equal. A gauge that several recorders set is
 /// the sum of the values that they set last. That is right for the requests in their queues, and
 /// wrong for a ratio, which only one of them should set.
 ///

@@ -36,11 +36,11 @@ use crate::{
 /// that [`with_label_values`](Self::with_label_values) and [`remove`](Self::remove) always panic.
 ///
 /// # Progress
-/// No call waits, and none allocates once the thread has recorded. Each thread adds to a shard that
-/// it shares with few others ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers
-/// are added wait-free where the machine has one instruction for it. Floats are added in a
-/// compare-and-swap loop: lock-free, not wait-free, as it repeats when another thread of the same
-/// shard changed the same word.
+/// No call waits. Once the thread has recorded, no call allocates, except to look up or remove a
+/// dynamic series. Each thread adds to a shard that it shares with few others
+/// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers are added wait-free where the
+/// machine has one instruction for it. Floats are added in a compare-and-swap loop: lock-free, not
+/// wait-free, as it repeats when another thread of the same shard changed the same word.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};
@@ -143,7 +143,7 @@ impl SharedRecorder {
 
     /// Looks up the series of a family with [dynamic labels](crate::Declaration::dynamic_labels) by
     /// its label values, in declared order. They may be any UTF-8. If there is no such series, it
-    /// is created, with nothing recorded. Keep the result: a look-up compares strings.
+    /// is created, with nothing recorded. Keep the result: a lookup compares strings.
     ///
     /// Returns the overflow series if the family is full, or if a value is
     /// [too long](crate::DynamicDeclaration::max_value_len). Both are counted in
@@ -152,8 +152,8 @@ impl SharedRecorder {
     /// [overflow value](crate::DynamicDeclaration::overflow_value) that was chosen instead, that
     /// names the overflow series, and isn't counted.
     ///
-    /// Lock-free. Allocates only for a new series: the series, and a list with one pointer per
-    /// series of the family.
+    /// Lock-free. Allocates only for a new series: the series, and a part of the family's list
+    /// (about 300 pointers if there are 10,000 series).
     ///
     /// # Panics
     /// If the family belongs to another schema, or if one of the two belongs to the registry and
@@ -172,12 +172,13 @@ impl SharedRecorder {
         DynamicSeries::new(found.row, self.clone())
     }
 
-    /// Removes a series from its family, so that pages and snapshots no longer have it and another
-    /// one finds room. Returns whether it was there. The overflow series stays. Whatever existing
-    /// [`DynamicSeries`] of it record from then on is lost. If its label values are looked up
+    /// Removes a series from its family: pages and snapshots no longer have it, and there is room
+    /// for another. Returns whether it was there. The overflow series can't be removed. Whatever a
+    /// [`DynamicSeries`] of it records from then on is lost. If its label values are looked up
     /// again, they begin at zero.
     ///
-    /// Lock-free. Allocates a list with one pointer per series of the family.
+    /// Lock-free. Allocates a part of the family's list (about 300 pointers if there are 10,000
+    /// series).
     ///
     /// # Panics
     /// As [`with_label_values`](Self::with_label_values).

@@ -21,7 +21,7 @@ pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 /// A step is like a database transaction. If it is dropped without a commit (by an early `?` or
 /// `return`, a panic, or a cancelled future), it is discarded: it leaves no trace in any counter,
 /// gauge or histogram, and is counted in `tachometer_discarded_steps_total`. The same happens to a
-/// step that was leaked with `mem::forget`, as soon as the next one opens.
+/// step that was leaked with `mem::forget`, when the next one opens or the recorder is dropped.
 ///
 /// Values that can't be counted honestly are rejected, and counted in
 /// `tachometer_rejected_observations_total`: NaN, infinities, negative observations where no bound
@@ -151,8 +151,9 @@ impl<'a> Step<'a> {
     }
 
     /// The value of a gauge in this step: as set in this step, or else in the newest committed one.
-    /// State of your own that goes along with recorded steps can thereby notice that an earlier
-    /// step was discarded. Returns 0 for a handle of another schema.
+    /// Code that keeps its own state from step to step can use it to notice that an earlier step
+    /// was discarded. A handle of another schema panics under debug assertions; otherwise this
+    /// returns 0.
     #[inline]
     pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
         let own = mutant!(self.owns(gauge.schema), "step: a foreign gauge is read" => true);
@@ -166,7 +167,7 @@ impl<'a> Step<'a> {
     }
 
     /// Observes one value `n` times, at the cost of one observation. A float sum grows by `value *
-    /// n`, rounded once.
+    /// n`, rounded once. Rejected if the bucket would then hold more than 2^62.
     #[inline]
     pub fn observe_n<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T, n: u64) {
         let Some(layout) = self.histogram(histogram.schema, histogram.index) else { return };

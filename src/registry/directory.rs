@@ -30,7 +30,7 @@ pub(super) struct Directory {
     labels: Sorted<StdArc<EngineLabels>>,
     /// Engines that were dropped and linger, and until when.
     lingering: Vec<(Instant, StdArc<EngineLabels>)>,
-    /// Replaced whenever engines come or leave.
+    /// Replaced whenever an engine is added or removed.
     membership: StdArc<()>,
 }
 

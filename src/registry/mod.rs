@@ -138,9 +138,9 @@ impl Registry {
     /// shared recorders added.
     ///
     /// Lock-free: an attempt to read a recorder fails only if a step was committed meanwhile, so
-    /// neither a stopped engine nor an open step holds it up. Allocates only to grow its buffers:
-    /// for more engines than before, for the first engine with several recorders, or for more
-    /// dynamic series.
+    /// neither a stopped engine nor an open step holds it up. Allocates only to grow its buffers
+    /// (for more engines than before, for the first engine with several recorders, or for more
+    /// dynamic series) and, if the schema has infos, after engines attached or left.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
         let retries = snapshot.fill(&self.0.schema, &directory.own, directory.engines());
@@ -278,8 +278,8 @@ impl Engine {
         self
     }
 
-    /// An exclusive recorder. It continues from the totals of a recorder that was dropped. If there
-    /// is none, it begins at zero, besides those in use, and allocates a slab. What [several
+    /// An exclusive recorder. It takes over the slab of a recorder that was dropped, and continues
+    /// its totals. If no slab is free, it allocates one and begins at zero. What [several
     /// recorders](Recorder#several-recorders-of-an-engine) record is added up.
     ///
     /// Lock-free: never waits for a scrape or a recorder. A leaked recorder (`mem::forget`) counts

@@ -1,4 +1,4 @@
-//! Handles: typed, copyable names of series, resolved once, when they are declared.
+//! Handles: typed, copyable references to series, resolved once, when they are declared.
 //!
 //! A handle belongs to the schema that declared it, and there either to engines or to the registry.
 //! A recorder of another schema or of the other scope refuses it: it panics under debug assertions;

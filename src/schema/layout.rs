@@ -42,7 +42,7 @@ pub(crate) enum Diagnostic {
     DiscardedSteps,
     /// Calls with a handle of another schema or scope.
     ForeignHandles,
-    /// Look-ups of dynamic label values that found the family full.
+    /// Lookups of dynamic label values that found the family full.
     OverflowedLabelValues,
 }
 

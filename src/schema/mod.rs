@@ -1,8 +1,8 @@
 //! What is measured: families, their series and their bounds. All of it is fixed before the first
 //! engine attaches.
 //!
-//! `builder` and `declare` declare and check. The other files are the ground on which all other
-//! modules are built. There is one validator (`SchemaBuilder::add`), and all outputs rely on it.
+//! `builder` and `declare` declare and check. The other modules of the crate build on the other
+//! files. There is one validator (`SchemaBuilder::add`), and all outputs rely on it.
 
 pub(crate) mod bounds;
 mod builder;

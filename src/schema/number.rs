@@ -19,7 +19,7 @@ pub enum WordType {
 impl WordType {
     /// The sum of two words. Counts stop at `u64::MAX` rather than fall. Integer gauges wrap
     /// around, since only the sum of all rows needs to be in range. Floats stop at the greatest
-    /// finite value: infinite is only what was set so.
+    /// finite value. Only a gauge that was set to an infinity shows one.
     #[inline(always)]
     pub(crate) fn sum(self, one: u64, other: u64) -> u64 {
         match self {

@@ -1,4 +1,4 @@
-//! Finds the bucket of a value by a table look-up and one comparison, instead of a binary search.
+//! Finds the bucket of a value by a table lookup and one comparison, instead of a binary search.
 //!
 //! A search compares with one bound after the other, and each comparison waits for the one before.
 //! The next observation waits too, since it may load a word whose address the search is still

@@ -61,7 +61,7 @@ const DIAGNOSTICS: [(Diagnostic, &str, &str); Diagnostic::COUNT] = [
     (
         Diagnostic::OverflowedLabelValues,
         "overflowed_label_values",
-        "Look-ups of dynamic label values that got the overflow series.",
+        "Lookups of dynamic label values that got the overflow series.",
     ),
 ];
 

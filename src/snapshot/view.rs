@@ -55,9 +55,9 @@ impl<'s> EngineView<'s> {
     }
 
     /// The number of the step that all numbers come from: how many steps the engine's recorders
-    /// have committed so far, including the final step of each dropped recorder. If neither it nor
-    /// the [incarnation](Self::incarnation) has changed, nothing was committed since. Additions by
-    /// shared recorders don't change it.
+    /// have committed so far. If the schema has gauges, that includes the last step of each dropped
+    /// recorder. If neither it nor the [incarnation](Self::incarnation) has changed, nothing was
+    /// committed since. Additions by shared recorders don't change it.
     ///
     /// # Is an engine stale?
     /// A step number that hasn't changed for a while is the sign, whatever the engine's numbers

@@ -88,7 +88,7 @@ impl FamilySeries {
         let Ok(found) = rcu::update(&self.list, |SeriesList(list)| {
             let found = |series: &Arc<SeriesRow>, overflowed| Found { row: Arc::clone(series), overflowed };
             let known = position(list, values.iter().copied());
-            let new_at = match mutant!(known, "dynamic: made by each look-up" => Err(known.unwrap_or_else(|at| at))) {
+            let new_at = match mutant!(known, "dynamic: made by each lookup" => Err(known.unwrap_or_else(|at| at))) {
                 Ok(known) => return Ok::<_, Infallible>((None, found(list.get(known), false))),
                 Err(new_at) => new_at,
             };

@@ -18,7 +18,7 @@
 //! | `sequence`            | the writer: open, commit                 | readers, twice per attempt         |
 //! | `copies[(s+1)&1]`     | the writer, between open and commit      | late readers of step s-1           |
 //! | `copies[s&1]`         | nobody                                   | readers, and the writer's copying  |
-//! | `fallback`            | the writer, inside some commits          | readers whose first attempt failed |
+//! | `fallback`            | the writer, inside some commits          | readers, after a failed attempt    |
 //! | `fallback_sequence`   | the writer, before and after that        | readers, twice per attempt         |
 //! | `diagnostics`         | the writer, at any time                  | readers, each word by itself       |
 //! | `leased`              | a thread that takes or gives up writing  | a thread that asks for it          |
@@ -33,8 +33,8 @@
 //!    Catch up: copy the words that step s changed (its log) from `copies[s&1]`. If that log
 //!    overflowed, or lists more words than the slab has, copy every word.
 //! 2. **Record**: log a word first, then change it in place in the hidden copy.
-//! 3. **Commit**: store `sequence = 2s+2`. Only then, and only once about four slabs' worth of
-//!    words were stored since the last refresh, refresh the fallback copy.
+//! 3. **Commit**: store `sequence = 2s+2`. After that, refresh the fallback copy if more than about
+//!    four slabs' worth of words were stored since its last refresh.
 //! 4. **Discard**: copy the logged words back from `copies[s&1]`. `sequence` never goes back: a
 //!    reader must not mistake a later step for the one that it began to read.
 //! 5. **Leak** (`mem::forget`): the next open finds the step still open, and copies all words.
@@ -52,10 +52,10 @@
 //!
 //! * **E1 publish**. Open and commit store `sequence` with release; an attempt begins with an
 //!   acquire load. A reader that sees 2s or 2s+1 sees all words of step s. Open needs release too:
-//!   a relaxed 2s+1 would hide the commit's 2s from its reader.
+//!   a reader that loads a relaxed 2s+1 wouldn't synchronize with the commit that stored 2s.
 //! * **E2 warn**. A release fence follows open's store, an acquire fence precedes the reader's
 //!   check. Only step s+2 changes `copies[s&1]` again. So a reader that saw a changed word there
-//!   sees `sequence >= 2s+3` at its check, and gives up.
+//!   sees `sequence >= 2s+3` at its check, and the attempt fails.
 //! * **E3 publish the fallback** and **E4 warn of its refresh**: the same pair of edges for the
 //!   fallback copy. It is refreshed after `sequence`, so E3 also carries I3 to the reader: its next
 //!   read can't be older.
@@ -68,18 +68,18 @@
 //!
 //! # Progress
 //!
-//! The writer is wait-free: open copies at most one slab, commit at most one more. Nothing that a
-//! reader does is visible to it, except as cache misses on lines that were read. A reader is
-//! lock-free: each failed attempt proves that another step was committed after the one that the
-//! attempt saw (I1). So a stopped writer, or a step that stays open, never holds up a read. How
-//! soon a stored `sequence` becomes visible is up to the machine; no ordering promises a time. A
-//! read never returns a step older than the newest one when it began: the step of its first attempt
-//! is the *floor* for the fallback copy.
+//! The writer is wait-free: open copies at most one slab, commit at most one more. Readers affect
+//! it only by cache misses on the lines that they read. A reader is lock-free: each failed attempt
+//! proves that another step was committed after the one that the attempt saw (I1). So a stopped
+//! writer, or a step that stays open, never holds up a read. How soon a stored `sequence` becomes
+//! visible is up to the machine; no ordering promises a time. A read never returns a step older
+//! than the newest one when it began: the step of its first attempt is the *floor* for the fallback
+//! copy.
 //!
 //! # Origin
 //!
 //! The sequence counter with fences follows H. Boehm, "Can seqlocks get along with programming
-//! language memory models?" (MSPC 2012). Two copies used in turn are known from Linux'
+//! language memory models?" (MSPC 2012). The two copies that take turns follow Linux'
 //! `raw_write_seqcount_latch`.
 
 mod diagnostics;

@@ -1,4 +1,4 @@
-//! Models of dynamic series: look-ups and removals against each other and against a snapshot.
+//! Models of dynamic series: lookups and removals against each other and against a snapshot.
 
 use loom::thread;
 

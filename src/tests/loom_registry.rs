@@ -97,7 +97,7 @@ fn one_engine_attaches_while_another_detaches() {
     });
 }
 
-/// An engine attaches with the labels of one that lingers: a snapshot has the one or the other, never both and never none.
+/// An engine attaches with the labels of one that lingers: a snapshot has exactly one of the two.
 #[test]
 fn an_engine_takes_the_place_of_one_that_lingers() {
     explore(3, [vec![(1, 5)], vec![(2, 0)]], || {

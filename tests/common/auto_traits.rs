@@ -57,7 +57,7 @@ fn documented(documentation: &'static str) -> BTreeMap<&'static str, [bool; 5]> 
         });
         for name in cells[1].split('`').skip(1).step_by(2) {
             let twice = types.insert(name, answers);
-            assert_eq!(twice, None, "{name} stands there twice");
+            assert_eq!(twice, None, "{name} appears twice");
         }
     }
     types

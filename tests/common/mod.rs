@@ -20,7 +20,7 @@ pub(crate) fn parse(page: &str) -> Samples {
                 let mut labels: Vec<_> = labels.iter().cloned().chain(le).collect();
                 labels.sort();
                 let twice = samples.insert((format!("{name}{suffix}"), labels), value);
-                assert_eq!(twice, None, "{name}{suffix} stands there twice, in\n{page}");
+                assert_eq!(twice, None, "{name}{suffix} appears twice, in\n{page}");
             }
         }
     }

@@ -7,14 +7,14 @@ pub(crate) type Key = (String, Vec<(String, String)>);
 
 pub(crate) type Samples = BTreeMap<Key, f64>;
 
-/// All samples of a page whose names begin with `prefix`. Panics if one stands there twice.
+/// All samples of a page whose names begin with `prefix`. Panics if one appears twice.
 pub(crate) fn samples(page: &str, prefix: &str) -> Samples {
     let mut samples = Samples::new();
     for line in page.lines().filter(|line| line.starts_with(prefix)) {
         let (series, value) = line.rsplit_once(' ').expect("a value");
         let value = value.parse().unwrap_or_else(|_| panic!("{value:?} is no number"));
         let twice = samples.insert(key(series), value);
-        assert_eq!(twice, None, "{series} stands there twice");
+        assert_eq!(twice, None, "{series} appears twice");
     }
     samples
 }

@@ -12,7 +12,7 @@ use tachometer_vllm as vllm;
 const README: &str = include_str!("../../README.md");
 const LIMITS: &str = include_str!("../../src/schema/setters.rs");
 
-/// Whether a number that was measured stands in a text with what it counts, wherever lines break.
+/// Whether a text has a number that was measured next to what it counts, wherever lines break.
 #[track_caller]
 fn assert_says(text: &str, number: impl std::fmt::Display, of: &str) {
     let text: Vec<_> = text.split_whitespace().filter(|word| *word != "///").collect();

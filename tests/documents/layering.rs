@@ -134,6 +134,6 @@ fn a_forbidden_import_would_be_seen() {
     assert_eq!(imports_by_super("schema/a.rs", "use super::{super::record, info};", &table), [""; 0]);
     assert_eq!(imports_by_super("schema/a.rs", "use super::super::{record::Step, x};", &table), ["record::Step"]);
     let may = vec!["schema::layout".into()];
-    assert!(allowed("schema::layout::Aside", "slab", &may));
+    assert!(allowed("schema::layout::Diagnostic", "slab", &may));
     assert!(!allowed("schema::layouts", "slab", &may) && !allowed("schema::{a,b}", "slab", &may));
 }

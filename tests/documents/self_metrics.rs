@@ -1,4 +1,4 @@
-//! What a page tells of itself, and where that is documented.
+//! What a page says about itself, and where that is documented.
 
 use crate::common;
 use std::{collections::BTreeMap, thread, time::Instant};
@@ -13,7 +13,7 @@ fn page(registry: &Registry) -> String {
     String::from_utf8(page).unwrap()
 }
 
-/// The crate's own samples without labels, but for buckets.
+/// The crate's own samples without labels, except for buckets.
 fn own(page: &str) -> BTreeMap<String, f64> {
     let samples = common::parse(page).into_iter();
     samples
@@ -57,7 +57,7 @@ fn documented() -> Families {
         assert!(["each engine", "the registry"].contains(&cells[3]) && cells.len() == 7, "{row}");
         for name in cells[1].split('`').skip(1).step_by(2) {
             let twice = families.insert(name.to_owned(), (cells[2].to_owned(), cells[3] == "each engine"));
-            assert_eq!(twice, None, "{name} stands there twice");
+            assert_eq!(twice, None, "{name} appears twice");
         }
     }
     families

@@ -1,4 +1,4 @@
-//! What a trace's numbers stand for: blocks of other sizes, times in other units, and traces that contradict them.
+//! What a trace's numbers mean: blocks of other sizes, times in other units, and traces that contradict them.
 
 use crate::support::*;
 

@@ -103,7 +103,7 @@ impl Call {
             Kind::CounterU64 | Kind::CounterF64 if bytes.below(8) == 7 => Self::Inc,
             Kind::CounterU64 => Self::AddU64(u64_near(bytes, &[])),
             Kind::CounterF64 => Self::AddF64(f64_near(bytes, &[])),
-            // Belongs to no family, so it stands in for some other call.
+            // Belongs to no family, so it decodes as some other call.
             Kind::GaugeI64 if bytes.below(8) == 7 => Self::Reject(u64_near(bytes, &[])),
             Kind::GaugeI64 => Self::SetI64(u64_near(bytes, &[]) as i64),
             Kind::GaugeF64 => Self::SetF64(f64_near(bytes, &[])),

@@ -22,7 +22,7 @@ enum Number {
     Float(f64),
 }
 
-/// Fails unless the page has just the samples of these engines, and tells of the pages before it: how many, and of how many bytes.
+/// Fails unless the page has just the samples of these engines, and counts the pages before it and their bytes.
 pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine], pages: usize, bytes: usize) {
     let page = without_seconds(page, pages);
     let page = page.as_str();

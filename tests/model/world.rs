@@ -84,7 +84,7 @@ fn attached(slots: &[Slot]) -> Vec<&TwinEngine> {
     slots.iter().map(|slot| &slot.twin).filter(|twin| twin.attached).collect()
 }
 
-// So that a long input doesn't get slow: engines that ever attach; and lines of pages (but for the last ones), whose parsing
+// So that a long input doesn't get slow: engines that ever attach; and lines of pages (except for the last ones), whose parsing
 // takes longer than all else.
 const MAX_SLOTS: usize = 8;
 const MAX_LINES: usize = 1_000;

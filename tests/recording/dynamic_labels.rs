@@ -1,4 +1,4 @@
-//! Families whose label values aren't known beforehand: looked up, bounded, retired.
+//! Families whose label values aren't known beforehand: looked up, bounded, removed.
 
 use crate::common;
 use std::{sync::Barrier, thread};
@@ -77,7 +77,7 @@ fn what_has_no_room_goes_to_the_overflow_series_and_is_counted() {
 }
 
 #[test]
-fn a_retired_series_is_gone_and_makes_room() {
+fn a_removed_series_is_gone_and_makes_room() {
     let rig = Rig::new();
     let recorder = rig.engine.shared_recorder();
     let [a, _b] = ["a", "b"].map(|tenant| recorder.with_label_values(rig.tokens, [tenant]));
@@ -314,7 +314,7 @@ fn histograms_are_printed_and_read_whole() {
 }
 
 #[test]
-fn a_negative_addition_is_rejected_and_stays_counted_when_the_series_is_retired() {
+fn a_negative_addition_is_rejected_and_stays_counted_when_the_series_is_removed() {
     let mut schema = Schema::builder(&[]);
     let cost = schema.counter::<f64>("cost", "").dynamic_labels(["tenant"], 1).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());

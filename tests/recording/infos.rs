@@ -129,7 +129,7 @@ fn engines_of_the_same_model_are_alike_and_others_are_not() {
     assert_eq!(rig.lines(), [format!("{m}{rest} 2.0"), format!("{other}{rest} 1.0")]);
 }
 
-/// The snapshot that renders a page is used again; engines have come and gone meanwhile.
+/// The snapshot that renders a page is used again; engines attached and left meanwhile.
 #[test]
 fn each_page_groups_the_engines_that_are_there() {
     let rig = Rig::new(&["model_name"]);
@@ -197,7 +197,7 @@ fn a_foreign_info_is_ignored_in_release() {
     assert!(rig.lines().is_empty() && other.lines().is_empty());
 }
 
-/// The snapshot that renders a page is used again, by another engine in the same place.
+/// The snapshot that renders a page is used again, by another engine at the same index.
 #[test]
 fn an_engine_shows_nothing_of_the_one_before_it() {
     let rig = Rig::new(&["engine"]);
@@ -273,7 +273,7 @@ type Shown = (Vec<(String, String)>, [String; 2], f64);
 /// The engines that are there, in the order in which they attached: number, handle, recorder, current sample.
 type Attached = Vec<(usize, Engine, Recorder, Option<([String; 2], f64)>)>;
 
-/// What a page should show: of the engines whose printed labels are alike, the newest.
+/// What a page should show: of the engines that print the same labels, the newest.
 fn shown(attached: &Attached, labels: [[&str; 2]; 3], chosen: &[&str]) -> Vec<Shown> {
     let mut shown: Vec<Shown> = Vec::new();
     for (engine, _, _, sample) in attached {

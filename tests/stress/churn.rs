@@ -32,7 +32,7 @@ struct Handles {
     seconds: Histogram<f64>,
 }
 
-/// An engine that stays, and others that come and go.
+/// An engine that stays, and others that attach and leave.
 struct Rig {
     registry: Registry,
     stays: Engine,
@@ -141,7 +141,7 @@ impl Rig {
             let numbers = (view.counter(moves[0]), view.counter(moves[1]), view.counter(hits), view.gauge(level));
             assert_eq!(numbers, (3, 3, 4, 0), "an incarnation of {name}");
             drop(engine);
-            self.request(&shared); // unseen, but for a snapshot that had begun
+            self.request(&shared); // unseen, except by a snapshot that had begun
             self.attached.fetch_add(1, Relaxed);
         }
     }

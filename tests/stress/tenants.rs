@@ -55,7 +55,7 @@ impl Rig {
         !self.done.load(Relaxed)
     }
 
-    /// Counts for the tenants that stay, and for a guest who comes and goes, or finds no room.
+    /// Counts for the tenants that stay, and for a guest that is looked up and removed, or finds no room.
     fn record(&self, guest: &str) -> Did {
         let recorder = self.engine.shared_recorder();
         let staying = STAYING.map(|tenant| recorder.with_label_values(self.hits, [tenant]));
@@ -97,7 +97,7 @@ impl Rig {
         while self.goes_on() {
             page.clear();
             self.registry.render(&mut page);
-            common::parse(std::str::from_utf8(&page).unwrap()); // refuses a series that stands there twice
+            common::parse(std::str::from_utf8(&page).unwrap()); // refuses a series that appears twice
             self.pages.fetch_add(1, Relaxed);
         }
     }

@@ -2,10 +2,10 @@
 //! bounds and meanings.
 //!
 //! [`Families::declare`] declares the set in your schema. [`Families::engine_metrics`] starts
-//! recording for one engine. [`EngineMetrics::record`] records everything that a step reports into
-//! an open [`Step`](tachometer::Step), so your own families share the step.
+//! recording for one engine. [`EngineMetrics::record`] takes everything that an engine's step
+//! reports, and records it in an open [`Step`](tachometer::Step), so your own families share it.
 //!
-//! [`Families::log_lines`] describes in vLLM's words what happened between two snapshots.
+//! [`Families::log_lines`] writes vLLM's log lines about what happened between two snapshots.
 //!
 //! [`Config`] enables what is optional, all at start-up. In the repository, `docs/vllm-families.md`
 //! lists every family with its labels, the option that enables it and when it changes;
@@ -44,7 +44,7 @@
 //!
 //! | series | value added in a step |
 //! |---|---|
-//! | `vllm:iteration_tokens_total` (a histogram, despite its name) | one observation: **computed** prompt tokens + generation tokens |
+//! | `vllm:iteration_tokens_total` (a histogram, despite its name) | one observation: **computed** prompt tokens + generated tokens |
 //! | `vllm:prompt_tokens_total` | all prompt tokens, whatever their source |
 //! | `vllm:prompt_tokens_by_source_total{source}` | each source |
 //! | `vllm:prompt_tokens_cached_total` | local cache hits + KV transfer |
@@ -58,7 +58,7 @@
 //! over several, as long as `tachometer_rejected_observations_total` is 0:
 //!
 //! * prompt tokens = the sum over sources;
-//! * the sum of iteration tokens = tokens from `local_compute` + generation tokens, under `Computed`
+//! * the sum of iteration tokens = tokens from `local_compute` + generated tokens, under `Computed`
 //!   only;
 //! * `request_success` summed over reasons = the count of `e2e_request_latency_seconds`.
 //!

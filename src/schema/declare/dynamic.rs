@@ -37,7 +37,7 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
     ///
     /// An engine holds at most `capacity` such series at a time, and one more: the overflow series,
     /// whose label values are all `other`, unless
-    /// [`overflow_value`](DynamicDeclaration::overflow_value) says otherwise. A look-up beyond the
+    /// [`overflow_value`](DynamicDeclaration::overflow_value) says otherwise. A lookup beyond the
     /// capacity returns the overflow series, and so does one with a label value of more than 256
     /// bytes, or than [`max_value_len`](DynamicDeclaration::max_value_len). Both are counted in
     /// `tachometer_overflowed_label_values_total`. So neither memory nor pages grow without bound,
@@ -87,10 +87,10 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
 }
 
 impl<H: Handle, const N: usize> DynamicDeclaration<'_, H, N> {
-    /// Limits the length of each label value, in bytes of UTF-8. The default is 256. A look-up with a
-    /// longer value returns the overflow series, and counts as an overflow, even if the family has
-    /// room. Escaping can make a value twice as long on a page. So a page stays small,
-    /// however long the values are that clients choose.
+    /// Limits the length of each label value, in bytes of UTF-8. The default is 256. A lookup with
+    /// a longer value returns the overflow series, and counts as an overflow, even if the family
+    /// has room. So a page stays small, however long the values that clients choose. Escaping can
+    /// make a value twice as long on a page.
     pub fn max_value_len(mut self, bytes: usize) -> Self {
         self.labels.max_value_len = bytes;
         self
@@ -99,7 +99,7 @@ impl<H: Handle, const N: usize> DynamicDeclaration<'_, H, N> {
     /// Chooses the label value of the overflow series, which is `other` by default. With several
     /// labels, each has this value. Any UTF-8 of any length.
     ///
-    /// A look-up of exactly this value (for all labels) returns the overflow series too. It isn't
+    /// A lookup of exactly this value (for all labels) returns the overflow series too. It isn't
     /// counted as an overflow, and the series can't be removed. So choose a value that no user has:
     /// with the default, a tenant called `other` is added up with all that overflowed.
     ///

@@ -223,7 +223,7 @@ impl Default for Config {
     }
 }
 
-/// Histograms that share their upper bounds. It is displayed under vLLM's name.
+/// A group of histograms that share their upper bounds. It is displayed under vLLM's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BucketFamily {
@@ -279,19 +279,19 @@ impl fmt::Display for BucketFamily {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IterationTokensDefinition {
-    /// Computed prompt tokens + generation tokens, once per iteration with output. This is vLLM's
+    /// Computed prompt tokens + generated tokens, once per iteration with output. This is vLLM's
     /// corrected definition.
     #[default]
     Computed,
-    /// All prompt tokens, whatever their source, + generation tokens, once per iteration with
+    /// All prompt tokens, whatever their source, + generated tokens, once per iteration with
     /// output. This is vLLM's earlier definition: in a P/D deployment a decode engine's iterations
     /// look as large as the prompts that it received.
     AllSources,
     /// The tokens of each model execution, as the scheduler reports them
     /// ([`SchedulerStats::scheduled_tokens`](crate::SchedulerStats::scheduled_tokens)). The chunks
     /// of a chunked prefill then count where they were computed, not at the prompt's first output.
-    /// Their sum isn't computed + generation tokens: the last chunk gives the first generated token,
-    /// so p computed and g generated tokens are p + g - 1 scheduled ones.
+    /// Their sum isn't computed + generated tokens: the last chunk gives the first generated token,
+    /// so a request with p computed and g generated tokens has p + g - 1 scheduled ones.
     Scheduled,
 }
 

@@ -59,7 +59,7 @@ impl<'s, 'r> Iteration<'s, 'r> {
         self
     }
 
-    /// Finished requests by whether their output has a watermark. Recorded only with
+    /// Finished requests, by whether their output has a watermark. Recorded only with
     /// [`Config::watermark`](crate::Config::watermark).
     pub fn watermark(&mut self, stats: WatermarkStats) -> &mut Self {
         if let Some([watermarked, skipped, not_watermarked]) = self.families.watermark_requests {

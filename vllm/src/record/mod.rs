@@ -26,7 +26,7 @@ mod window;
 /// to the next. Move it into the engine's thread, together with the engine's [`Recorder`].
 ///
 /// The hit rates in log lines cover the last lookups with one `EngineMetrics` and one recorder;
-/// replacing either starts them again. A discarded step leaves no trace in them, unless it had more
+/// replacing either starts them anew. A discarded step leaves no trace in them, unless it had more
 /// than 1,000 reports of lookups in a cache. Beyond that, the oldest lookups may be missing.
 ///
 /// [`record`](Self::record) takes everything that a step reports; the other methods take parts of
