@@ -72,13 +72,13 @@ struct Block {
 #[derive(Debug)]
 enum SamplesText {
     Series(Scope, Vec<SeriesText>),
-    /// The lines of one series. A row of a snapshot has its labels as text.
+    /// The lines of one series. The labels of each series come from the snapshot.
     Dynamic(Scope, DynamicIndex, SeriesText),
-    /// The name. A sample has its labels as text.
+    /// The name. The labels of each sample come from the snapshot.
     Info(Span, InfoIndex),
 }
 
-/// A series' lines.
+/// The lines of a series.
 #[derive(Debug)]
 enum SeriesText {
     Scalar {

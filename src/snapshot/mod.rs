@@ -69,7 +69,7 @@ pub struct Snapshot {
 #[derive(Default)]
 struct Groups {
     groups: LabelGroups,
-    /// Engines that linger leave without another membership, so their number counts too.
+    /// A lingering engine leaves without a new membership, so the number of engines counts too.
     of: Option<(Arc<()>, usize)>,
 }
 

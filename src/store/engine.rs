@@ -54,12 +54,12 @@ pub(crate) struct Engines<'d> {
     /// Now, if some linger.
     now: Option<Instant>,
     len: usize,
-    /// Other engines, another membership.
+    /// Replaced whenever an engine is added or removed.
     pub(crate) membership: &'d StdArc<()>,
 }
 
 impl<'d> Engines<'d> {
-    /// Of all engines in a directory, of which some linger until these times.
+    /// `all` are the engines of a directory. `until` are the times until which some of them linger.
     pub(crate) fn new(
         all: &'d Sorted<StdArc<EngineStore>>,
         until: impl ExactSizeIterator<Item = Instant>,

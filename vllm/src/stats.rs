@@ -58,7 +58,7 @@ impl PromptTokens {
 /// cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// The cache was emptied before these lookups: the hit rate of the log lines starts again.
+    /// The cache was emptied before these lookups: the hit rate of the log lines starts anew.
     pub reset: bool,
     /// Requests that looked something up: they make up the window of the log lines' hit rate.
     pub requests: u64,
@@ -106,7 +106,7 @@ pub struct PerfStats {
     pub _non_exhaustive: (),
 }
 
-/// Requests whose KV comes from another engine, by how far the transfer is. Recorded only with
+/// Requests whose KV comes from another engine, by the stage of the transfer. Recorded only with
 /// [`Config::kv_consumer`](crate::Config::kv_consumer).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KvFetchStats {
@@ -192,8 +192,8 @@ pub struct SchedulerStats<'a> {
     /// Estimated work, if it is measured.
     pub perf: Option<PerfStats>,
     /// Tokens in this model execution: prompt chunks, and one for each request that continues a
-    /// generation. A request's first generated token comes out of its last chunk and isn't counted
-    /// besides. Read only under
+    /// generation. A request's first generated token comes out of its last chunk, so nothing is
+    /// added for it. Read only under
     /// [`IterationTokensDefinition::Scheduled`](crate::IterationTokensDefinition::Scheduled).
     pub scheduled_tokens: u64,
     #[doc(hidden)]
@@ -241,13 +241,13 @@ impl FinishReason {
 ///
 /// An optional field is `None` if the request never got that far, or if the caller doesn't know:
 /// nothing is observed, and nothing is rejected. A request that is aborted in the queue has none of
-/// them, and counts in `vllm:request_success_total` and `vllm:e2e_request_latency_seconds` all the
-/// same. vLLM observes a zero for each phase that wasn't reached: give `Some(0.0)` for that.
+/// them, but still counts in `vllm:request_success_total` and `vllm:e2e_request_latency_seconds`.
+/// vLLM observes a zero for each phase that wasn't reached: give `Some(0.0)` for that.
 ///
 /// ```
 /// use tachometer_vllm::{FinishReason, FinishedRequest};
 ///
-/// // Aborted while its prompt was computed,.
+/// // Aborted while its prompt was computed.
 /// let request = FinishedRequest {
 ///     reason: FinishReason::Abort,
 ///     prompt_tokens: 1_000,
@@ -263,8 +263,8 @@ pub struct FinishedRequest {
     pub reason: FinishReason,
     /// Length of its prompt, in tokens.
     pub prompt_tokens: u64,
-    /// Prompt tokens that weren't computed here, once the prompt was scheduled. May be negative if the
-    /// engine doesn't know; a negative number counts as 0.
+    /// Prompt tokens that weren't computed here; `None` if the prompt was never scheduled. Negative
+    /// if the engine doesn't know; that counts as 0.
     pub cached_tokens: Option<i64>,
     /// Tokens generated.
     pub generation_tokens: u64,
@@ -288,7 +288,7 @@ pub struct FinishedRequest {
     pub _non_exhaustive: (),
 }
 
-/// Finished requests by whether their output has a watermark. Recorded only with
+/// Finished requests, by whether their output has a watermark. Recorded only with
 /// [`Config::watermark`](crate::Config::watermark).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WatermarkStats {
@@ -314,7 +314,7 @@ pub struct IterationStats<'a> {
     /// Requests whose logits contained NaN. Recorded only with
     /// [`Config::nan_check`](crate::Config::nan_check).
     pub corrupted: u64,
-    /// Finished requests by whether their output has a watermark.
+    /// Finished requests, by whether their output has a watermark.
     pub watermark: WatermarkStats,
     /// Time to first token (TTFT) of each request whose first output is in this step, in seconds.
     pub time_to_first_token: &'a [f64],

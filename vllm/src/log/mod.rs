@@ -71,9 +71,8 @@ impl LogLine {
 ///
 /// An engine that attached in the interval counts from zero, even if it has the labels of one that
 /// left: engines are told apart by their [incarnation](EngineView::incarnation), never by their
-/// counts. An engine that left has no line, and adds nothing to the line about all engines. Let it
-/// [linger](tachometer::Engine::linger) for longer than an interval if lines shall have what it counted
-/// last.
+/// counts. An engine that left has no line, and adds nothing to the line about all engines. To see
+/// what it counted last, let it [linger](tachometer::Engine::linger) for longer than an interval.
 ///
 /// ```
 /// # use std::time::Instant;
