@@ -133,7 +133,7 @@ fn in_a_step(mut fleet: Fleet, name: &str, a_step: u64) {
         }
         "add, u64" => steps(recorder, a_step, |step| step.add(set.prompt_tokens, tokens.next())),
         "add, f64" => steps(recorder, a_step, |step| step.add(set.estimated_flops, clustered.next())),
-        "set, f64" => steps(recorder, a_step, |step| step.set(set.kv_cache_usage, clustered.next())),
+        "set, f64" => steps(recorder, a_step, |step| step.set_state(set.kv_cache_usage, clustered.next())),
         "observe, f64" => steps(recorder, a_step, |step| step.observe(seconds, spread.next())),
         "observe, u64" => steps(recorder, a_step, |step| step.observe(set.iteration_tokens, tokens.next())),
         "observe_n, f64" => steps(recorder, a_step, |step| step.observe_n(seconds, spread.next(), 3)),

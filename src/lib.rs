@@ -48,7 +48,7 @@
 //! | dropped | effect |
 //! |---|---|
 //! | a [`Step`] that wasn't committed, whether by an early return, a panic or a cancelled future | it is discarded, and counted in `tachometer_discarded_steps_total` |
-//! | a [`Recorder`] | its counts stay, its gauges go to zero |
+//! | a [`Recorder`] | its counts stay, and the engine's states and infos; its gauges go to zero |
 //! | an [`Engine`] | its series leave pages and snapshots, at once or after it [lingered](Engine::linger). A recorder that outlives it still records, but nothing shows |
 //! | a [`SharedRecorder`], a [`DynamicSeries`] | nothing: what they recorded stays |
 //!
@@ -77,7 +77,7 @@
 //! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
 //! | [`Engine`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
 //! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderError`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
+//! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
 #![forbid(unsafe_code)]
@@ -114,7 +114,7 @@ pub use crate::{
             family::Declaration,
             info::InfoDeclaration,
         },
-        handle::{Counter, Gauge, Handle, Histogram, Info},
+        handle::{Counter, DynamicHandle, Gauge, Handle, Histogram, Info, State, StateSet},
         shape::{By, One, Shape},
         value::{CounterValue, GaugeValue, ObservationValue, Value},
     },

@@ -14,7 +14,8 @@ use no_alloc::{allocator, assert_each_is_called, assert_none};
 use one_step::OneStep as _;
 
 use tachometer::{
-    Counter, DynamicFamily, Gauge, Histogram, Info, Recorder, Registry, Schema, Snapshot, TextRenderer, View,
+    Counter, DynamicFamily, Gauge, Histogram, Info, Recorder, Registry, Schema, Snapshot, State, StateSet,
+    TextRenderer, View,
 };
 
 #[test]
@@ -31,6 +32,8 @@ struct Handles {
     amount: Counter<f64>,
     level: Gauge<i64>,
     ratio: Gauge<f64>,
+    share: State<f64>,
+    mode: StateSet,
     seconds: Histogram<f64>,
     tokens: Histogram<u64>,
     adapters: Info<2>,
@@ -53,6 +56,8 @@ fn schema() -> (Schema, Handles) {
         amount: schema.counter("amount", "").declare().unwrap(),
         level: schema.gauge("level", "").declare().unwrap(),
         ratio: schema.gauge("ratio", "").declare().unwrap(),
+        share: schema.gauge("share", "").state().declare().unwrap(),
+        mode: schema.state_set("mode", "", "mode", &["on", "off"]).declare().unwrap(),
         seconds: schema.histogram("seconds", "", &[0.1, 1.0]).declare().unwrap(),
         tokens: schema.histogram("tokens", "", &[1.0, 10.0]).declare().unwrap(),
         adapters: schema.info("adapters", "", ["running", "waiting"]).engine_labels(&["model_name"]).declare().unwrap(),
@@ -79,12 +84,14 @@ fn recording_allocates_nothing() {
     assert_none("the registry's recorder", || own.inc(handles.wide));
 }
 
-fn steps(recorder: &mut Recorder, Handles { count, amount, level, seconds, tokens, .. }: Handles) {
+fn steps(recorder: &mut Recorder, Handles { count, amount, level, share, mode, seconds, tokens, .. }: Handles) {
     assert_none("each operation, and commit", || {
         let mut step = recorder.step();
         step.add(count, 1);
         step.inc(amount);
         step.set(level, 1);
+        step.set_state(share, 0.5);
+        step.select_state(mode, Some(1));
         black_box(step.gauge(level));
         step.observe(seconds, 0.5);
         step.observe(seconds, f64::NAN);
@@ -204,7 +211,7 @@ fn recording_open_labels_allocates_nothing() {
 
 #[test]
 fn reading_allocates_nothing() {
-    let (schema, Handles { count, level, seconds, adapters, wide, .. }) = schema();
+    let (schema, Handles { count, level, share, mode, seconds, adapters, wide, .. }) = schema();
     let renderer = TextRenderer::new(&schema);
     let registry = Registry::new(schema);
     let engines = ["0", "1", "2"].map(|engine| registry.attach(&[engine, "m"]).unwrap());
@@ -223,7 +230,7 @@ fn reading_allocates_nothing() {
     assert_none("getters", || {
         let view = snapshot.engines().next().unwrap();
         black_box((view.label("engine"), view.label_values(), view.incarnation(), view.step(), view.retries()));
-        black_box((view.counter(count), view.gauge(level)));
+        black_box((view.counter(count), view.gauge(level), view.state(share), view.selected_state(mode)));
         let view = snapshot.engine(&["1", "m"]).unwrap();
         let histogram = view.histogram(seconds);
         black_box((histogram.count(), histogram.sum(), histogram.quantile(0.5)));

@@ -97,7 +97,7 @@ fn read_engine(
         inter_token_gaps: inter_token_latency.count(),
         running: view.gauge(vllm.requests_running),
         waiting: view.gauge(vllm.requests_waiting),
-        kv_cache_usage: view.gauge(vllm.kv_cache_usage),
+        kv_cache_usage: view.state(vllm.kv_cache_usage),
         iteration_tokens: quantiles(&|q| iteration_tokens.quantile(q)),
         time_to_first_token: quantiles(&|q| time_to_first_token.quantile(q)),
         inter_token_latency: quantiles(&|q| inter_token_latency.quantile(q)),

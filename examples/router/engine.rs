@@ -83,7 +83,7 @@ impl Engine {
         };
         let iteration = busy.then_some(&iteration);
         self.metrics.record(&mut step, &StepStats { scheduler: Some(&scheduler), iteration, ..Default::default() });
-        step.set(self.meters.stepped_at, self.meters.now());
+        step.set_state(self.meters.stepped_at, self.meters.now());
         step.commit();
         // After the commit, so that a client that has a token finds it counted.
         self.running = mem::take(&mut self.running).into_iter().filter_map(Request::generate).collect();

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use tachometer::{Counter, DynamicFamily, Gauge, Registry, Schema};
+use tachometer::{Counter, DynamicFamily, Gauge, Registry, Schema, State};
 use tachometer_vllm as vllm;
 
 pub(crate) const MODEL: &str = "simulated";
@@ -19,7 +19,7 @@ pub(crate) struct Meters {
     pub(crate) in_flight: Gauge<i64>,
     /// The time of the engine's last commit, in seconds since `started`. Set in the same step as
     /// everything else, so it shows how old the step's values are.
-    pub(crate) stepped_at: Gauge<f64>,
+    pub(crate) stepped_at: State<f64>,
     /// A family of the whole front end.
     pub(crate) tenant_tokens: DynamicFamily<Counter<u64>, 1>,
     started: Instant,
@@ -31,7 +31,8 @@ impl Meters {
         let vllm = vllm::Families::declare(&mut schema, &vllm::Config::new().max_model_len(4096).model_name(MODEL))?;
         let in_flight = schema.gauge("router:requests_in_flight", "Requests at an engine, as the router counts them.");
         let in_flight = in_flight.declare()?;
-        let stepped_at = schema.gauge("router:stepped_at_seconds", "Time of the newest step.").hidden().declare()?;
+        let stepped_at = schema.gauge("router:stepped_at_seconds", "Time of the newest step.");
+        let stepped_at = stepped_at.hidden().state().declare()?;
         let tenant_tokens = schema.counter("router:tenant_tokens", "Tokens generated, by tenant.").registry_wide();
         let tenant_tokens = tenant_tokens.dynamic_labels(["tenant"], MAX_TENANTS).declare()?;
         let started = Instant::now();

@@ -85,6 +85,11 @@ enum SeriesText {
         line: LineText,
         word: usize,
     },
+    OneOf {
+        line: LineText,
+        word: usize,
+        index: u64,
+    },
     /// The lines of the buckets, and of sum and count unless there are negative bounds.
     Histogram {
         buckets: Vec<LineText>,
@@ -169,6 +174,9 @@ impl TextRenderer {
     fn series(&self, series: &SeriesText, word_type: WordType, labels: &[u8], words: &[u64], page: &mut Vec<u8>) {
         match series {
             SeriesText::Scalar { line, word } => self.line(line, labels, word_type, words[*word], page),
+            SeriesText::OneOf { line, word, index } => {
+                self.line(line, labels, WordType::U64, u64::from(words[*word] == *index), page);
+            }
             SeriesText::Histogram { buckets, first, sum_and_count } => {
                 let mut cumulative = 0_u64;
                 for (line, bucket) in buckets.iter().zip(&words[*first..]) {
@@ -266,6 +274,9 @@ impl Lines<'_> {
     fn series(&mut self, name: &str, slot: SeriesSlot, layout: &Layout) -> SeriesText {
         match slot {
             SeriesSlot::Scalar(word) => SeriesText::Scalar { line: self.line(name, None), word: usize::from(word) },
+            SeriesSlot::OneOf { word, index } => {
+                SeriesText::OneOf { line: self.line(name, None), word: usize::from(word), index }
+            }
             SeriesSlot::Diagnostic(diagnostic) => {
                 SeriesText::Scalar { line: self.line(name, None), word: layout.words + diagnostic as usize }
             }

@@ -23,8 +23,8 @@ use crate::{
 /// Everything is recorded in steps. [`step`](Self::step) opens one, which may stay open for a whole
 /// engine iteration.
 ///
-/// When a recorder is dropped, its counts stay and its gauges don't: counters, histograms and infos
-/// stay exposed, and a last step sets its gauges to zero. The engine's next recorder
+/// When a recorder is dropped, its counts stay and its gauges don't: counters, histograms, states
+/// and infos stay exposed, and a last step sets its gauges to zero. The engine's next recorder
 /// continues from there. So keep a recorder for as long as its engine runs. A temporary recorder
 /// can't lose a gauge that was just set, because the code doesn't compile:
 ///
@@ -49,14 +49,14 @@ use crate::{
 ///
 /// # Several recorders of an engine
 /// An engine may have several recorders, one per thread. The value of a series is the sum over all
-/// of them and over the shared recorders. An info belongs to the engine: the value that was set
-/// last is shown, whichever recorder set it.
+/// of them and over the shared recorders. An info and a [state](crate::Declaration::state) belong
+/// to the engine: the value that was set last is shown, whichever recorder set it.
 ///
 /// A snapshot takes one whole step from each recorder, but the steps of different recorders aren't
 /// from one moment. Even so, an identity between series holds in every snapshot if each recorder's
 /// steps keep it, since sums of equal numbers are equal. A gauge that several recorders set is
-/// the sum of the values that they set last. That is right for the requests in their queues, and
-/// wrong for a ratio, which only one of them should set.
+/// the sum of the values that they set last. That is right for the requests in their queues. For a
+/// ratio, a time or a mode it would be wrong: those are states.
 ///
 /// # Progress
 /// Wait-free: plain loads and stores, no lock, no read-modify-write, no allocation, no system call.

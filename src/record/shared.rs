@@ -6,7 +6,7 @@ use super::{dynamic::DynamicSeries, observe};
 use crate::{
     schema::{
         declare::dynamic::DynamicFamily,
-        handle::{Counter, Gauge, Handle, Histogram},
+        handle::{Counter, DynamicHandle, Gauge, Histogram},
         layout::{Diagnostic, HistogramIndex, HistogramLayout},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
@@ -159,7 +159,7 @@ impl SharedRecorder {
     /// If the family belongs to another schema, or if one of the two belongs to the registry and
     /// the other to engines.
     #[must_use]
-    pub fn with_label_values<H: Handle, const N: usize>(
+    pub fn with_label_values<H: DynamicHandle, const N: usize>(
         &self,
         family: DynamicFamily<H, N>,
         values: [&str; N],
@@ -182,7 +182,7 @@ impl SharedRecorder {
     ///
     /// # Panics
     /// As [`with_label_values`](Self::with_label_values).
-    pub fn remove<H: Handle, const N: usize>(&self, family: DynamicFamily<H, N>, values: [&str; N]) -> bool {
+    pub fn remove<H: DynamicHandle, const N: usize>(&self, family: DynamicFamily<H, N>, values: [&str; N]) -> bool {
         self.assert_own(family.schema);
         self.0.dynamic.family(family.index).remove(&values)
     }

@@ -5,7 +5,7 @@ use std::{cell::Cell, fmt, marker::PhantomData};
 use super::observe::{self, Batch};
 use crate::{
     schema::{
-        handle::{Counter, Gauge, Histogram, Info},
+        handle::{Counter, Gauge, Histogram, Info, State, StateSet},
         layout::{Diagnostic, HistogramIndex, HistogramLayout, Layout},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
@@ -158,6 +158,30 @@ impl<'a> Step<'a> {
     pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
         let own = mutant!(self.owns(gauge.schema), "step: a foreign gauge is read" => true);
         T::from_word(if own { self.slab.load(gauge.word) } else { 0 })
+    }
+
+    /// Sets a state of the engine, instead of what any of its recorders set before. A float takes
+    /// any value, NaN and infinities too.
+    #[inline]
+    pub fn set_state<T: GaugeValue>(&mut self, state: State<T>, value: T) {
+        if self.owns(state.schema) {
+            self.slab.store_state(state.word, value.to_word());
+        }
+    }
+
+    /// Makes the engine's state the one with this index in the declared values, instead of what any
+    /// of its recorders selected before: its sample is 1 and the others are 0. With `None` all are
+    /// 0. An index that isn't there is rejected, and changes nothing.
+    #[inline]
+    pub fn select_state(&mut self, set: StateSet, index: Option<usize>) {
+        if !self.owns(set.schema) {
+            return;
+        }
+        match index {
+            Some(index) if index >= usize::from(set.states) => self.reject(1),
+            Some(index) => self.slab.store_state(set.word, index as u64),
+            None => self.slab.store_state(set.word, u64::MAX),
+        }
     }
 
     /// Observes one value.

@@ -17,6 +17,7 @@ use crate::{
         info::Infos,
         shards::Shards,
         slab::Slab,
+        stamps::Stamps,
     },
 };
 
@@ -131,9 +132,10 @@ impl Directory {
 pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str], number: u64) -> EngineStore {
     let layout = schema.layout(scope);
     let infos = Infos::new(layout, &pairs(schema, values).collect::<Vec<_>>());
+    let stamps = (!layout.states.is_empty()).then(|| Stamps::new(schema.limits().max_recorders));
     EngineStore {
         labels: labels(schema, values, number),
-        slabs: vec![Slab::new(layout.words)],
+        slabs: vec![Slab::new(layout.words, stamps)],
         infos: StdArc::new(infos),
         shards: None,
         self_metrics: None,

@@ -209,7 +209,7 @@ impl Shared {
             if store.slabs.len() >= mutant!(limit, "lease: one too many" => limit + 1) {
                 return Err(RecorderError::TooMany { engine: target.map(|labels| labels.values.clone()), limit });
             }
-            let slab = Slab::new(layout.words);
+            let slab = Slab::new(layout.words, store.slabs[0].stamps_of(store.slabs.len()));
             let writer = Slab::writer(&slab).expect("no other thread has seen it");
             let slabs = store.slabs.iter().chain([&slab]).cloned().collect();
             Ok((Some(current.with(target, EngineStore { slabs, ..store.clone() })), leased(writer)))

@@ -8,11 +8,14 @@ use super::{
     declare::{DynamicLabels, FamilySpec, Labels, Size, family::Declaration, info::InfoDeclaration},
     error::SchemaError,
     family::{Family, Samples, SeriesSlot},
-    handle::{Counter, Gauge, Histogram},
-    layout::{DynamicIndex, DynamicLayout, HistogramIndex, InfoIndex, InfoLayout, LayoutBuilder, MAX_WORDS, Scope},
+    handle::{Counter, Gauge, Histogram, StateSet},
+    layout::{
+        DynamicIndex, DynamicLayout, HistogramIndex, InfoIndex, InfoLayout, LayoutBuilder, MAX_WORDS, STATE_WORDS,
+        Scope,
+    },
     limits::Limits,
     name,
-    number::MetricType,
+    number::{MetricType, Storage},
     self_families::SelfFamilies,
     value::{CounterValue, GaugeValue, ObservationValue},
 };
@@ -60,6 +63,37 @@ impl SchemaBuilder {
     /// Describes a gauge of `i64` or `f64`.
     pub fn gauge<T: GaugeValue>(&mut self, name: &str, help: &str) -> Declaration<'_, Gauge<T>> {
         Declaration::new(self, name, help, &[])
+    }
+
+    /// Describes a state of the engine that is one of `values`: a gauge with a sample for each of
+    /// them, of which one is 1 and the others are 0. It shows what was set last by
+    /// [`Step::select_state`](crate::Step::select_state), whichever of the engine's recorders set
+    /// it, and stays when they are dropped. Before, it is the first of `values`. Like a gauge it is
+    /// part of the step.
+    ///
+    /// `label` stands before all others on a page. Further [labels](Declaration::label) make it one
+    /// state set for each of their values.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder(&[]);
+    /// let health = schema.state_set("health", "How the engine is.", "state", &["starting", "ready", "draining"]).declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(&[])?;
+    /// let mut recorder = engine.recorder()?;
+    /// let mut step = recorder.step();
+    /// step.select_state(health, Some(1));
+    /// step.commit();
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # let page = String::from_utf8(page)?;
+    /// # for (state, shown) in [("starting", 0), ("ready", 1), ("draining", 0)] {
+    /// #     assert!(page.contains(&format!("health{{state=\"{state}\"}} {shown}\n")));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn state_set(&mut self, name: &str, help: &str, label: &str, values: &[&str]) -> Declaration<'_, StateSet> {
+        Declaration::new(self, name, help, &[]).state_label(label, values)
     }
 
     /// Describes a histogram of `u64` or `f64` observations with fixed buckets. `bounds` are
@@ -268,10 +302,22 @@ impl SchemaBuilder {
 
     /// Adds a family and makes room for it. It was checked, or is one of the crate's own.
     pub(super) fn push(&mut self, spec: FamilySpec, bounds: Option<Bounds>, size: Size) -> usize {
-        let FamilySpec { name, help, metric_type, word_type, scope, hidden, labels, .. } = spec;
+        let FamilySpec { name, help, metric_type, word_type, storage, scope, hidden, labels, .. } = spec;
         let layout = &mut self.layouts[scope as usize];
         let is_histogram = bounds.is_some();
         let (first, labels, samples) = match labels {
+            Labels::Closed(labels) if storage != Storage::Summed => {
+                let states = size.words / STATE_WORDS;
+                let first = layout.add_states(states);
+                let slot = |series: usize| {
+                    let word = (first + series % states * STATE_WORDS) as u16;
+                    match storage {
+                        Storage::StateSet => SeriesSlot::OneOf { word, index: (series / states) as u64 },
+                        _ => SeriesSlot::Scalar(word),
+                    }
+                };
+                (first, labels, Samples::Series((0..size.series).map(slot).collect()))
+            }
             Labels::Closed(labels) => {
                 let first = layout.add_series(metric_type, word_type, bounds, size.series);
                 let slot = |index: usize| match is_histogram {

@@ -9,6 +9,11 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SeriesSlot {
     Scalar(u16),
+    /// 1 if the state in this word has this index, otherwise 0.
+    OneOf {
+        word: u16,
+        index: u64,
+    },
     Histogram(HistogramIndex),
     Diagnostic(Diagnostic),
 }

@@ -9,7 +9,7 @@ use std::{fmt, marker::PhantomData};
 
 use super::{
     layout::{HistogramIndex, InfoIndex},
-    number::{MetricType, WordType},
+    number::{MetricType, Storage, WordType},
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 
@@ -75,6 +75,40 @@ pub struct Gauge<T> {
     value: PhantomData<fn() -> T>,
 }
 
+/// A state of the engine: a gauge that isn't the sum of what recorders set, but what one of them
+/// set last. See [`Declaration::state`](crate::Declaration::state).
+///
+/// It belongs to the engine, not to a recorder. So it can't be set as a gauge is:
+///
+/// ```compile_fail,E0308
+/// # use tachometer::{State, Step};
+/// fn example(step: &mut Step<'_>, series: State<f64>) {
+///     step.set(series, 0.5);
+/// }
+/// ```
+///
+/// ```
+/// # use tachometer::{State, Step};
+/// fn example(step: &mut Step<'_>, series: State<f64>) {
+///     step.set_state(series, 0.5);
+/// }
+/// ```
+pub struct State<T> {
+    pub(crate) schema: u32,
+    pub(crate) word: u16,
+    value: PhantomData<fn() -> T>,
+}
+
+/// A state of the engine that is one of a few: one sample each, of which one is 1 and the others
+/// are 0. See [`SchemaBuilder::state_set`](crate::SchemaBuilder::state_set).
+#[derive(Clone, Copy, Debug)]
+pub struct StateSet {
+    pub(crate) schema: u32,
+    pub(crate) word: u16,
+    /// How many there are.
+    pub(crate) states: u16,
+}
+
 /// The handle of a histogram with fixed buckets. `T` is the type of its observations and of its
 /// sum: `u64` or `f64`.
 pub struct Histogram<T> {
@@ -103,6 +137,19 @@ impl<T> Gauge<T> {
     }
 }
 
+impl<T> State<T> {
+    pub(super) const fn new(schema: u32, word: u16) -> Self {
+        Self { schema, word, value: PhantomData }
+    }
+}
+
+impl StateSet {
+    /// The index in its word; any other number stands for none.
+    pub(crate) fn selected(self, word: u64) -> Option<usize> {
+        usize::try_from(word).ok().filter(|index| *index < usize::from(self.states))
+    }
+}
+
 impl<T> Histogram<T> {
     pub(super) const fn new(schema: u32, index: HistogramIndex) -> Self {
         Self { schema, index, value: PhantomData }
@@ -128,32 +175,46 @@ macro_rules! copy_and_debug {
     )*};
 }
 
-copy_and_debug!(Counter { word }, Gauge { word }, Histogram { index });
+copy_and_debug!(Counter { word }, Gauge { word }, State { word }, Histogram { index });
 
-/// The handle of a series: [`Counter`], [`Gauge`] or [`Histogram`]. Sealed.
+/// The handle of a series: [`Counter`], [`Gauge`], [`Histogram`], [`State`] or [`StateSet`].
+/// Sealed.
 pub trait Handle: sealed::Handle {}
+
+/// A handle that a series with dynamic labels can have: [`Counter`], [`Gauge`] or [`Histogram`].
+/// Sealed.
+pub trait DynamicHandle: Handle {}
 
 impl<T: CounterValue> Handle for Counter<T> {}
 impl<T: GaugeValue> Handle for Gauge<T> {}
 impl<T: ObservationValue> Handle for Histogram<T> {}
+impl<T: GaugeValue> Handle for State<T> {}
+impl Handle for StateSet {}
+
+impl<T: CounterValue> DynamicHandle for Counter<T> {}
+impl<T: GaugeValue> DynamicHandle for Gauge<T> {}
+impl<T: ObservationValue> DynamicHandle for Histogram<T> {}
 
 pub(crate) mod sealed {
     use super::{
-        Counter, CounterValue, Gauge, GaugeValue, Histogram, HistogramIndex, MetricType, ObservationValue, WordType,
+        Counter, CounterValue, Gauge, GaugeValue, Histogram, HistogramIndex, MetricType, ObservationValue, State,
+        StateSet, Storage, WordType,
     };
 
     pub trait Handle {
         const METRIC_TYPE: MetricType;
         const WORD_TYPE: WordType;
-        /// The handle of the scalar or histogram with this index in the layout.
-        fn at(schema: u32, index: u16) -> Self;
+        const STORAGE: Storage = Storage::Summed;
+        /// The handle of the scalar or histogram with this index in the layout; `states` are those
+        /// of a state set.
+        fn at(schema: u32, index: u16, states: u16) -> Self;
     }
 
     impl<T: CounterValue> Handle for Counter<T> {
         const METRIC_TYPE: MetricType = MetricType::Counter;
         const WORD_TYPE: WordType = T::WORD_TYPE;
 
-        fn at(schema: u32, index: u16) -> Self {
+        fn at(schema: u32, index: u16, _: u16) -> Self {
             Self::new(schema, index)
         }
     }
@@ -162,8 +223,29 @@ pub(crate) mod sealed {
         const METRIC_TYPE: MetricType = MetricType::Gauge;
         const WORD_TYPE: WordType = T::WORD_TYPE;
 
-        fn at(schema: u32, index: u16) -> Self {
+        fn at(schema: u32, index: u16, _: u16) -> Self {
             Self::new(schema, index)
+        }
+    }
+
+    impl<T: GaugeValue> Handle for State<T> {
+        const METRIC_TYPE: MetricType = MetricType::Gauge;
+        const WORD_TYPE: WordType = T::WORD_TYPE;
+        const STORAGE: Storage = Storage::State;
+
+        fn at(schema: u32, index: u16, _: u16) -> Self {
+            Self::new(schema, index)
+        }
+    }
+
+    /// Its word is the index of the state, and its samples are 0 and 1.
+    impl Handle for StateSet {
+        const METRIC_TYPE: MetricType = MetricType::Gauge;
+        const WORD_TYPE: WordType = WordType::U64;
+        const STORAGE: Storage = Storage::StateSet;
+
+        fn at(schema: u32, index: u16, states: u16) -> Self {
+            Self { schema, word: index, states }
         }
     }
 
@@ -171,7 +253,7 @@ pub(crate) mod sealed {
         const METRIC_TYPE: MetricType = MetricType::Histogram;
         const WORD_TYPE: WordType = T::WORD_TYPE;
 
-        fn at(schema: u32, index: u16) -> Self {
+        fn at(schema: u32, index: u16, _: u16) -> Self {
             Self::new(schema, HistogramIndex(index))
         }
     }

@@ -17,6 +17,8 @@ use super::{
 
 /// The most words of a slab: the entries of a log are 16 bits wide.
 pub(crate) const MAX_WORDS: usize = 1 << 16;
+/// Words of a state: its value, and the stamp that says which slab's is the newest.
+pub(crate) const STATE_WORDS: usize = 2;
 
 /// What the series of a family belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +108,10 @@ pub(crate) struct Layout {
     pub(crate) histograms: Box<[HistogramLayout]>,
     pub(crate) infos: Box<[InfoLayout]>,
     pub(crate) dynamic: Box<[DynamicLayout]>,
-    /// The words of gauges.
+    /// The words of gauges, which a recorder sets to zero when it is dropped.
     pub(crate) gauges: Box<[u16]>,
+    /// The words of states. Behind each is its stamp.
+    pub(crate) states: Box<[u16]>,
     /// A whole row of a snapshot, diagnostics included, in the order of its words.
     runs: Box<[Run]>,
 }
@@ -115,7 +119,8 @@ pub(crate) struct Layout {
 /// Adjacent words of one type. They end before `end`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Run {
-    word_type: WordType,
+    /// `None`: states and their stamps, which aren't summed.
+    word_type: Option<WordType>,
     end: usize,
 }
 
@@ -130,17 +135,31 @@ impl Layout {
     pub(crate) fn add(&self, row: &mut [u64], other: impl Fn(usize) -> u64) {
         let mut start = 0;
         for &Run { word_type, end } in &self.runs {
-            let words = (start..end).zip(&mut row[start..end]);
-            words.for_each(|(index, word)| *word = word_type.sum(*word, other(index)));
+            if let Some(word_type) = word_type {
+                let words = (start..end).zip(&mut row[start..end]);
+                words.for_each(|(index, word)| *word = word_type.sum(*word, other(index)));
+            }
             start = end;
         }
+        self.states.iter().for_each(|state| take_newer(row, usize::from(*state), &other));
     }
 }
 
-/// A counter or a gauge.
+/// Takes over a state and its stamp from another row, unless it was set earlier there.
+pub(crate) fn take_newer(row: &mut [u64], state: usize, other: impl Fn(usize) -> u64) {
+    let (stamp, own) = (other(state + 1), row[state + 1]);
+    let newer =
+        mutant!(stamp >= own, "state: the last slab's is shown" => true, "state: the first slab's is shown" => false);
+    if newer {
+        (row[state], row[state + 1]) = (other(state), stamp);
+    }
+}
+
+/// The word of a counter or a gauge, or one of a state's two.
 #[derive(Clone, Copy, Debug)]
 struct Scalar {
-    word_type: WordType,
+    /// `None`: of a state.
+    word_type: Option<WordType>,
     is_gauge: bool,
 }
 
@@ -149,6 +168,7 @@ struct Scalar {
 pub(super) struct LayoutBuilder {
     pub(super) schema: u32,
     scalars: Vec<Scalar>,
+    states: Vec<u16>,
     /// The bounds, and the type of the sum.
     histograms: Vec<(Bounds, WordType)>,
     pub(super) dynamic: Vec<DynamicLayout>,
@@ -157,7 +177,8 @@ pub(super) struct LayoutBuilder {
 
 impl LayoutBuilder {
     pub(super) fn new(schema: u32) -> Self {
-        Self { schema, scalars: Vec::new(), histograms: Vec::new(), dynamic: Vec::new(), infos: Vec::new() }
+        let (scalars, states, histograms) = (Vec::new(), Vec::new(), Vec::new());
+        Self { schema, scalars, states, histograms, dynamic: Vec::new(), infos: Vec::new() }
     }
 
     /// Whether nothing has been added.
@@ -187,10 +208,18 @@ impl LayoutBuilder {
                 self.histograms.len() - series
             }
             None => {
-                self.scalars.extend(iter::repeat_n(Scalar { word_type, is_gauge }, series));
+                self.scalars.extend(iter::repeat_n(Scalar { word_type: Some(word_type), is_gauge }, series));
                 self.scalars.len() - series
             }
         }
+    }
+
+    /// Adds so many states, of [`STATE_WORDS`] each. Returns the first one's word.
+    pub(super) fn add_states(&mut self, states: usize) -> usize {
+        let (first, words) = (self.scalars.len(), states * STATE_WORDS);
+        self.scalars.extend(iter::repeat_n(Scalar { word_type: None, is_gauge: false }, words));
+        self.states.extend((first..first + words).step_by(STATE_WORDS).map(|word| word as u16));
+        first
     }
 
     /// Lays out the scalars, and behind them one block of words per histogram, in order. The caller
@@ -209,6 +238,7 @@ impl LayoutBuilder {
             schema: self.schema,
             words,
             gauges: gauges.collect(),
+            states: self.states.into(),
             histograms: histograms.collect(),
             infos: self.infos.into(),
             dynamic: self.dynamic.into(),
@@ -221,8 +251,10 @@ impl LayoutBuilder {
         let scalars = self.scalars.iter().map(|scalar| (scalar.word_type, 1));
         let histograms = self.histograms.iter();
         let histograms = histograms.flat_map(|(bounds, sum)| [(WordType::U64, bounds.upper().len() + 1), (*sum, 1)]);
+        let summed = histograms.chain([(WordType::U64, Diagnostic::COUNT)]);
+        let summed = summed.map(|(word_type, len)| (Some(word_type), len));
         let mut runs: Vec<Run> = Vec::new();
-        for (word_type, len) in scalars.chain(histograms).chain([(WordType::U64, Diagnostic::COUNT)]) {
+        for (word_type, len) in scalars.chain(summed) {
             let end = len + runs.last().map_or(0, |last| last.end);
             match runs.last_mut().filter(|last| last.word_type == word_type) {
                 Some(last) => last.end = end,

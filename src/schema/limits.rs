@@ -16,6 +16,7 @@ pub(crate) struct Limits {
 impl Limits {
     pub(super) const DEFAULT: Self =
         Self { max_samples: 20_000, max_recorders: 64, shards: None, max_text: u32::MAX as usize };
+    pub(super) const MAX_RECORDERS: usize = 1_024;
     const MAX_SHARDS: usize = 1_024;
     const MAX_DEFAULT_SHARDS: usize = 64;
 

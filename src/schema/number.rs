@@ -8,6 +8,17 @@ pub enum MetricType {
     Histogram,
 }
 
+/// How a series is kept, and so what it shows where an engine has several recorders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// A word in each row (a histogram has several): the sum is shown.
+    Summed,
+    /// A word in each slab, and a stamp: what was set last is shown.
+    State,
+    /// As a state, which is one of the values of the family's first label.
+    StateSet,
+}
+
 /// How to read a 64-bit word: the value of a counter or gauge, or the sum of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WordType {

@@ -42,6 +42,7 @@ fn declare<H: Handle>(builder: &mut SchemaBuilder, name: &str, help: &str, bound
         help: help.to_owned(),
         metric_type: H::METRIC_TYPE,
         word_type: H::WORD_TYPE,
+        storage: H::STORAGE,
         scope,
         hidden: false,
         unit: None,
@@ -50,7 +51,7 @@ fn declare<H: Handle>(builder: &mut SchemaBuilder, name: &str, help: &str, bound
     };
     let bounds = (!bounds.is_empty()).then(|| Bounds::new(&spec.name, bounds).expect("our own bounds are valid"));
     let size = spec.size().expect("only dynamic labels are refused");
-    H::at(builder.schema_number(scope), builder.push(spec, bounds, size) as u16)
+    H::at(builder.schema_number(scope), builder.push(spec, bounds, size) as u16, 0)
 }
 
 /// The diagnostics of recorders, with name and help.

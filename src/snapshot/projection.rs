@@ -9,8 +9,8 @@ use super::{
 use crate::{
     schema::{
         Schema,
-        handle::{Counter, Gauge, Histogram},
-        layout::{Layout, Scope},
+        handle::{Counter, Gauge, Histogram, State, StateSet},
+        layout::{Layout, STATE_WORDS, Scope},
         number::WordType,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
@@ -210,13 +210,14 @@ impl<C: sealed::Choice> Choice for C {}
 #[derive(Clone, Copy)]
 pub enum Leaf {
     Scalar { schema: u32, word: u16, word_type: WordType },
+    State { schema: u32, word: u16 },
     Histogram { schema: u32, index: u16, sum: WordType },
 }
 
 impl Leaf {
     fn schema(self) -> u32 {
         match self {
-            Self::Scalar { schema, .. } | Self::Histogram { schema, .. } => schema,
+            Self::Scalar { schema, .. } | Self::State { schema, .. } | Self::Histogram { schema, .. } => schema,
         }
     }
 
@@ -225,12 +226,18 @@ impl Leaf {
         match self {
             Self::Scalar { word, word_type, .. } => {
                 chosen.words.push(word);
-                chosen.types.push(word_type);
+                chosen.types.push(Some(word_type));
+            }
+            Self::State { word, .. } => {
+                chosen.states.push(chosen.words.len());
+                chosen.words.extend([word, word + 1]);
+                chosen.types.extend([None; STATE_WORDS]);
             }
             Self::Histogram { index, sum, .. } => {
                 let histogram = &layout.histograms[usize::from(index)];
                 chosen.words.extend(histogram.first..=histogram.sum);
-                chosen.types.extend((histogram.first..histogram.sum).map(|_| WordType::U64).chain([sum]));
+                let types = (histogram.first..histogram.sum).map(|_| WordType::U64).chain([sum]);
+                chosen.types.extend(types.map(Some));
             }
         }
     }
@@ -252,7 +259,10 @@ impl<'v> Cursor<'v> {
 }
 
 pub(crate) mod sealed {
-    use super::{Counter, CounterValue, Cursor, Gauge, GaugeValue, Histogram, HistogramView, Leaf, ObservationValue};
+    use super::{
+        Counter, CounterValue, Cursor, Gauge, GaugeValue, Histogram, HistogramView, Leaf, ObservationValue,
+        STATE_WORDS, State, StateSet,
+    };
 
     pub trait Choice {
         /// The values, in the same shape.
@@ -288,6 +298,32 @@ pub(crate) mod sealed {
         #[inline]
         fn read<'v>(&self, row: &mut Cursor<'v>) -> T {
             T::from_word(row.take(1)[0])
+        }
+    }
+
+    impl<T: GaugeValue> Choice for State<T> {
+        type Values<'v> = T;
+
+        fn each(&self, f: &mut dyn FnMut(Leaf)) {
+            f(Leaf::State { schema: self.schema, word: self.word });
+        }
+
+        #[inline]
+        fn read<'v>(&self, row: &mut Cursor<'v>) -> T {
+            T::from_word(row.take(STATE_WORDS)[0])
+        }
+    }
+
+    impl Choice for StateSet {
+        type Values<'v> = Option<usize>;
+
+        fn each(&self, f: &mut dyn FnMut(Leaf)) {
+            f(Leaf::State { schema: self.schema, word: self.word });
+        }
+
+        #[inline]
+        fn read<'v>(&self, row: &mut Cursor<'v>) -> Option<usize> {
+            self.selected(row.take(STATE_WORDS)[0])
         }
     }
 

@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use super::dynamic::DynamicReading;
 use crate::{
-    schema::{layout::Layout, number::WordType},
+    schema::{
+        layout::{Layout, take_newer},
+        number::WordType,
+    },
     store::{
         engine::{EngineLabels, EngineStore},
         info::InfoReading,
@@ -22,7 +25,10 @@ use crate::{
 #[derive(Default)]
 pub(super) struct ChosenWords {
     pub(super) words: Vec<u16>,
-    pub(super) types: Vec<WordType>,
+    /// `None`: a state or its stamp, which aren't summed.
+    pub(super) types: Vec<Option<WordType>>,
+    /// Where in a row states are. Behind each is its stamp.
+    pub(super) states: Vec<usize>,
 }
 
 /// What a row has.
@@ -93,9 +99,13 @@ impl Selection<'_> {
                 for (index, sum) in row.iter_mut().enumerate() {
                     let word_type = mutant!(
                         chosen.types[index],
-                        "snapshot: chosen floats are added up as integers" => WordType::U64,
+                        "snapshot: chosen floats are added up as integers" => Some(WordType::U64),
                     );
+                    let Some(word_type) = word_type else { continue };
                     *sum = word_type.sum(*sum, other(index, usize::from(chosen.words[index])));
+                }
+                for &state in &chosen.states {
+                    take_newer(row, state, |index| other(index, usize::from(chosen.words[index])));
                 }
             }
         }

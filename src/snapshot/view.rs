@@ -9,7 +9,7 @@ use super::{
 use crate::{
     schema::{
         Schema,
-        handle::{Counter, Gauge, Histogram, Info},
+        handle::{Counter, Gauge, Histogram, Info, State, StateSet},
         layout::{InfoIndex, Layout},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
@@ -62,23 +62,22 @@ impl<'s> EngineView<'s> {
     /// # Is an engine stale?
     /// A step number that hasn't changed for a while is the sign, whatever the engine's numbers
     /// say. An engine that idles without committing looks the same. To know how old a step is, let
-    /// each step set a gauge to its time: gauges are part of the step, so the time shows together
-    /// with it. If an engine has several recorders, only one should set this gauge, since a
-    /// snapshot adds them up.
+    /// each step set a state to its time: states are part of the step, so the time shows together
+    /// with it. Of several recorders' steps it is the time of the one that set it last.
     ///
     /// ```
     /// # use std::time::{Duration, Instant};
     /// # use tachometer::{Registry, Schema, View};
     /// # let mut schema = Schema::builder(&["engine"]);
     /// # let waiting = schema.gauge::<i64>("requests_waiting", "Waiting requests.").declare()?;
-    /// let committed_at = schema.gauge::<f64>("committed_at", "Seconds since the start.").hidden().declare()?;
+    /// let committed_at = schema.gauge::<f64>("committed_at", "Seconds since the start.").hidden().state().declare()?;
     /// # let registry = Registry::new(schema.build()?);
     /// # let engine = registry.attach(&["0"])?;
     /// # let mut recorder = engine.recorder()?;
     /// let start = Instant::now();
     /// let mut step = recorder.step();
     /// step.set(waiting, 3);
-    /// step.set(committed_at, start.elapsed().as_secs_f64());
+    /// step.set_state(committed_at, start.elapsed().as_secs_f64());
     /// step.commit();
     /// let mut view = View::new((waiting, committed_at));
     /// registry.view(&mut view);
@@ -109,6 +108,18 @@ impl<'s> EngineView<'s> {
     #[must_use]
     pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
         T::from_word(self.scalar(gauge.schema, gauge.word))
+    }
+
+    /// A state's value.
+    #[must_use]
+    pub fn state<T: GaugeValue>(&self, state: State<T>) -> T {
+        T::from_word(self.scalar(state.schema, state.word))
+    }
+
+    /// The index of the state that is 1, in the order of the declared values. `None` if all are 0.
+    #[must_use]
+    pub fn selected_state(&self, set: StateSet) -> Option<usize> {
+        set.selected(self.scalar(set.schema, set.word))
     }
 
     /// A histogram's buckets, count and sum.

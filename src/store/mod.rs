@@ -11,6 +11,7 @@ pub(crate) mod info;
 pub(crate) mod row;
 pub(crate) mod shards;
 pub(crate) mod slab;
+pub(crate) mod stamps;
 mod thread_index;
 #[cfg(all(test, loom))]
 pub(crate) use self::thread_index::Indices;

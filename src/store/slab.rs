@@ -91,7 +91,7 @@ use self::{
     diagnostics::Diagnostics,
     log::{LOG_CAPACITY, Log, copy_all, copy_out},
 };
-use super::row::Words;
+use super::{row::Words, stamps::Stamps};
 use crate::{
     probe::{Probe, reached},
     schema::layout::Diagnostic,
@@ -117,6 +117,8 @@ pub(crate) struct Slab {
     words_since_refresh: AtomicU64,
     copies: [Words; 2],
     fallback: Words,
+    /// If there are states.
+    stamps: Option<Stamps>,
 }
 
 /// How a read went.
@@ -130,7 +132,7 @@ pub(crate) struct Reading {
 
 impl Slab {
     /// A slab of `len` zero words: step 0. At most 65,536, as a log entry has 16 bits per word.
-    pub(crate) fn new(len: usize) -> Arc<Self> {
+    pub(crate) fn new(len: usize, stamps: Option<Stamps>) -> Arc<Self> {
         assert!(len <= 1 << 16, "a slab has at most 65,536 words; the schema refuses more");
         Arc::new(Self {
             sequence: CachePadded::new(AtomicU64::new(0)),
@@ -140,7 +142,13 @@ impl Slab {
             words_since_refresh: AtomicU64::new(0),
             copies: [Words::zeroed(len), Words::zeroed(len)],
             fallback: Words::zeroed(len),
+            stamps,
         })
+    }
+
+    /// The stamps of a further slab of the same engine.
+    pub(crate) fn stamps_of(&self, slab: usize) -> Option<Stamps> {
+        self.stamps.as_ref().map(|stamps| stamps.of_slab(slab))
     }
 
     /// Makes the caller the writer, unless there is one.
@@ -344,6 +352,15 @@ impl StepWriter<'_> {
         self.log(words);
         self.hidden[usize::from(words[0])].store(values[0], Relaxed); // published by E1
         self.hidden[usize::from(words[1])].store(values[1], Relaxed); // published by E1
+    }
+
+    /// Sets a state: its word, and behind that the stamp by which readers know which slab's is the
+    /// newest.
+    #[inline]
+    pub(crate) fn store_state(&mut self, word: u16, value: u64) {
+        if let Some(stamps) = &self.slab.stamps {
+            self.store_pair([word, word + 1], [value, stamps.take()]);
+        }
     }
 
     #[inline(always)]

@@ -21,7 +21,7 @@ use crate::{
 
 /// A slab of `words` words, and its writer.
 fn slab(words: usize) -> (Arc<Slab>, Writer) {
-    let slab = Slab::new(words);
+    let slab = Slab::new(words, None);
     let writer = Slab::writer(&slab).expect("the slab has no writer yet");
     (slab, writer)
 }

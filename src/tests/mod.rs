@@ -17,6 +17,8 @@ pub(crate) mod loom_shards;
 #[cfg(loom)]
 mod loom_slab;
 #[cfg(loom)]
+mod loom_state;
+#[cfg(loom)]
 pub(crate) mod stand_in;
 #[cfg(loom)]
 pub(crate) mod weakened;

@@ -10,7 +10,7 @@ use super::*;
 fn the_fallback_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
     const WORDS: usize = 100;
     assert_eq!(REFRESH_AFTER_SLABS, 4);
-    let slab = Slab::new(WORDS);
+    let slab = Slab::new(WORDS, None);
     let mut writer = Slab::writer(&slab).unwrap();
     // A step counts as one entry of two words, and one word for the step itself.
     let steps_per_refresh = (REFRESH_AFTER_SLABS * WORDS / 3 + 1) as u64;
@@ -29,7 +29,7 @@ fn the_fallback_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
 /// Whether, after a step with this number of log entries, the next one copies all words of the
 /// slab. Otherwise it copies only those that were touched.
 fn all_are_caught_up(entries: usize, words: usize) -> bool {
-    let slab = Slab::new(words);
+    let slab = Slab::new(words, None);
     let mut writer = Slab::writer(&slab).unwrap();
     // Two empty steps first, since the logs of a new writer count as logs of all words.
     for entries in [0, 0, entries] {
@@ -90,7 +90,7 @@ fn cold(slab: &Slab) -> Range<usize> {
 #[test]
 fn what_is_written_apart_shares_no_line() {
     for words in [1, 2, 16, 333] {
-        let slabs = [Slab::new(words), Slab::new(words)];
+        let slabs = [Slab::new(words, None), Slab::new(words, None)];
         let pieces: Vec<_> = slabs.iter().flat_map(pieces).collect();
         for (index, (one, addresses)) in pieces.iter().enumerate() {
             for (other, other_addresses) in &pieces[..index] {
@@ -102,7 +102,7 @@ fn what_is_written_apart_shares_no_line() {
 
 #[test]
 fn what_is_rarely_written_shares_a_line() {
-    let slab = Slab::new(1);
+    let slab = Slab::new(1, None);
     let cold = cold(&slab);
     assert_eq!(cold.start / LINE, (cold.end - 1) / LINE);
     assert_eq!(size_of::<Slab>(), 4 * LINE, "sequence, fallback_sequence, diagnostics, and the rest");

@@ -171,7 +171,7 @@ fn read_after_all(slab: &Slab, committed: u64) -> Reading {
 #[test]
 fn a_reader_that_is_overtaken_at_each_attempt_gets_the_fallback_copy() {
     for writers in [1, 1_000] {
-        let slab = Slab::new(WORDS);
+        let slab = Slab::new(WORDS, None);
         let (mut writer, leased, mut steps) = (Slab::writer(&slab), Arc::clone(&slab), 0);
         let mut step = move || {
             steps += 1;
@@ -223,7 +223,7 @@ fn retries_are_counted() {
 /// the last attempt saw.
 #[test]
 fn a_read_takes_a_fallback_copy_that_is_not_older_than_its_beginning() {
-    let slab = Slab::new(WORDS);
+    let slab = Slab::new(WORDS, None);
     let mut writer = Slab::writer(&slab).unwrap();
     step(&mut writer);
     let (mut attempts, mut committed) = (0, 1);
@@ -247,7 +247,7 @@ fn a_read_takes_a_fallback_copy_that_is_not_older_than_its_beginning() {
 /// A reader that stops in the middle of a read costs the writer nothing.
 #[test]
 fn a_reader_that_stops_holds_up_no_writer() {
-    let slab = Slab::new(WORDS);
+    let slab = Slab::new(WORDS, None);
     let mut writer = Slab::writer(&slab).unwrap();
     let (stopped, in_the_middle) = mpsc::channel();
     let (go_on, told) = mpsc::channel::<()>();
@@ -277,7 +277,7 @@ fn a_step_copies_the_slab_at_most_twice() {
         let copies = Rc::clone(&copies);
         move |probe| copies.set(copies.get() + u32::from(probe == Probe::WholeCopy))
     });
-    let slab = Slab::new(20);
+    let slab = Slab::new(20, None);
     let mut writer = Slab::writer(&slab).unwrap();
     let mut most = 0;
     for round in 0..10_000_u32 {

@@ -7,7 +7,7 @@ use super::{
     one_step::OneStep,
     probes::at_each_probe,
 };
-use crate::{Counter, Engine, Gauge, Histogram, Info, Recorder, Registry, Schema, Step, probe::Probe};
+use crate::{Counter, Engine, Gauge, Histogram, Info, Recorder, Registry, Schema, State, StateSet, Step, probe::Probe};
 
 struct Handles {
     count: Counter<u64>,
@@ -17,6 +17,8 @@ struct Handles {
     sizes: Histogram<u64>,
     latencies: Histogram<f64>,
     adapters: Info<1>,
+    share: State<f64>,
+    sleep: StateSet,
 }
 
 fn engine() -> (Registry, Engine, Handles) {
@@ -28,6 +30,8 @@ fn engine() -> (Registry, Engine, Handles) {
         usage: schema.gauge("usage", "").declare().unwrap(),
         sizes: schema.histogram("sizes", "", &[1.0, 8.0, 64.0]).declare().unwrap(),
         latencies: schema.histogram("latencies", "", &[0.1, 1.0]).declare().unwrap(),
+        share: schema.gauge("share", "").state().declare().unwrap(),
+        sleep: schema.state_set("sleep", "", "state", &["a", "b", "c"]).declare().unwrap(),
         adapters: schema.info("adapters", "", ["running"]).declare().unwrap(),
     };
     let registry = Registry::new(schema.build().unwrap());
@@ -48,6 +52,8 @@ fn record(step: &mut Step<'_>, handles: &Handles, round: u64) {
     step.observe_n(handles.sizes, 2, round);
     step.observe_all(handles.sizes, &[1, 2, 3, 100]);
     step.observe_all(handles.latencies, &[0.05, 0.5, f64::NAN]);
+    step.set_state(handles.share, 0.5);
+    step.select_state(handles.sleep, Some(round as usize % 4));
     step.reject(1);
     step.set_info(handles.adapters, ["sql"], round as f64);
 }
@@ -77,7 +83,7 @@ fn step(recorder: &mut Recorder, handles: &Handles, round: u64) {
 #[test]
 fn a_step_makes_no_read_modify_write_and_one_fence() {
     let (_registry, engine, handles) = engine();
-    let mut recorder = engine.recorder().unwrap();
+    let (_further, mut recorder) = (engine.recorder().unwrap(), engine.recorder().unwrap());
     recorder.record(|step| step.set_info(handles.adapters, ["sql"], 0.0));
     let refreshes = Rc::new(Cell::new(0));
     at_each_probe({

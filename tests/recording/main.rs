@@ -11,5 +11,6 @@ mod infos;
 mod largest_slab;
 mod registry_wide;
 mod shared;
+mod states;
 mod steps;
 mod view;

@@ -202,20 +202,52 @@ fn an_engine_is_awake_until_it_is_put_to_sleep() {
     let shown = |rig: &Rig| {
         let snapshot = rig.snapshot();
         let engine = snapshot.engines().next().unwrap();
-        rig.families.sleep_state().iter().map(|gauge| engine.gauge(*gauge)).collect::<Vec<_>>()
+        engine.selected_state(rig.families.sleep_state())
     };
-    assert_eq!(shown(&rig), [1, 0, 0], "before its first step");
+    assert_eq!(shown(&rig), Some(0), "before its first step");
     let asleep = |level| SleepState::Asleep { level };
-    for (state, expected) in [
-        (asleep(1), [0, 1, 0]),
-        (asleep(2), [0, 0, 1]),
-        (asleep(0), [0, 0, 0]),
-        (asleep(3), [0, 0, 0]),
-        (SleepState::Awake, [1, 0, 0]),
-    ] {
+    for (state, expected) in
+        [(asleep(1), Some(1)), (asleep(2), Some(2)), (asleep(0), None), (asleep(3), None), (SleepState::Awake, Some(0))]
+    {
         rig.recorder.record(|step| rig.metrics.sleep_state(step, state));
         assert_eq!(shown(&rig), expected, "{state:?}");
     }
+}
+
+/// Whatever its recorders do: two at a time, one that is dropped, one that comes later.
+#[test]
+fn the_state_of_an_engine_is_not_a_sum_over_its_recorders() {
+    let mut schema = Schema::builder(&["engine"]);
+    let families = Families::declare(&mut schema, &Config::new()).unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(&["0"]).unwrap();
+    let shown = |family: &str| {
+        let mut page = Vec::new();
+        registry.render(&mut page);
+        let page = String::from_utf8(page).unwrap();
+        let lines = page.lines().filter(|line| line.starts_with(family));
+        lines.map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let sleep = || shown("vllm:engine_sleep_state{");
+    let usage = |kv_cache_usage| SchedulerStats { kv_cache_usage, running: 1, ..Default::default() };
+    let mut recorders = [engine.recorder().unwrap(), engine.recorder().unwrap()];
+    let mut metrics = recorders.each_mut().map(|recorder| families.engine_metrics(recorder));
+    assert_eq!(sleep(), ["1", "0", "0"]);
+    for (recorder, metrics) in recorders.iter_mut().zip(&mut metrics) {
+        recorder.record(|step| metrics.scheduler(step, &usage(0.75)));
+    }
+    assert_eq!(shown("vllm:kv_cache_usage_perc{"), ["0.75"]);
+    assert_eq!(shown("vllm:num_requests_running{"), ["2"]);
+    recorders[0].record(|step| metrics[0].sleep_state(step, SleepState::Asleep { level: 1 }));
+    assert_eq!(sleep(), ["0", "1", "0"]);
+    drop(recorders);
+    assert_eq!(sleep(), ["0", "1", "0"]);
+    assert_eq!(shown("vllm:kv_cache_usage_perc{"), ["0.75"]);
+    let mut next = engine.recorder().unwrap();
+    let metrics = families.engine_metrics(&mut next);
+    assert_eq!(sleep(), ["0", "1", "0"], "a recorder doesn't wake it");
+    next.record(|step| metrics.sleep_state(step, SleepState::Awake));
+    assert_eq!(sleep(), ["1", "0", "0"]);
 }
 
 proptest! {

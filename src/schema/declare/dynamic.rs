@@ -3,7 +3,7 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{DynamicLabels, FamilySpec, Labels, family::Declaration};
-use crate::schema::{SchemaBuilder, error::SchemaError, handle::Handle, layout::DynamicIndex, shape::One};
+use crate::schema::{SchemaBuilder, error::SchemaError, handle::DynamicHandle, layout::DynamicIndex, shape::One};
 
 /// Describes a family with dynamic labels. [`declare`](Self::declare) checks it and returns its
 /// handle. See [`Declaration::dynamic_labels`].
@@ -29,7 +29,7 @@ pub struct DynamicFamily<H, const N: usize> {
     handle: PhantomData<fn() -> H>,
 }
 
-impl<'b, H: Handle> Declaration<'b, H, One> {
+impl<'b, H: DynamicHandle> Declaration<'b, H, One> {
     /// Adds dynamic labels: labels whose values aren't known beforehand, such as users or adapters.
     /// A series is [looked up](crate::SharedRecorder::with_label_values) by its label values, which
     /// creates it on first use. It is [removed](crate::SharedRecorder::remove) when it isn't needed
@@ -86,7 +86,7 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
     }
 }
 
-impl<H: Handle, const N: usize> DynamicDeclaration<'_, H, N> {
+impl<H: DynamicHandle, const N: usize> DynamicDeclaration<'_, H, N> {
     /// Limits the length of each label value, in bytes of UTF-8. The default is 256. A lookup with
     /// a longer value returns the overflow series, and counts as an overflow, even if the family
     /// has room. So a page stays small, however long the values that clients choose. Escaping can

@@ -7,9 +7,11 @@ use crate::schema::{
     SchemaBuilder,
     error::SchemaError,
     family::ClosedLabel,
-    handle::Handle,
-    layout::Scope,
+    handle::{Gauge, Handle, State},
+    layout::{STATE_WORDS, Scope},
+    number::Storage,
     shape::{By, One, Shape},
+    value::GaugeValue,
 };
 
 /// Describes a counter, gauge or histogram. [`declare`](Declaration::declare) checks it and returns
@@ -31,6 +33,7 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
             help: help.to_owned(),
             metric_type: H::METRIC_TYPE,
             word_type: H::WORD_TYPE,
+            storage: H::STORAGE,
             scope: Scope::Engine,
             hidden: false,
             unit: None,
@@ -38,6 +41,13 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
             labels: Labels::Closed(Vec::new()),
         };
         Self { builder, spec, shape: PhantomData }
+    }
+
+    /// Gives a state set its first label.
+    pub(in crate::schema) fn state_label(mut self, name: &str, values: &[&str]) -> Self {
+        let label = ClosedLabel { name: name.to_owned(), values: values.iter().copied().map(str::to_owned).collect() };
+        self.spec.labels = Labels::Closed(vec![label]);
+        self
     }
 
     pub(super) fn into_spec(self) -> (&'b mut SchemaBuilder, FamilySpec) {
@@ -112,7 +122,43 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
     pub fn declare(self) -> Result<S::Of<H>, SchemaError> {
         let schema = self.builder.schema_number(self.spec.scope);
-        let mut handles = (self.builder.add(self.spec)?..).map(|index| H::at(schema, index as u16));
+        let words = if H::STORAGE == Storage::Summed { 1 } else { STATE_WORDS };
+        let states = self.spec.states() as u16;
+        let mut handles =
+            (self.builder.add(self.spec)?..).step_by(words).map(|index| H::at(schema, index as u16, states));
         Ok(S::fill(|| handles.next().expect("endless")))
+    }
+}
+
+impl<'b, T: GaugeValue, S: Shape> Declaration<'b, Gauge<T>, S> {
+    /// Makes it a state of the engine: a ratio, a time, a limit; whatever isn't a number of things.
+    /// It shows what was set last by [`Step::set_state`](crate::Step::set_state), whichever of the
+    /// engine's recorders set it. So it isn't summed over recorders, stays when they are dropped,
+    /// and is 0 before it is set. Like a gauge it is part of the step.
+    ///
+    /// Set at the same time by two recorders, one of both shows, the same to every reader. Each
+    /// series takes two words. A state that is one of a few is a [state
+    /// set](SchemaBuilder::state_set).
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder(&["engine"]);
+    /// let usage = schema.gauge::<f64>("kv_usage_ratio", "Used share of the KV cache.").state().declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(&["0"])?;
+    /// for share in [0.75, 0.5] {
+    ///     let mut recorder = engine.recorder()?;
+    ///     let mut step = recorder.step();
+    ///     step.set_state(usage, share);
+    ///     step.commit();
+    /// }
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # assert!(String::from_utf8(page)?.contains("\nkv_usage_ratio{engine=\"0\"} 0.5\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn state(mut self) -> Declaration<'b, State<T>, S> {
+        self.spec.storage = Storage::State;
+        Declaration { builder: self.builder, spec: self.spec, shape: PhantomData }
     }
 }

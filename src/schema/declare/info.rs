@@ -6,7 +6,7 @@ use crate::schema::{
     error::SchemaError,
     handle::Info,
     layout::{InfoIndex, Scope},
-    number::{MetricType, WordType},
+    number::{MetricType, Storage, WordType},
 };
 
 /// Describes an info. [`declare`](InfoDeclaration::declare) checks it and returns its handle. See
@@ -25,6 +25,7 @@ impl<'b, const N: usize> InfoDeclaration<'b, N> {
             help: help.to_owned(),
             metric_type: MetricType::Gauge,
             word_type: WordType::F64,
+            storage: Storage::Summed,
             scope: Scope::Engine,
             hidden: false,
             unit: None,

@@ -9,8 +9,8 @@ use super::{
     bounds::Bounds,
     error::SchemaError,
     family::ClosedLabel,
-    layout::{MAX_WORDS, Scope},
-    number::{MetricType, WordType},
+    layout::{MAX_WORDS, STATE_WORDS, Scope},
+    number::{MetricType, Storage, WordType},
 };
 
 /// A family as described, before it is checked.
@@ -20,6 +20,7 @@ pub(super) struct FamilySpec {
     pub(super) help: String,
     pub(super) metric_type: MetricType,
     pub(super) word_type: WordType,
+    pub(super) storage: Storage,
     pub(super) scope: Scope,
     pub(super) hidden: bool,
     pub(super) unit: Option<String>,
@@ -64,6 +65,14 @@ pub(super) struct Size {
 }
 
 impl FamilySpec {
+    /// How many states a state set has: the values of its first label. 0 for all other families.
+    pub(super) fn states(&self) -> usize {
+        match &self.labels {
+            Labels::Closed(labels) if self.storage == Storage::StateSet => labels[0].values.len(),
+            _ => 0,
+        }
+    }
+
     pub(super) fn check_unit(&self) -> Result<(), SchemaError> {
         match &self.unit {
             Some(unit) if unit.is_empty() || !self.name.ends_with(&format!("_{unit}")) => {
@@ -110,10 +119,11 @@ impl FamilySpec {
             MetricType::Histogram => (self.bounds.len() + 2, self.bounds.len() + 3),
             MetricType::Counter | MetricType::Gauge => (1, 1),
         };
+        let words = if self.storage == Storage::Summed { words } else { STATE_WORDS };
         let (series, words) = match &self.labels {
             Labels::Closed(labels) => {
-                let series = labels.iter().map(|label| label.values.len()).fold(1, usize::saturating_mul);
-                (series, series.saturating_mul(words))
+                let samples = labels.iter().map(|label| label.values.len()).fold(1, usize::saturating_mul);
+                (samples, (samples / self.states().max(1)).saturating_mul(words))
             }
             // Each series has a row of its own, outside of the slab.
             Labels::Dynamic(_) if words > MAX_WORDS => {

@@ -2,7 +2,7 @@
 
 use std::array;
 
-use tachometer::{Counter, Gauge, Histogram, Info, SchemaBuilder, SchemaError};
+use tachometer::{Counter, Gauge, Histogram, Info, SchemaBuilder, SchemaError, StateSet};
 
 use crate::{
     BucketFamily::*,
@@ -37,7 +37,7 @@ impl Families {
         let requests_waiting_by_reason = declarer.queues_by_reason()?;
         let requests_kv_fetch_by_stage = config.kv_consumer.then(|| declarer.kv_fetch()).transpose()?;
         let sleep_state = declarer.sleep_state()?;
-        let kv_cache_usage = declarer.gauge_f64("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?;
+        let kv_cache_usage = declarer.ratio("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?;
         let corrupted_requests = config.nan_check.then(|| declarer.corrupted_requests()).transpose()?;
         let watermark_requests = config.watermark.then(|| declarer.watermark()).transpose()?;
         let [prefix_cache_queries, prefix_cache_hits] = declarer.prefix_cache()?;
@@ -117,9 +117,10 @@ impl Declarer<'_> {
         self.labelled_gauges("num_requests_waiting_by_reason", help, ("reason", ["capacity", "deferred"]))
     }
 
-    fn sleep_state(&mut self) -> Result<[Gauge<i64>; 3], SchemaError> {
+    fn sleep_state(&mut self) -> Result<StateSet, SchemaError> {
         let help = "1 for the state that the engine is in: awake, or asleep at level 1 or 2.";
-        self.labelled_gauges("engine_sleep_state", help, ("sleep_state", ["awake", "weights_offloaded", "discard_all"]))
+        let states = ["awake", "weights_offloaded", "discard_all"];
+        self.schema.state_set(&full("engine_sleep_state"), help, "sleep_state", &states).declare()
     }
 
     fn corrupted_requests(&mut self) -> Result<Counter<u64>, SchemaError> {

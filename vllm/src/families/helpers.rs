@@ -2,7 +2,7 @@
 
 use std::array;
 
-use tachometer::{Counter, Gauge, Histogram, SchemaBuilder, SchemaError};
+use tachometer::{Counter, Gauge, Histogram, SchemaBuilder, SchemaError, State};
 
 use crate::{BucketFamily, Config, DeclareError};
 
@@ -72,8 +72,9 @@ impl<'b> Declarer<'b> {
         if self.hidden { family.hidden().declare() } else { family.declare() }
     }
 
-    pub(crate) fn gauge_f64(&mut self, name: &str, help: &str) -> Result<Gauge<f64>, SchemaError> {
-        self.schema.gauge(&full(name), help).declare()
+    /// Several recorders' ratios don't add up to one.
+    pub(crate) fn ratio(&mut self, name: &str, help: &str) -> Result<State<f64>, SchemaError> {
+        self.schema.gauge(&full(name), help).state().declare()
     }
 
     pub(crate) fn histogram_u64(

@@ -1,6 +1,6 @@
 //! The handles of vLLM's families.
 
-use tachometer::{Counter, Gauge, Histogram, Info, Step};
+use tachometer::{Counter, Gauge, Histogram, Info, State, StateSet, Step};
 
 use self::log::LogFamilies;
 use crate::{CacheConfig, FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies};
@@ -36,9 +36,9 @@ pub struct Families {
     pub requests_waiting: Gauge<i64>,
     pub(crate) requests_waiting_by_reason: [Gauge<i64>; 2],
     pub(crate) requests_kv_fetch_by_stage: Option<[Gauge<i64>; 3]>,
-    pub(crate) sleep_state: [Gauge<i64>; 3],
+    pub(crate) sleep_state: StateSet,
     /// `vllm:kv_cache_usage_perc`, a ratio in 0..=1 despite its name
-    pub kv_cache_usage: Gauge<f64>,
+    pub kv_cache_usage: State<f64>,
     /// `vllm:corrupted_requests_total`; with [`Config::nan_check`](crate::Config::nan_check)
     pub corrupted_requests: Option<Counter<u64>>,
     pub(crate) watermark_requests: Option<[Counter<u64>; 3]>,
@@ -130,8 +130,8 @@ impl Families {
 
     /// `vllm:engine_sleep_state{sleep_state}`: `awake`, `weights_offloaded`, `discard_all`
     #[must_use]
-    pub fn sleep_state(&self) -> &[Gauge<i64>] {
-        &self.sleep_state
+    pub fn sleep_state(&self) -> StateSet {
+        self.sleep_state
     }
 
     /// `vllm:watermark_requests_total{status}`: `watermarked`, `skipped`, `not_watermarked`. `None`

@@ -165,7 +165,7 @@ impl Gauges {
             waiting: gauge(families.requests_waiting),
             deferred: gauge(families.requests_waiting_by_reason[1]),
             kv_fetch: families.requests_kv_fetch_by_stage.or(log.kv_fetch).map_or([0; 3], |stages| stages.map(gauge)),
-            kv_cache_usage: engine.gauge(families.kv_cache_usage),
+            kv_cache_usage: engine.state(families.kv_cache_usage),
             lookups: Lookups::read(&log.hit_rates, engine),
         }
     }

@@ -54,14 +54,15 @@ struct LoraLabels {
 
 impl Families {
     /// Starts recording for one engine. `recorder` must be of the schema in which the families were
-    /// declared. Commits one step, which says that the engine is awake.
+    /// declared. Commits one step, which changes nothing: a recorder of another schema panics here
+    /// under debug assertions.
     pub fn engine_metrics(&self, recorder: &mut Recorder) -> EngineMetrics {
         let max_loras = self.lora.map(|lora| lora.max_loras.to_string()).unwrap_or_default();
         let lora_labels = LoraLabels { max_loras, ..LoraLabels::default() };
         let hit_rates = self.log.map(|log| HitRates::new(log.hit_rates));
         let metrics = EngineMetrics { families: *self, lora_labels, hit_rates };
         let mut step = recorder.step();
-        metrics.sleep_state(&mut step, SleepState::Awake);
+        step.add(self.preemptions, 0);
         step.commit();
         metrics
     }
@@ -142,17 +143,17 @@ impl EngineMetrics {
         }
     }
 
-    /// Records whether the engine is awake. An engine counts as awake until this says otherwise.
+    /// Records whether the engine is awake. An engine counts as awake until this says otherwise. It
+    /// is the engine's state: what was recorded last holds, whichever of its recorders recorded it,
+    /// and outlives them.
     pub fn sleep_state(&self, step: &mut Step<'_>, state: SleepState) {
-        let shown = match state {
-            SleepState::Awake => [1, 0, 0],
-            SleepState::Asleep { level: 1 } => [0, 1, 0],
-            SleepState::Asleep { level: 2 } => [0, 0, 1],
-            SleepState::Asleep { .. } => [0, 0, 0],
+        let index = match state {
+            SleepState::Awake => Some(0),
+            SleepState::Asleep { level: 1 } => Some(1),
+            SleepState::Asleep { level: 2 } => Some(2),
+            SleepState::Asleep { .. } => None,
         };
-        for (gauge, shown) in self.families.sleep_state.into_iter().zip(shown) {
-            step.set(gauge, shown);
-        }
+        step.select_state(self.families.sleep_state, index);
     }
 
     /// Shows an engine's cache configuration, which replaces the previous one. It isn't part of the
@@ -228,7 +229,7 @@ fn record_state(families: &Families, step: &mut Step<'_>, stats: &SchedulerStats
     let [capacity, deferred] = families.requests_waiting_by_reason;
     step.set(capacity, clamp(stats.waiting));
     step.set(deferred, clamp(stats.deferred));
-    step.set(families.kv_cache_usage, stats.kv_cache_usage);
+    step.set_state(families.kv_cache_usage, stats.kv_cache_usage);
     let stages = families.requests_kv_fetch_by_stage.or(families.log.and_then(|log| log.kv_fetch));
     if let Some([waiting_to_start, in_progress, completed_waiting]) = stages {
         step.set(waiting_to_start, clamp(stats.kv_fetch.waiting_to_start));
