@@ -77,7 +77,7 @@
 //! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
 //! | [`Engine`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
 //! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderError`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
+//! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
 #![forbid(unsafe_code)]
@@ -114,7 +114,7 @@ pub use crate::{
             family::Declaration,
             info::InfoDeclaration,
         },
-        handle::{Counter, DynamicHandle, Gauge, Handle, Histogram, Info, State, StateSet},
+        handle::{Counter, DynamicHandle, Gauge, Handle, Histogram, Info, SettableGauge, State, StateSet},
         shape::{By, One, Shape},
         value::{CounterValue, GaugeValue, ObservationValue, Value},
     },

@@ -19,6 +19,12 @@ pub(crate) use arc_swap::{ArcSwap, ArcSwapOption};
 #[cfg(all(test, not(loom)))]
 pub(crate) use crate::tests::counted::{Arc, ArcSwap, ArcSwapOption, AtomicBool, AtomicU64, Ordering, fence};
 
+/// A cell of a type of its own. Only settable gauges use it, which no step touches, so it isn't
+/// counted.
+#[cfg(not(all(test, loom)))]
+pub(crate) use atomic::Atomic;
+const _: () = assert!(atomic::Atomic::<f64>::is_lock_free() && atomic::Atomic::<i64>::is_lock_free());
+
 #[cfg(not(all(test, loom)))]
 pub(crate) use std::hint::spin_loop;
 
@@ -30,5 +36,5 @@ pub(crate) fn spin_loop() {}
 #[cfg(all(test, loom))]
 pub(crate) use crate::tests::{
     stand_in::{ArcSwap, ArcSwapOption},
-    weakened::{Arc, AtomicBool, AtomicU64, Ordering, fence},
+    weakened::{Arc, Atomic, AtomicBool, AtomicU64, Ordering, fence},
 };

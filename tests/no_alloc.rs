@@ -14,8 +14,8 @@ use no_alloc::{allocator, assert_each_is_called, assert_none};
 use one_step::OneStep as _;
 
 use tachometer::{
-    Counter, DynamicFamily, Gauge, Histogram, Info, Recorder, Registry, Schema, Snapshot, State, StateSet,
-    TextRenderer, View,
+    Counter, DynamicFamily, Gauge, Histogram, Info, Recorder, Registry, Schema, SettableGauge, Snapshot, State,
+    StateSet, TextRenderer, View,
 };
 
 #[test]
@@ -31,7 +31,7 @@ struct Handles {
     count: Counter<u64>,
     amount: Counter<f64>,
     level: Gauge<i64>,
-    ratio: Gauge<f64>,
+    ratio: SettableGauge<f64>,
     share: State<f64>,
     mode: StateSet,
     seconds: Histogram<f64>,
@@ -55,7 +55,7 @@ fn schema() -> (Schema, Handles) {
         count: schema.counter("count", "").declare().unwrap(),
         amount: schema.counter("amount", "").declare().unwrap(),
         level: schema.gauge("level", "").declare().unwrap(),
-        ratio: schema.gauge("ratio", "").declare().unwrap(),
+        ratio: schema.gauge("ratio", "").settable().declare().unwrap(),
         share: schema.gauge("share", "").state().declare().unwrap(),
         mode: schema.state_set("mode", "", "mode", &["on", "off"]).declare().unwrap(),
         seconds: schema.histogram("seconds", "", &[0.1, 1.0]).declare().unwrap(),
@@ -112,7 +112,7 @@ fn steps(recorder: &mut Recorder, Handles { count, amount, level, share, mode, s
 
 #[test]
 fn recording_from_any_thread_allocates_nothing() {
-    let (schema, Handles { count, amount, level, ratio, seconds, tokens, wide, .. }) = schema();
+    let (schema, Handles { count, amount, ratio, seconds, tokens, wide, .. }) = schema();
     let registry = Registry::new(schema);
     let engine = registry.attach(&["0", "m"]).unwrap();
     let (shared, own) = (engine.shared_recorder(), registry.shared_recorder());
@@ -120,9 +120,12 @@ fn recording_from_any_thread_allocates_nothing() {
         shared.add(count, 1);
         shared.add(count, u64::MAX);
         shared.inc(amount);
+        shared.set_gauge(ratio, 0.5);
         shared.add_gauge(ratio, 0.5);
-        shared.inc_gauge(level);
-        shared.dec_gauge(level);
+        shared.add_gauge(ratio, f64::NAN);
+        shared.sub_gauge(ratio, 0.5);
+        shared.inc_gauge(ratio);
+        shared.dec_gauge(ratio);
         shared.observe(seconds, 0.5);
         shared.observe(seconds, f64::NAN);
         shared.observe_n(tokens, 5, 3);
@@ -211,7 +214,7 @@ fn recording_open_labels_allocates_nothing() {
 
 #[test]
 fn reading_allocates_nothing() {
-    let (schema, Handles { count, level, share, mode, seconds, adapters, wide, .. }) = schema();
+    let (schema, Handles { count, level, ratio, share, mode, seconds, adapters, wide, .. }) = schema();
     let renderer = TextRenderer::new(&schema);
     let registry = Registry::new(schema);
     let engines = ["0", "1", "2"].map(|engine| registry.attach(&[engine, "m"]).unwrap());
@@ -230,7 +233,13 @@ fn reading_allocates_nothing() {
     assert_none("getters", || {
         let view = snapshot.engines().next().unwrap();
         black_box((view.label("engine"), view.label_values(), view.incarnation(), view.step(), view.retries()));
-        black_box((view.counter(count), view.gauge(level), view.state(share), view.selected_state(mode)));
+        black_box((
+            view.counter(count),
+            view.gauge(level),
+            view.settable(ratio),
+            view.state(share),
+            view.selected_state(mode),
+        ));
         let view = snapshot.engine(&["1", "m"]).unwrap();
         let histogram = view.histogram(seconds);
         black_box((histogram.count(), histogram.sum(), histogram.quantile(0.5)));

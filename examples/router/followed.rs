@@ -3,7 +3,7 @@
 
 use std::{sync::Weak, time::Instant};
 
-use tachometer::{Counter, DynamicSeries, Gauge};
+use tachometer::{Counter, DynamicSeries, SettableGauge};
 use tachometer_vllm::{FinishReason, FinishedRequest};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -18,7 +18,7 @@ pub(crate) struct Followed {
     pub(crate) route: Route,
     pub(crate) tenant_tokens: DynamicSeries<Counter<u64>>,
     /// Counts this request until it ends.
-    pub(crate) in_flight: Gauge<i64>,
+    pub(crate) in_flight: SettableGauge<i64>,
 }
 
 impl Followed {

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use crossbeam_channel::Sender;
-use tachometer::{EngineView, Gauge, Registry, SharedRecorder, Snapshot, State, View};
+use tachometer::{EngineView, Registry, SettableGauge, SharedRecorder, Snapshot, State, View};
 use tachometer_vllm::{AdmissionRejection, SharedMetrics};
 use tokio::{
     sync::{Mutex, mpsc},
@@ -35,7 +35,7 @@ pub(crate) struct Front {
 }
 
 /// Requests in flight, KV cache usage, and the time of the engine's last commit.
-type Load = (Gauge<i64>, State<f64>, State<f64>);
+type Load = (SettableGauge<i64>, State<f64>, State<f64>);
 
 struct Routing {
     engines: HashMap<String, Attached>,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use tachometer::{Counter, DynamicFamily, Gauge, Registry, Schema, State};
+use tachometer::{Counter, DynamicFamily, Registry, Schema, SettableGauge, State};
 use tachometer_vllm as vllm;
 
 pub(crate) const MODEL: &str = "simulated";
@@ -16,7 +16,7 @@ pub(crate) struct Meters {
     pub(crate) vllm: vllm::Families,
     /// Requests that handlers sent to an engine and that haven't ended. Shows at once, not with the
     /// engine's next step.
-    pub(crate) in_flight: Gauge<i64>,
+    pub(crate) in_flight: SettableGauge<i64>,
     /// The time of the engine's last commit, in seconds since `started`. Set in the same step as
     /// everything else, so it shows how old the step's values are.
     pub(crate) stepped_at: State<f64>,
@@ -30,7 +30,7 @@ impl Meters {
         let mut schema = Schema::builder(&["engine", "model_name"]);
         let vllm = vllm::Families::declare(&mut schema, &vllm::Config::new().max_model_len(4096).model_name(MODEL))?;
         let in_flight = schema.gauge("router:requests_in_flight", "Requests at an engine, as the router counts them.");
-        let in_flight = in_flight.declare()?;
+        let in_flight = in_flight.settable().declare()?;
         let stepped_at = schema.gauge("router:stepped_at_seconds", "Time of the newest step.");
         let stepped_at = stepped_at.hidden().state().declare()?;
         let tenant_tokens = schema.counter("router:tenant_tokens", "Tokens generated, by tenant.").registry_wide();

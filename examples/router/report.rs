@@ -39,7 +39,7 @@ impl Row {
             steps: engine.step(),
             ttft: [0.5, 0.99].map(|q| ttft.quantile(q) * milliseconds),
             itl: itl.sum() / itl.count() as f64 * milliseconds,
-            in_flight: engine.gauge(meters.in_flight),
+            in_flight: engine.settable(meters.in_flight),
         }
     }
 }

@@ -274,6 +274,9 @@ impl Lines<'_> {
     fn series(&mut self, name: &str, slot: SeriesSlot, layout: &Layout) -> SeriesText {
         match slot {
             SeriesSlot::Scalar(word) => SeriesText::Scalar { line: self.line(name, None), word: usize::from(word) },
+            SeriesSlot::Settable(index) => {
+                SeriesText::Scalar { line: self.line(name, None), word: layout.row_len() + usize::from(index) }
+            }
             SeriesSlot::OneOf { word, index } => {
                 SeriesText::OneOf { line: self.line(name, None), word: usize::from(word), index }
             }

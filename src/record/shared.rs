@@ -6,7 +6,7 @@ use super::{dynamic::DynamicSeries, observe};
 use crate::{
     schema::{
         declare::dynamic::DynamicFamily,
-        handle::{Counter, DynamicHandle, Gauge, Histogram},
+        handle::{Counter, DynamicHandle, Histogram, SettableGauge},
         layout::{Diagnostic, HistogramIndex, HistogramLayout},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
@@ -18,21 +18,21 @@ use crate::{
 /// the registry's own families ([`Registry::shared_recorder`](crate::Registry::shared_recorder)).
 ///
 /// Clone it or share it, without limit. What it records is added to what the
-/// [`Recorder`](crate::Recorder)s of the engine recorded: a value on a page is the sum. So a gauge
-/// is changed here, never set.
+/// [`Recorder`](crate::Recorder)s of the engine recorded: a value on a page is the sum. Gauges of
+/// steps can't be recorded here. A [settable gauge](crate::Declaration::settable) can: it has one
+/// cell for all threads, and the last write wins.
 ///
 /// # What it promises
 /// Less than a [`Step`](crate::Step): each call is **word-atomic**. Nothing is lost, and totals are
 /// exact. The count of a histogram is always the sum of its buckets. But several calls don't take
 /// effect at one moment, and neither do the bucket and the sum of one observation: a snapshot may
-/// see one and not yet the other. So a gauge that goes up in one thread and down in another may be
-/// seen one too low for a moment. There is no step, and nothing to discard. Float sums depend on
+/// see one and not yet the other. There is no step, and nothing to discard. Float sums depend on
 /// the order of additions in their last digits.
 ///
 /// Values that can't be counted honestly are rejected by the rules of a step, and counted in
 /// `tachometer_rejected_observations_total`. The limits on overflow differ: a counter or an integer
 /// sum takes at most 2^63 per shard. A change that would make a gauge NaN or infinite is rejected
-/// too, since nothing could repair it. Handles of another schema are treated as in a step, except
+/// too. Handles of another schema are treated as in a step, except
 /// that [`with_label_values`](Self::with_label_values) and [`remove`](Self::remove) always panic.
 ///
 /// # Progress
@@ -46,7 +46,7 @@ use crate::{
 /// # use tachometer::{Registry, Schema};
 /// let mut schema = Schema::builder(&["engine"]);
 /// let requests = schema.counter::<u64>("requests", "Requests received.").declare()?;
-/// let in_flight = schema.gauge::<i64>("requests_in_flight", "Requests being served.").declare()?;
+/// let in_flight = schema.gauge::<i64>("requests_in_flight", "Requests being served.").settable().declare()?;
 /// let ttft = schema.histogram::<f64>("ttft_seconds", "Time to first token.", &[0.1, 1.0]).declare()?;
 /// let registry = Registry::new(schema.build()?);
 /// let engine = registry.attach(&["0"])?;
@@ -93,24 +93,40 @@ impl SharedRecorder {
         self.add(counter, T::ONE);
     }
 
-    /// Adds `n`, which may be negative, to a gauge. An integer wraps around.
+    /// Sets a settable gauge, whatever other threads add at the same time. Any value, NaN and
+    /// infinities too. Wait-free: a store.
     #[inline]
-    pub fn add_gauge<T: GaugeValue>(&self, gauge: Gauge<T>, n: T) {
-        let Some(shard) = self.shard(gauge.schema) else { return };
-        if observe::add_gauge(*shard, gauge.word, n).is_none() {
-            reject(shard, 1);
+    pub fn set_gauge<T: GaugeValue>(&self, gauge: SettableGauge<T>, value: T) {
+        if self.owns(gauge.schema) {
+            self.0.settable.store(gauge.index, value.to_word());
         }
     }
 
-    /// Adds one to a gauge.
+    /// Adds `n`, which may be negative, to a settable gauge. An integer wraps around. A sum that is
+    /// NaN or infinite is rejected. So after NaN or an infinity was set, all additions are rejected
+    /// until it is set again.
     #[inline]
-    pub fn inc_gauge<T: GaugeValue>(&self, gauge: Gauge<T>) {
+    pub fn add_gauge<T: GaugeValue>(&self, gauge: SettableGauge<T>, n: T) {
+        if self.owns(gauge.schema) && self.0.settable.add(gauge.index, n.to_word()).is_none() {
+            self.reject(1);
+        }
+    }
+
+    /// Subtracts `n` from a settable gauge, by the rules of [`add_gauge`](Self::add_gauge).
+    #[inline]
+    pub fn sub_gauge<T: GaugeValue>(&self, gauge: SettableGauge<T>, n: T) {
+        self.add_gauge(gauge, n.negated());
+    }
+
+    /// Adds one to a settable gauge.
+    #[inline]
+    pub fn inc_gauge<T: GaugeValue>(&self, gauge: SettableGauge<T>) {
         self.add_gauge(gauge, T::ONE);
     }
 
-    /// Subtracts one from a gauge.
+    /// Subtracts one from a settable gauge.
     #[inline]
-    pub fn dec_gauge<T: GaugeValue>(&self, gauge: Gauge<T>) {
+    pub fn dec_gauge<T: GaugeValue>(&self, gauge: SettableGauge<T>) {
         self.add_gauge(gauge, T::MINUS_ONE);
     }
 
@@ -212,18 +228,23 @@ impl SharedRecorder {
     /// The shard of the current thread, if a handle of this schema and scope belongs here.
     #[inline(always)]
     fn shard(&self, schema: u32) -> Option<Shard<'_>> {
-        let shard = self.0.current();
+        self.owns(schema).then(|| self.0.current())
+    }
+
+    /// Whether a handle belongs to this recorder's schema and scope.
+    #[inline(always)]
+    fn owns(&self, schema: u32) -> bool {
         let own = mutant!(schema == self.0.layout.schema, "shared: a foreign handle isn't refused" => true);
         if !own {
-            self.refuse_foreign(schema, shard);
+            self.refuse_foreign(schema);
         }
-        own.then_some(shard)
+        own
     }
 
     #[cold]
-    fn refuse_foreign(&self, schema: u32, shard: Shard<'_>) {
+    fn refuse_foreign(&self, schema: u32) {
         super::debug_assert_own(schema, self.0.layout.schema);
-        shard.count_diagnostic(Diagnostic::ForeignHandles, 1);
+        self.0.current().count_diagnostic(Diagnostic::ForeignHandles, 1);
     }
 }
 

@@ -243,7 +243,8 @@ impl SchemaBuilder {
         if self.samples(spec.scope).saturating_add(size.lines) > limit {
             return Err(SchemaError::TooManySamples { family: spec.name.clone(), limit });
         }
-        let words = layout.words().saturating_add(size.words);
+        let settable = if spec.storage == Storage::Settable { size.series } else { 0 };
+        let words = layout.words().saturating_add(size.words).max(layout.settable.len().saturating_add(settable));
         if words > MAX_WORDS {
             return Err(SchemaError::SlabTooLarge { words, limit: MAX_WORDS });
         }
@@ -306,6 +307,12 @@ impl SchemaBuilder {
         let layout = &mut self.layouts[scope as usize];
         let is_histogram = bounds.is_some();
         let (first, labels, samples) = match labels {
+            Labels::Closed(labels) if storage == Storage::Settable => {
+                let first = layout.settable.len();
+                layout.settable.resize(first + size.series, word_type);
+                let slots = (first..layout.settable.len()).map(|index| SeriesSlot::Settable(index as u16));
+                (first, labels, Samples::Series(slots.collect()))
+            }
             Labels::Closed(labels) if storage != Storage::Summed => {
                 let states = size.words / STATE_WORDS;
                 let first = layout.add_states(states);

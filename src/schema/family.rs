@@ -9,6 +9,8 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SeriesSlot {
     Scalar(u16),
+    /// A settable gauge, by its index.
+    Settable(u16),
     /// 1 if the state in this word has this index, otherwise 0.
     OneOf {
         word: u16,

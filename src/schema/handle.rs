@@ -75,6 +75,46 @@ pub struct Gauge<T> {
     value: PhantomData<fn() -> T>,
 }
 
+/// A gauge that any thread sets: the last write wins. See
+/// [`Declaration::settable`](crate::Declaration::settable).
+///
+/// A step can't set it, since it isn't part of one:
+///
+/// ```compile_fail,E0308
+/// # use tachometer::{SettableGauge, Step};
+/// fn example(recorder: &mut Step<'_>, series: SettableGauge<f64>) {
+///     recorder.set(series, 2.5);
+/// }
+/// ```
+///
+/// ```
+/// # use tachometer::{Gauge, Step};
+/// fn example(recorder: &mut Step<'_>, series: Gauge<f64>) {
+///     recorder.set(series, 2.5);
+/// }
+/// ```
+///
+/// And a shared recorder sets no gauge of steps:
+///
+/// ```compile_fail,E0308
+/// # use tachometer::{Gauge, SharedRecorder};
+/// fn example(recorder: &SharedRecorder, series: Gauge<f64>) {
+///     recorder.add_gauge(series, 2.5);
+/// }
+/// ```
+///
+/// ```
+/// # use tachometer::{SettableGauge, SharedRecorder};
+/// fn example(recorder: &SharedRecorder, series: SettableGauge<f64>) {
+///     recorder.add_gauge(series, 2.5);
+/// }
+/// ```
+pub struct SettableGauge<T> {
+    pub(crate) schema: u32,
+    pub(crate) index: u16,
+    value: PhantomData<fn() -> T>,
+}
+
 /// A state of the engine: a gauge that isn't the sum of what recorders set, but what one of them
 /// set last. See [`Declaration::state`](crate::Declaration::state).
 ///
@@ -137,6 +177,12 @@ impl<T> Gauge<T> {
     }
 }
 
+impl<T> SettableGauge<T> {
+    pub(super) const fn new(schema: u32, index: u16) -> Self {
+        Self { schema, index, value: PhantomData }
+    }
+}
+
 impl<T> State<T> {
     pub(super) const fn new(schema: u32, word: u16) -> Self {
         Self { schema, word, value: PhantomData }
@@ -175,7 +221,7 @@ macro_rules! copy_and_debug {
     )*};
 }
 
-copy_and_debug!(Counter { word }, Gauge { word }, State { word }, Histogram { index });
+copy_and_debug!(Counter { word }, Gauge { word }, State { word }, SettableGauge { index }, Histogram { index });
 
 /// The handle of a series: [`Counter`], [`Gauge`], [`Histogram`], [`State`] or [`StateSet`].
 /// Sealed.
@@ -188,6 +234,7 @@ pub trait DynamicHandle: Handle {}
 impl<T: CounterValue> Handle for Counter<T> {}
 impl<T: GaugeValue> Handle for Gauge<T> {}
 impl<T: ObservationValue> Handle for Histogram<T> {}
+impl<T: GaugeValue> Handle for SettableGauge<T> {}
 impl<T: GaugeValue> Handle for State<T> {}
 impl Handle for StateSet {}
 
@@ -197,8 +244,8 @@ impl<T: ObservationValue> DynamicHandle for Histogram<T> {}
 
 pub(crate) mod sealed {
     use super::{
-        Counter, CounterValue, Gauge, GaugeValue, Histogram, HistogramIndex, MetricType, ObservationValue, State,
-        StateSet, Storage, WordType,
+        Counter, CounterValue, Gauge, GaugeValue, Histogram, HistogramIndex, MetricType, ObservationValue,
+        SettableGauge, State, StateSet, Storage, WordType,
     };
 
     pub trait Handle {
@@ -222,6 +269,16 @@ pub(crate) mod sealed {
     impl<T: GaugeValue> Handle for Gauge<T> {
         const METRIC_TYPE: MetricType = MetricType::Gauge;
         const WORD_TYPE: WordType = T::WORD_TYPE;
+
+        fn at(schema: u32, index: u16, _: u16) -> Self {
+            Self::new(schema, index)
+        }
+    }
+
+    impl<T: GaugeValue> Handle for SettableGauge<T> {
+        const METRIC_TYPE: MetricType = MetricType::Gauge;
+        const WORD_TYPE: WordType = T::WORD_TYPE;
+        const STORAGE: Storage = Storage::Settable;
 
         fn at(schema: u32, index: u16, _: u16) -> Self {
             Self::new(schema, index)

@@ -110,6 +110,9 @@ pub(crate) struct Layout {
     pub(crate) dynamic: Box<[DynamicLayout]>,
     /// The words of gauges, which a recorder sets to zero when it is dropped.
     pub(crate) gauges: Box<[u16]>,
+    /// The types of settable gauges, which have cells of their own rather than words of a slab. In
+    /// a row of a snapshot they follow the diagnostics.
+    pub(crate) settable: Box<[WordType]>,
     /// The words of states. Behind each is its stamp.
     pub(crate) states: Box<[u16]>,
     /// A whole row of a snapshot, diagnostics included, in the order of its words.
@@ -125,7 +128,7 @@ struct Run {
 }
 
 impl Layout {
-    /// The number of words of a row in a snapshot.
+    /// The number of words of a row, without settable gauges.
     pub(crate) fn row_len(&self) -> usize {
         self.words + Diagnostic::COUNT
     }
@@ -169,6 +172,7 @@ pub(super) struct LayoutBuilder {
     pub(super) schema: u32,
     scalars: Vec<Scalar>,
     states: Vec<u16>,
+    pub(super) settable: Vec<WordType>,
     /// The bounds, and the type of the sum.
     histograms: Vec<(Bounds, WordType)>,
     pub(super) dynamic: Vec<DynamicLayout>,
@@ -178,12 +182,12 @@ pub(super) struct LayoutBuilder {
 impl LayoutBuilder {
     pub(super) fn new(schema: u32) -> Self {
         let (scalars, states, histograms) = (Vec::new(), Vec::new(), Vec::new());
-        Self { schema, scalars, states, histograms, dynamic: Vec::new(), infos: Vec::new() }
+        Self { schema, scalars, states, settable: Vec::new(), histograms, dynamic: Vec::new(), infos: Vec::new() }
     }
 
     /// Whether nothing has been added.
     pub(super) fn is_empty(&self) -> bool {
-        self.words() == 0 && self.dynamic.is_empty() && self.infos.is_empty()
+        self.words() == 0 && self.settable.is_empty() && self.dynamic.is_empty() && self.infos.is_empty()
     }
 
     /// The words so far: one per scalar; per histogram one for each bound, the overflow bucket and
@@ -238,6 +242,7 @@ impl LayoutBuilder {
             schema: self.schema,
             words,
             gauges: gauges.collect(),
+            settable: self.settable.into(),
             states: self.states.into(),
             histograms: histograms.collect(),
             infos: self.infos.into(),

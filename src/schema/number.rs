@@ -15,6 +15,8 @@ pub enum Storage {
     Summed,
     /// A word in each slab, and a stamp: what was set last is shown.
     State,
+    /// A cell outside of slabs, which any thread sets.
+    Settable,
     /// As a state, which is one of the values of the family's first label.
     StateSet,
 }

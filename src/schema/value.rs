@@ -59,6 +59,8 @@ pub(crate) mod sealed {
     pub trait GaugeValue: Sized {
         const ONE: Self;
         const MINUS_ONE: Self;
+        /// The integer wraps around.
+        fn negated(self) -> Self;
     }
 
     pub trait ObservationValue: Sized {
@@ -148,11 +150,21 @@ impl sealed::CounterValue for f64 {
 impl sealed::GaugeValue for i64 {
     const ONE: Self = 1;
     const MINUS_ONE: Self = -1;
+
+    #[inline(always)]
+    fn negated(self) -> Self {
+        self.wrapping_neg()
+    }
 }
 
 impl sealed::GaugeValue for f64 {
     const ONE: Self = 1.0;
     const MINUS_ONE: Self = -1.0;
+
+    #[inline(always)]
+    fn negated(self) -> Self {
+        -self
+    }
 }
 
 impl sealed::ObservationValue for u64 {

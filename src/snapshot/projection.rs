@@ -9,7 +9,7 @@ use super::{
 use crate::{
     schema::{
         Schema,
-        handle::{Counter, Gauge, Histogram, State, StateSet},
+        handle::{Counter, Gauge, Histogram, SettableGauge, State, StateSet},
         layout::{Layout, STATE_WORDS, Scope},
         number::WordType,
         value::{CounterValue, GaugeValue, ObservationValue},
@@ -139,7 +139,9 @@ impl<'v, H: Choice> EngineValues<'v, H> {
     #[inline]
     pub fn get(&self) -> H::Values<'v> {
         let layout = self.bound.schema.layout(self.bound.scope);
-        self.view.handles.read(&mut Cursor { layout, words: self.view.rows.words(self.index) })
+        let words = self.view.rows.words(self.index);
+        let (words, settable) = words.split_at(self.bound.chosen.words.len());
+        self.view.handles.read(&mut Cursor { layout, words, settable })
     }
 
     /// The value of one of the schema's engine labels. The registry has none.
@@ -211,13 +213,17 @@ impl<C: sealed::Choice> Choice for C {}
 pub enum Leaf {
     Scalar { schema: u32, word: u16, word_type: WordType },
     State { schema: u32, word: u16 },
+    Settable { schema: u32, index: u16 },
     Histogram { schema: u32, index: u16, sum: WordType },
 }
 
 impl Leaf {
     fn schema(self) -> u32 {
         match self {
-            Self::Scalar { schema, .. } | Self::State { schema, .. } | Self::Histogram { schema, .. } => schema,
+            Self::Scalar { schema, .. }
+            | Self::State { schema, .. }
+            | Self::Settable { schema, .. }
+            | Self::Histogram { schema, .. } => schema,
         }
     }
 
@@ -228,6 +234,7 @@ impl Leaf {
                 chosen.words.push(word);
                 chosen.types.push(Some(word_type));
             }
+            Self::Settable { index, .. } => chosen.settable.push(index),
             Self::State { word, .. } => {
                 chosen.states.push(chosen.words.len());
                 chosen.words.extend([word, word + 1]);
@@ -247,6 +254,7 @@ impl Leaf {
 pub struct Cursor<'v> {
     layout: &'v Layout,
     words: &'v [u64],
+    settable: &'v [u64],
 }
 
 impl<'v> Cursor<'v> {
@@ -261,7 +269,7 @@ impl<'v> Cursor<'v> {
 pub(crate) mod sealed {
     use super::{
         Counter, CounterValue, Cursor, Gauge, GaugeValue, Histogram, HistogramView, Leaf, ObservationValue,
-        STATE_WORDS, State, StateSet,
+        STATE_WORDS, SettableGauge, State, StateSet,
     };
 
     pub trait Choice {
@@ -298,6 +306,21 @@ pub(crate) mod sealed {
         #[inline]
         fn read<'v>(&self, row: &mut Cursor<'v>) -> T {
             T::from_word(row.take(1)[0])
+        }
+    }
+
+    impl<T: GaugeValue> Choice for SettableGauge<T> {
+        type Values<'v> = T;
+
+        fn each(&self, f: &mut dyn FnMut(Leaf)) {
+            f(Leaf::Settable { schema: self.schema, index: self.index });
+        }
+
+        #[inline]
+        fn read<'v>(&self, row: &mut Cursor<'v>) -> T {
+            let (value, rest) = row.settable.split_first().expect("as many as there are handles");
+            row.settable = rest;
+            T::from_word(*value)
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct ChosenWords {
     pub(super) types: Vec<Option<WordType>>,
     /// Where in a row states are. Behind each is its stamp.
     pub(super) states: Vec<usize>,
+    /// Settable gauges, behind the words.
+    pub(super) settable: Vec<u16>,
 }
 
 /// What a row has.
@@ -42,6 +44,14 @@ pub(super) enum Selection<'s> {
 
 impl Selection<'_> {
     fn row_len(self) -> usize {
+        match self {
+            Self::All(layout) => layout.row_len() + layout.settable.len(),
+            Self::Chosen(chosen) => chosen.words.len() + chosen.settable.len(),
+        }
+    }
+
+    /// How many words of a row are read from slabs and shards. Settable gauges follow.
+    fn words(self) -> usize {
         match self {
             Self::All(layout) => layout.row_len(),
             Self::Chosen(chosen) => chosen.words.len(),
@@ -59,6 +69,8 @@ impl Selection<'_> {
     /// Overwrites `row` with the sum of a store's slabs and shards. `spare` holds one slab's words
     /// meanwhile.
     fn read_store(self, store: &EngineStore, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
+        let (row, settable) = row.split_at_mut(self.words());
+        self.read_settable(store, settable);
         let mut slabs = store.slabs.iter();
         let first = slabs.next().expect("a store has a slab from the beginning");
         let mut reading = self.read(first, row);
@@ -75,6 +87,17 @@ impl Selection<'_> {
             self.add(row, |_, word| shard.load(word));
         }
         reading
+    }
+
+    /// Overwrites `row` with the settable gauges: all zero before the first shared recorder.
+    fn read_settable(self, store: &EngineStore, row: &mut [u64]) {
+        let gauge = |index| store.shards.as_ref().map_or(0, |shards| shards.settable.load(index));
+        match self {
+            Self::All(_) => row.iter_mut().zip(0..).for_each(|(word, index)| *word = gauge(index)),
+            Self::Chosen(chosen) => {
+                row.iter_mut().zip(&chosen.settable).for_each(|(word, index)| *word = gauge(*index));
+            }
+        }
     }
 
     /// Overwrites `row` with one step of a slab.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     schema::{
         Schema,
-        handle::{Counter, Gauge, Histogram, Info, State, StateSet},
+        handle::{Counter, Gauge, Histogram, Info, SettableGauge, State, StateSet},
         layout::{InfoIndex, Layout},
         value::{CounterValue, GaugeValue, ObservationValue},
     },
@@ -108,6 +108,13 @@ impl<'s> EngineView<'s> {
     #[must_use]
     pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
         T::from_word(self.scalar(gauge.schema, gauge.word))
+    }
+
+    /// The value of a settable gauge. It isn't part of the step.
+    #[must_use]
+    pub fn settable<T: GaugeValue>(&self, gauge: SettableGauge<T>) -> T {
+        self.check(gauge.schema);
+        T::from_word(self.words[self.layout.row_len() + usize::from(gauge.index)])
     }
 
     /// A state's value.

@@ -9,6 +9,7 @@ pub(crate) mod dynamic;
 pub(crate) mod engine;
 pub(crate) mod info;
 pub(crate) mod row;
+pub(crate) mod settable;
 pub(crate) mod shards;
 pub(crate) mod slab;
 pub(crate) mod stamps;

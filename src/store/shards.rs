@@ -27,6 +27,7 @@ use crossbeam_utils::CachePadded;
 use super::{
     dynamic::DynamicFamilies,
     row::{PADDING, Row, Words},
+    settable::Settable,
     thread_index::current as current_thread,
 };
 use crate::{
@@ -44,6 +45,7 @@ pub(crate) struct Shards {
     pub(crate) layout: StdArc<Layout>,
     /// Kept here so that a shared recorder is one pointer.
     pub(crate) dynamic: DynamicFamilies,
+    pub(crate) settable: Settable,
 }
 
 impl Shards {
@@ -52,8 +54,16 @@ impl Shards {
     pub(crate) fn new(layout: StdArc<Layout>, count: usize, engine_labels: &[u8]) -> Self {
         debug_assert!(count.is_power_of_two(), "shards are chosen by a mask");
         let stride = layout.row_len() + PADDING;
+        let settable = Settable::new(&layout.settable);
         let dynamic = DynamicFamilies::new(&layout, engine_labels);
-        Self { words: CachePadded::new(Words::zeroed(count * stride)), stride, mask: count - 1, layout, dynamic }
+        Self {
+            words: CachePadded::new(Words::zeroed(count * stride)),
+            stride,
+            mask: count - 1,
+            layout,
+            dynamic,
+            settable,
+        }
     }
 
     /// The shard of the current thread. With a single shard no index is taken, so a thread that

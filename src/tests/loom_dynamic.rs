@@ -3,7 +3,10 @@
 use loom::thread;
 
 use super::explore::explore;
-use crate::{Counter, DynamicFamily, Engine, Registry, Schema, SharedRecorder, Snapshot};
+use crate::{
+    Counter, DynamicFamily, Engine, Registry, Schema, SharedRecorder, Snapshot,
+    sync::{Arc, AtomicU64, Ordering::Relaxed},
+};
 
 /// An engine, and a counter with dynamic labels and room for one series.
 struct Rig {
@@ -40,6 +43,37 @@ impl Rig {
 
 fn rows(rows: &[(&str, u64)]) -> Vec<(String, u64)> {
     rows.iter().map(|(tenant, hits)| ((*tenant).to_owned(), *hits)).collect()
+}
+
+/// A gauge with dynamic labels goes up in one thread and down in another: neither change is lost.
+#[test]
+fn changes_of_a_dynamic_gauge_are_never_lost() {
+    explore(3, [-1, 0, 1], || {
+        let mut schema = Schema::builder(&[]);
+        let level = schema.gauge::<i64>("level", "").dynamic_labels(["of"], 1).declare().expect("a valid family");
+        let registry = Registry::new(schema.build().expect("a valid schema"));
+        let engine = registry.attach(&[]).expect("the first engine");
+        let series = engine.shared_recorder().with_label_values(level, ["a"]);
+        let seen = || {
+            let mut snapshot = Snapshot::new();
+            registry.snapshot(&mut snapshot);
+            let view = snapshot.engines().next().expect("it is attached");
+            view.gauges(level).next().expect("it was looked up").1
+        };
+        let done = Arc::new(AtomicU64::new(0));
+        let threads = [1, -1].map(|n| {
+            let (series, done) = (series.clone(), Arc::clone(&done));
+            thread::spawn(move || {
+                series.add(n);
+                done.fetch_add(1, Relaxed);
+            })
+        });
+        done.load(Relaxed); // loom switches threads here
+        let outcome = seen();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(seen(), 0, "both changes");
+        outcome
+    });
 }
 
 /// Two threads look up the same values. They get the same series, whichever of them made it.

@@ -11,11 +11,14 @@ use loom::thread;
 
 use super::explore::explore;
 use crate::{
-    Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, Snapshot,
+    Counter, Engine, EngineView, Histogram, Registry, Schema, SettableGauge, Snapshot,
     schema::layout::Diagnostic,
     store::Indices,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
+
+/// Settable gauges of a rig.
+const SETTABLE: usize = 2;
 
 loom::thread_local! {
     static THREAD: Cell<usize> = Cell::new(0);
@@ -59,7 +62,8 @@ struct Rig {
     engine: StdArc<Engine>,
     count: Counter<u64>,
     amount: Counter<f64>,
-    level: Gauge<i64>,
+    level: SettableGauge<i64>,
+    load: SettableGauge<f64>,
     seconds: Histogram<f64>,
     done: Done,
 }
@@ -70,11 +74,12 @@ impl Rig {
         schema.shards(2);
         let count = schema.counter("count", "").declare().expect("a valid family");
         let amount = schema.counter("amount", "").declare().expect("a valid family");
-        let level = schema.gauge("level", "").declare().expect("a valid family");
+        let level = schema.gauge("level", "").settable().declare().expect("a valid family");
+        let load = schema.gauge("load", "").settable().declare().expect("a valid family");
         let seconds = schema.histogram("seconds", "", &[1.0]).declare().expect("a valid family");
         let registry = Registry::new(schema.build().expect("a valid schema"));
         let engine = StdArc::new(registry.attach(&[]).expect("the first engine"));
-        Self { registry, engine, count, amount, level, seconds, done: Done::new() }
+        Self { registry, engine, count, amount, level, load, seconds, done: Done::new() }
     }
 
     fn seen<T>(&self, read: impl FnOnce(EngineView<'_>) -> T) -> T {
@@ -177,33 +182,37 @@ fn additions_never_overflow() {
         rig.seen(|view| {
             (
                 view.counter(rig.count),
-                view.words()[view.words().len() - Diagnostic::COUNT + Diagnostic::RejectedObservations as usize],
+                view.words()
+                    [view.words().len() - SETTABLE - Diagnostic::COUNT + Diagnostic::RejectedObservations as usize],
             )
         })
     });
 }
 
-/// A gauge goes up and down again, in one shard or in two. A reader may see either change alone; in
-/// the end the gauge is at zero.
+/// A settable gauge goes up in one thread and down in another. A reader may see either change
+/// alone; in the end it is at zero.
 #[test]
-fn a_gauge_is_the_sum_of_its_changes() {
-    for shards in [[0, 0], [0, 1]] {
-        explore(3, [-1, 0, 1], move || {
+fn a_settable_gauge_is_the_sum_of_its_changes() {
+    explore(
+        3,
+        [(-1, 0.0), (0, 0.0), (1, 0.0), (-1, -0.5), (0, -0.5), (1, -0.5), (-1, 0.5), (0, 0.5), (1, 0.5)],
+        || {
             let rig = Rig::new();
             let recorder = rig.engine.shared_recorder();
-            let threads = [(shards[0], 1), (shards[1], -1)].map(|(index, n)| {
-                let (recorder, level) = (recorder.clone(), rig.level);
+            let threads = [1, -1].map(|n| {
+                let (recorder, level, load) = (recorder.clone(), rig.level, rig.load);
                 rig.done.spawn(move || {
-                    become_thread(index);
                     recorder.add_gauge(level, n);
+                    recorder.add_gauge(load, n as f64 / 2.0);
                 })
             });
-            let seen = rig.seen(|view| view.gauge(rig.level));
+            let seen = rig.seen(|view| (view.settable(rig.level), view.settable(rig.load)));
             threads.into_iter().for_each(|thread| thread.join().unwrap());
-            assert_eq!(rig.seen(|view| view.gauge(rig.level)), 0, "both changes");
+            let settled = rig.seen(|view| (view.settable(rig.level), view.settable(rig.load)));
+            assert_eq!(settled, (0, 0.0), "both changes");
             seen
-        });
-    }
+        },
+    );
 }
 
 /// Two threads ask for the first shared recorder while a third takes a snapshot. Both get the same

@@ -3,7 +3,7 @@
 //! removes the fence there. So each ordering of the protocol has a mutant without a second version
 //! of the code. `scripts/loom` tries them all.
 
-use std::{panic::Location, sync::LazyLock};
+use std::{marker::PhantomData, panic::Location, sync::LazyLock};
 
 pub(crate) use loom::sync::{Arc, atomic::Ordering};
 
@@ -94,5 +94,67 @@ impl AtomicBool {
 pub(crate) fn fence(ordering: Ordering) {
     if !is_weakened(Location::caller()) {
         loom::sync::atomic::fence(ordering);
+    }
+}
+
+/// `atomic`'s typed cell.
+pub(crate) struct Atomic<T> {
+    word: loom::sync::atomic::AtomicU64,
+    value: PhantomData<T>,
+}
+
+/// What such a cell holds.
+pub(crate) trait Word: Copy {
+    fn to_word(self) -> u64;
+    fn from_word(word: u64) -> Self;
+}
+
+impl Word for i64 {
+    fn to_word(self) -> u64 {
+        self as u64
+    }
+
+    fn from_word(word: u64) -> Self {
+        word as Self
+    }
+}
+
+impl Word for f64 {
+    fn to_word(self) -> u64 {
+        self.to_bits()
+    }
+
+    fn from_word(word: u64) -> Self {
+        Self::from_bits(word)
+    }
+}
+
+impl<T: Word> Atomic<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self { word: loom::sync::atomic::AtomicU64::new(value.to_word()), value: PhantomData }
+    }
+
+    pub(crate) fn load(&self, ordering: Ordering) -> T {
+        T::from_word(self.word.load(ordering))
+    }
+
+    pub(crate) fn store(&self, value: T, ordering: Ordering) {
+        self.word.store(value.to_word(), ordering);
+    }
+
+    pub(crate) fn fetch_update(
+        &self,
+        set: Ordering,
+        fetch: Ordering,
+        mut f: impl FnMut(T) -> Option<T>,
+    ) -> Result<T, T> {
+        let updated = self.word.fetch_update(set, fetch, |word| f(T::from_word(word)).map(T::to_word));
+        updated.map(T::from_word).map_err(T::from_word)
+    }
+}
+
+impl Atomic<i64> {
+    pub(crate) fn fetch_add(&self, n: i64, ordering: Ordering) -> i64 {
+        self.word.fetch_add(n as u64, ordering) as i64
     }
 }

@@ -11,7 +11,7 @@ fn every_public_type_is_documented_as_the_compiler_has_it() {
         AttachError By<1, One> Counter<u64> Declaration<'static, Counted> Engine EngineView<'static> Gauge<f64>
         Histogram<f64> HistogramView<'static, f64> Info<1> InfoDeclaration<'static, 1> InfoView<'static, 1>
         One DynamicDeclaration<'static, Counted, 1> DynamicFamily<Counted, 1> DynamicSeries<Counted>
-        Recorder Registry Schema SchemaBuilder SchemaError SharedRecorder Snapshot State<f64> StateSet Step<'static>
+        Recorder Registry Schema SchemaBuilder SchemaError SettableGauge<f64> SharedRecorder Snapshot State<f64> StateSet Step<'static>
         TextRenderer RecorderError View<Counted> EngineValues<'static, Counted>
     };
     assert_documented(

@@ -72,7 +72,11 @@ impl Op {
             0..=13 if choice >= 224 => Self::Dynamic(engine, DynamicOp::decode(bytes)),
             0..=13 => {
                 let (place, call) = Call::decode(bytes, plan);
-                if choice < 192 { Self::Record(owner, place, call) } else { Self::Share(engine, place, call) }
+                let only_in_steps = matches!(call, Call::SetI64(_) | Call::SetF64(_));
+                match choice < 192 || only_in_steps {
+                    true => Self::Record(owner, place, call),
+                    false => Self::Share(engine, place, call),
+                }
             }
             14..=17 => Self::Open(owner),
             18..=21 => Self::Commit,

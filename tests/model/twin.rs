@@ -181,18 +181,12 @@ impl TwinEngine {
     /// Records into the open step of a slab; or without a slab, into the shard.
     pub(crate) fn record(&mut self, plan: &Plan, slab: Option<usize>, place: Place, call: &Call) {
         let bounds = &plan.families[place.family].bounds;
-        let is_gauge = plan.families[place.family].kind.is_gauge();
         let limits = if slab.is_some() { Limits::OF_A_STEP } else { Limits::OF_A_SHARD };
         let rejected = match (self.cell(plan, slab, place), call) {
             (Cell::U64(total), Call::AddU64(n)) => add_u64(total, *n, limits),
             (Cell::U64(total), Call::Inc) => add_u64(total, 1, limits),
             (Cell::F64(total), Call::AddF64(n)) => add_f64(total, *n, *n >= 0.0),
             (Cell::F64(total), Call::Inc) => add_f64(total, 1.0, true),
-            (Cell::I64(level), Call::SetI64(n)) if slab.is_none() => {
-                *level = level.wrapping_add(*n);
-                0
-            }
-            (Cell::F64(level), Call::SetF64(n)) if slab.is_none() => add_f64(level, *n, is_gauge),
             (Cell::I64(level), Call::SetI64(value)) => {
                 *level = *value;
                 0

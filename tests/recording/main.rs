@@ -10,6 +10,7 @@ mod engines;
 mod infos;
 mod largest_slab;
 mod registry_wide;
+mod settable;
 mod shared;
 mod states;
 mod steps;

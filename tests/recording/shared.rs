@@ -4,7 +4,9 @@ use crate::common;
 use crate::one_step::OneStep as _;
 use std::{sync::Barrier, thread};
 
-use tachometer::{Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SharedRecorder, Snapshot, View};
+use tachometer::{
+    Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SettableGauge, SharedRecorder, Snapshot, View,
+};
 
 /// An engine with a family of each kind, and a shared recorder of it.
 struct Rig {
@@ -18,8 +20,10 @@ struct Rig {
 struct Handles {
     count: Counter<u64>,
     amount: Counter<f64>,
-    level: Gauge<i64>,
-    ratio: Gauge<f64>,
+    level: SettableGauge<i64>,
+    ratio: SettableGauge<f64>,
+    queue: Gauge<i64>,
+    load: Gauge<f64>,
     tokens: Histogram<u64>,
     seconds: Histogram<f64>,
 }
@@ -31,8 +35,10 @@ impl Rig {
         let handles = Handles {
             count: schema.counter("count", "").declare().unwrap(),
             amount: schema.counter("amount", "").declare().unwrap(),
-            level: schema.gauge("level", "").declare().unwrap(),
-            ratio: schema.gauge("ratio", "").declare().unwrap(),
+            level: schema.gauge("level", "").settable().declare().unwrap(),
+            ratio: schema.gauge("ratio", "").settable().declare().unwrap(),
+            queue: schema.gauge("queue", "").declare().unwrap(),
+            load: schema.gauge("load", "").declare().unwrap(),
             tokens: schema.histogram("tokens", "", &[1.0, 10.0]).declare().unwrap(),
             seconds: schema.histogram("seconds", "", &[0.1, 1.0]).declare().unwrap(),
         };
@@ -42,11 +48,17 @@ impl Rig {
         Self { registry, engine, shared, handles }
     }
 
+    fn view<T>(&self, read: impl FnOnce(EngineView<'_>) -> T) -> T {
+        let mut snapshot = Snapshot::new();
+        self.registry.snapshot(&mut snapshot);
+        read(snapshot.engines().next().unwrap())
+    }
+
     fn seen(&self) -> Seen {
         let mut snapshot = Snapshot::new();
         self.registry.snapshot(&mut snapshot);
         let view = snapshot.engines().next().unwrap();
-        let Handles { count, amount, level, ratio, tokens, seconds } = self.handles;
+        let Handles { count, amount, level, ratio, tokens, seconds, .. } = self.handles;
         let mut page = Vec::new();
         self.registry.render(&mut page);
         let samples = common::parse(std::str::from_utf8(&page).unwrap());
@@ -56,8 +68,8 @@ impl Rig {
             step: view.step(),
             count: view.counter(count),
             amount: view.counter(amount),
-            level: view.gauge(level),
-            ratio: view.gauge(ratio),
+            level: view.settable(level),
+            ratio: view.settable(ratio),
             tokens: buckets(view, tokens),
             seconds: buckets(view, seconds),
             rejected: rejected as u64,
@@ -87,12 +99,10 @@ struct Seen {
 #[test]
 fn what_is_added_shows_at_once_and_adds_to_what_others_recorded() {
     let rig = Rig::new(4);
-    let Handles { count, amount, level, ratio, tokens, seconds } = rig.handles;
+    let Handles { count, amount, level, ratio, tokens, seconds, .. } = rig.handles;
     let mut recorder = rig.engine.recorder().unwrap();
     recorder.record(|step| {
         step.add(count, 100);
-        step.set(level, -5);
-        step.set(ratio, 0.5);
         step.observe(tokens, 5);
     });
     rig.shared.add(count, 2);
@@ -109,22 +119,21 @@ fn what_is_added_shows_at_once_and_adds_to_what_others_recorded() {
         step: 1,
         count: 103,
         amount: 0.25,
-        level: 6,
-        ratio: -0.5,
+        level: 11,
+        ratio: -1.0,
         tokens: ([1, 5, 5], 36),
         seconds: ([1, 3, 4], 3.05),
         rejected: 4,
     };
     assert_eq!(rig.seen(), expected);
     drop(recorder);
-    let without_its_gauges = Seen { step: 2, level: 11, ratio: -1.0, ..expected };
-    assert_eq!(rig.seen(), without_its_gauges, "shared recorders give up nothing");
+    assert_eq!(rig.seen(), Seen { step: 2, ..expected }, "shared recorders give up nothing");
 }
 
 #[test]
 fn what_cannot_be_counted_is_rejected_and_changes_nothing_else() {
     let rig = Rig::new(1);
-    let Handles { count, amount, level, ratio, tokens, seconds } = rig.handles;
+    let Handles { count, amount, level, ratio, tokens, seconds, .. } = rig.handles;
     (0..2).for_each(|_| rig.shared.add(count, 1 << 62));
     rig.shared.add(amount, f64::MAX);
     rig.shared.add_gauge(level, i64::MAX);
@@ -163,10 +172,12 @@ fn a_count_over_several_slabs_stops_at_the_end_of_its_range() {
             recorder.observe(rig.handles.tokens, n);
         }
         recorder.add(rig.handles.amount, f64::MAX);
-        recorder.set(rig.handles.level, i64::MAX);
+        recorder.set(rig.handles.queue, i64::MAX);
     }
-    rig.shared.add_gauge(rig.handles.level, i64::MIN);
-    let Seen { count, amount, level, tokens, .. } = rig.seen();
+    let mut third = rig.engine.recorder().unwrap();
+    third.set(rig.handles.queue, i64::MIN);
+    let Seen { count, amount, tokens, .. } = rig.seen();
+    let level = rig.view(|view| view.gauge(rig.handles.queue));
     assert_eq!((count, amount, tokens), (u64::MAX, f64::MAX, ([2, 2, 6], u64::MAX)));
     assert_eq!(level, i64::MAX - 1, "in between the sum was out of range");
 }
@@ -180,7 +191,6 @@ fn a_total_of_floats_stops_at_the_greatest_finite_value() {
             for _ in 0..2 {
                 scope.spawn(|| {
                     rig.shared.add(rig.handles.amount, n.abs());
-                    rig.shared.add_gauge(rig.handles.ratio, n);
                     rig.shared.observe(rig.handles.seconds, n.abs());
                     recorded.wait();
                 });
@@ -191,18 +201,19 @@ fn a_total_of_floats_stops_at_the_greatest_finite_value() {
         let mut recorders = [(); 2].map(|()| rig.engine.recorder().unwrap());
         for recorder in &mut recorders {
             recorder.add(rig.handles.amount, n.abs());
-            recorder.set(rig.handles.ratio, n);
+            recorder.set(rig.handles.load, n);
             recorder.observe(rig.handles.seconds, n.abs());
         }
         recorders
     };
     let check = |rig: &Rig, level: f64| {
-        let Seen { amount, ratio, seconds, .. } = rig.seen();
-        assert_eq!((amount, ratio, seconds.1), (f64::MAX, level, f64::MAX));
-        let mut view = View::new((rig.handles.amount, rig.handles.ratio, rig.handles.seconds));
+        let Seen { amount, seconds, .. } = rig.seen();
+        let load = rig.view(|view| view.gauge(rig.handles.load));
+        assert_eq!((amount, load, seconds.1), (f64::MAX, level, f64::MAX));
+        let mut view = View::new((rig.handles.amount, rig.handles.load, rig.handles.seconds));
         rig.registry.view(&mut view);
-        let (amount, ratio, seconds) = view.engines().next().unwrap().get();
-        assert_eq!((amount, ratio, seconds.sum()), (f64::MAX, level, f64::MAX));
+        let (amount, load, seconds) = view.engines().next().unwrap().get();
+        assert_eq!((amount, load, seconds.sum()), (f64::MAX, level, f64::MAX));
         let mut page = Vec::new();
         rig.registry.render(&mut page);
         let page = String::from_utf8(page).unwrap();
@@ -212,7 +223,7 @@ fn a_total_of_floats_stops_at_the_greatest_finite_value() {
     for (n, level) in [(1e308, f64::MAX), (-1e308, f64::MIN)] {
         let rig = Rig::new(64);
         record_by_threads(&rig, n);
-        check(&rig, level);
+        check(&rig, 0.0);
         record_by_threads(&rig, n / 8.0); // on top of what is full
         let _recorders = record_by_recorders(&rig, n);
         check(&rig, level);
@@ -222,8 +233,8 @@ fn a_total_of_floats_stops_at_the_greatest_finite_value() {
     }
     let rig = Rig::new(1);
     let mut recorders = record_by_recorders(&rig, 1.0);
-    recorders[0].set(rig.handles.ratio, f64::INFINITY);
-    assert_eq!(rig.seen().ratio, f64::INFINITY, "what was set so");
+    recorders[0].set(rig.handles.load, f64::INFINITY);
+    assert_eq!(rig.view(|view| view.gauge(rig.handles.load)), f64::INFINITY, "what was set so");
 }
 
 /// A negative difference that wrapped around.
@@ -298,7 +309,7 @@ fn threads_lose_nothing_in_one_shard_or_in_many() {
     const CALLS: u64 = 2_000;
     for (threads, shards) in [(1, 1), (4, 1), (4, 2), (4, 64)] {
         let rig = Rig::new(shards);
-        let (shared, Handles { count, amount, level, ratio, tokens, seconds }) = (&rig.shared, rig.handles);
+        let (shared, Handles { count, amount, level, ratio, tokens, seconds, .. }) = (&rig.shared, rig.handles);
         thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
@@ -366,6 +377,8 @@ fn use_foreign_handles(rig: &Rig) {
     rig.shared.add_gauge(other.level, 1);
     rig.shared.inc_gauge(other.ratio);
     rig.shared.dec_gauge(other.ratio);
+    rig.shared.sub_gauge(other.ratio, 1.0);
+    rig.shared.set_gauge(other.level, 1);
     rig.shared.observe(other.tokens, 1);
     rig.shared.observe_n(other.seconds, 1.0, 2);
     rig.shared.observe_all(other.seconds, &[1.0]);
@@ -385,6 +398,6 @@ fn a_foreign_handle_is_ignored_and_counted_in_release() {
     use_foreign_handles(&rig);
     let mut page = Vec::new();
     rig.registry.render(&mut page);
-    assert!(String::from_utf8(page).unwrap().contains("tachometer_foreign_handles_total{engine=\"0\"} 8\n"));
+    assert!(String::from_utf8(page).unwrap().contains("tachometer_foreign_handles_total{engine=\"0\"} 10\n"));
     assert_eq!(rig.seen(), Seen::default());
 }

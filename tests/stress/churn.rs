@@ -8,7 +8,8 @@ use std::{
 };
 
 use tachometer::{
-    AttachError, Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SharedRecorder, Snapshot,
+    AttachError, Counter, Engine, EngineView, Gauge, Histogram, Registry, Schema, SettableGauge, SharedRecorder,
+    Snapshot,
 };
 
 use super::{Budget, Stop, common};
@@ -28,7 +29,7 @@ struct Handles {
     /// Recorded from any thread.
     hits: Counter<u64>,
     amount: Counter<f64>,
-    in_flight: Gauge<i64>,
+    in_flight: SettableGauge<i64>,
     seconds: Histogram<f64>,
 }
 
@@ -56,7 +57,7 @@ impl Rig {
             tokens: schema.histogram("tokens", "", &[1.0, 2.0]).declare().unwrap(),
             hits: schema.counter("hits", "").declare().unwrap(),
             amount: schema.counter("amount", "").declare().unwrap(),
-            in_flight: schema.gauge("in_flight", "").declare().unwrap(),
+            in_flight: schema.gauge("in_flight", "").settable().declare().unwrap(),
             seconds: schema.histogram("seconds", "", &[0.25, 1.0]).declare().unwrap(),
         };
         let registry = Registry::new(schema.build().unwrap());
@@ -153,7 +154,7 @@ impl Rig {
         assert_eq!([first, view.histogram(tokens).count()], [second; 2], "torn, in step {}", view.step());
         assert!((0..=LEASING as i64).any(|recorders| view.gauge(level) == recorders * LEVEL), "{}", view.gauge(level));
         // A thread goes up and down in one shard, so each word is a level that there was.
-        assert!((0..=SHARING as i64).contains(&view.gauge(in_flight)), "{}", view.gauge(in_flight));
+        assert!((0..=SHARING as i64).contains(&view.settable(in_flight)), "{}", view.settable(in_flight));
         let [low, middle, all] =
             [0, 1, 2].map(|bucket| view.histogram(seconds).cumulative_buckets().nth(bucket).unwrap().1);
         assert!(low <= middle && middle == all, "{low} {middle} {all}");
@@ -241,7 +242,7 @@ pub(crate) fn totals_are_exact_whoever_comes_and_goes() {
     let of = |requests: u64, each: f64| requests as f64 * each;
     assert_eq!([moves, tokens], [of(steps, 1.0); 2]);
     assert_eq!([hits, latencies, amount, sum], [1.0, 2.0, 0.5, 0.625].map(|each| of(requests, each)));
-    assert_eq!((view.gauge(rig.handles.level), view.gauge(rig.handles.in_flight)), (0, 0));
+    assert_eq!((view.gauge(rig.handles.level), view.settable(rig.handles.in_flight)), (0, 0));
     println!(
         "churn: {requests} requests of {SHARING} threads and {steps} steps of {LEASING} recorders, all of them counted"
     );

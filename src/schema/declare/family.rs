@@ -7,7 +7,7 @@ use crate::schema::{
     SchemaBuilder,
     error::SchemaError,
     family::ClosedLabel,
-    handle::{Gauge, Handle, State},
+    handle::{Gauge, Handle, SettableGauge, State},
     layout::{STATE_WORDS, Scope},
     number::Storage,
     shape::{By, One, Shape},
@@ -122,7 +122,7 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
     pub fn declare(self) -> Result<S::Of<H>, SchemaError> {
         let schema = self.builder.schema_number(self.spec.scope);
-        let words = if H::STORAGE == Storage::Summed { 1 } else { STATE_WORDS };
+        let words = if matches!(H::STORAGE, Storage::State | Storage::StateSet) { STATE_WORDS } else { 1 };
         let states = self.spec.states() as u16;
         let mut handles =
             (self.builder.add(self.spec)?..).step_by(words).map(|index| H::at(schema, index as u16, states));
@@ -159,6 +159,33 @@ impl<'b, T: GaugeValue, S: Shape> Declaration<'b, Gauge<T>, S> {
     /// ```
     pub fn state(mut self) -> Declaration<'b, State<T>, S> {
         self.spec.storage = Storage::State;
+        Declaration { builder: self.builder, spec: self.spec, shape: PhantomData }
+    }
+
+    /// Makes it a gauge that any thread sets, through [`SharedRecorder`](crate::SharedRecorder):
+    /// one cell per series, and the last write wins. It isn't part of a step, shows at once, and
+    /// doesn't depend on recorders: it keeps its value until it is set again, and is 0 before. With
+    /// [labels](Self::label) each series is a gauge of its own.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder(&["engine"]);
+    /// let queue = schema.gauge::<i64>("queue_size", "Requests in the queue.").settable().declare()?;
+    /// let limit = schema.gauge::<f64>("limit_ratio", "Load that is let in.").registry_wide().settable().declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(&["0"])?;
+    /// let recorder = engine.shared_recorder();
+    /// recorder.set_gauge(queue, 4);
+    /// recorder.inc_gauge(queue);
+    /// registry.shared_recorder().set_gauge(limit, 0.5);
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # let page = String::from_utf8(page)?;
+    /// # assert!(page.contains("\nqueue_size{engine=\"0\"} 5\n") && page.contains("\nlimit_ratio 0.5\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn settable(mut self) -> Declaration<'b, SettableGauge<T>, S> {
+        self.spec.storage = Storage::Settable;
         Declaration { builder: self.builder, spec: self.spec, shape: PhantomData }
     }
 }

@@ -119,7 +119,11 @@ impl FamilySpec {
             MetricType::Histogram => (self.bounds.len() + 2, self.bounds.len() + 3),
             MetricType::Counter | MetricType::Gauge => (1, 1),
         };
-        let words = if self.storage == Storage::Summed { words } else { STATE_WORDS };
+        let words = match self.storage {
+            Storage::Summed => words,
+            Storage::Settable => 0,
+            Storage::State | Storage::StateSet => STATE_WORDS,
+        };
         let (series, words) = match &self.labels {
             Labels::Closed(labels) => {
                 let samples = labels.iter().map(|label| label.values.len()).fold(1, usize::saturating_mul);
