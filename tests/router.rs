@@ -228,8 +228,8 @@ fn requests_whose_clients_leave_at_once_end_at_most_once() {
     let router = Held::start();
     let before = router.page();
     (0..REQUESTS).for_each(|_| drop(router.send(100, 4096)));
-    // A connection may be gone before its request is looked at. A request that comes last and stays shows that all
-    // others were seen.
+    // A connection may be gone before its request is looked at. A request that comes last and stays
+    // shows that all others were seen.
     ureq::post(router.url("/generate/somebody/100/3")).send_empty().unwrap();
     let Grown { aborted, ended, latencies, prompts, outputs: [_, outputs], .. } = router.grown(&before);
     assert_eq!([ended, latencies, outputs], [aborted + 1.0; 3]);

@@ -6,9 +6,11 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum};
 use tachometer_vllm::IterationTokensDefinition;
 
+use crate::batch::Settings;
 use crate::connector::Connector;
 use crate::layout::Layout;
 use crate::listen;
+use crate::optional::Optional;
 use crate::trace::MAX_TOKENS;
 use crate::units::{TimeUnit, Units};
 
@@ -75,6 +77,12 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Definition::Computed)]
     pub(crate) definition: Definition,
 
+    /// Also what vLLM's configuration switches on: speculative decoding (or a diffusion model),
+    /// lives of KV blocks, LoRA adapters, images, watermarks, estimated work. Prefix caches are
+    /// small then
+    #[arg(long, value_name = "KIND", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "spec-decode")]
+    pub(crate) optional: Option<Optional>,
+
     /// Print one JSON object on stdout instead of the table
     #[arg(long)]
     pub(crate) json: bool,
@@ -94,6 +102,10 @@ impl Args {
 
     pub(crate) fn units(&self) -> Units {
         Units { block_size: self.block_size, time: self.time_unit }
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings { block_size: self.units().block_size(), optional: self.optional }
     }
 
     pub(crate) fn listen_address(&self) -> Option<&str> {

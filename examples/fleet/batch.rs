@@ -6,7 +6,8 @@
 //!   first. The rest goes to prompts in order of admission, so a long prompt is computed in chunks
 //!   over several steps.
 //! * The end of the prompt gives the request's first output, and each later step gives one more,
-//!   until the output is complete.
+//!   until the output is complete. With speculative decoding a later step gives the accepted tokens
+//!   of a draft besides.
 //! * A prefill engine generates one token per request, even if the output is empty: the token is
 //!   the proof that its KV is complete. Elsewhere a request with an empty output ends with its
 //!   prompt and generates nothing.
@@ -14,10 +15,13 @@
 
 use std::collections::VecDeque;
 
-use tachometer_vllm::{CacheStats, ConnectorCacheStats, FinishReason, FinishedRequest, PromptTokens, SchedulerStats};
+use tachometer_vllm::{
+    CacheStats, ConnectorCacheStats, FinishReason, FinishedRequest, PromptTokens, SchedulerStats, WatermarkStats,
+};
 
 use crate::kv_pool::KvPool;
 use crate::layout::Role;
+use crate::optional::{self, Drafts, ImageCache, Optional};
 use crate::prefix_cache::PrefixCache;
 use crate::timing::{Nanos, Work, seconds_between};
 use crate::workload::{Request, Workload};
@@ -35,14 +39,24 @@ pub(crate) struct Arrived {
     pub(crate) at: Nanos,
 }
 
+/// What the command line settles for all engines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Tokens per block hash of the workload.
+    pub(crate) block_size: u64,
+    pub(crate) optional: Option<Optional>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Batch {
-    role: Role,
+    pub(crate) role: Role,
+    settings: Settings,
     workload: Workload,
     pub(crate) waiting: VecDeque<Arrived>,
     running: Vec<Running>,
-    pool: KvPool,
-    cache: PrefixCache,
+    pub(crate) pool: KvPool,
+    pub(crate) cache: PrefixCache,
+    pub(crate) images: ImageCache,
 }
 
 #[derive(Debug)]
@@ -55,6 +69,8 @@ struct Running {
     left: u64,
     to_generate: u64,
     generated: u64,
+    /// In this step.
+    drafted: u64,
     first_output: Option<Nanos>,
     last_output: Nanos,
     kv_blocks: u64,
@@ -65,6 +81,8 @@ struct Running {
 pub(crate) struct Output {
     pub(crate) prompt_tokens: PromptTokens,
     pub(crate) generation_tokens: u64,
+    pub(crate) drafts: Drafts,
+    pub(crate) watermark: WatermarkStats,
     pub(crate) time_to_first_token: Vec<f64>,
     pub(crate) inter_token_latency: Vec<f64>,
     pub(crate) finished: Vec<FinishedRequest>,
@@ -83,6 +101,8 @@ impl Output {
     fn clear(&mut self) {
         self.prompt_tokens = PromptTokens::default();
         self.generation_tokens = 0;
+        self.drafts = Drafts::default();
+        self.watermark = WatermarkStats::default();
         self.time_to_first_token.clear();
         self.inter_token_latency.clear();
         self.finished.clear();
@@ -93,9 +113,21 @@ impl Output {
 }
 
 impl Batch {
-    pub(crate) fn new(role: Role, workload: Workload, block_size: u64) -> Self {
-        let (pool, cache) = (KvPool::new(), PrefixCache::new(block_size));
-        Self { role, workload, waiting: VecDeque::new(), running: Vec::new(), pool, cache }
+    pub(crate) fn new(role: Role, workload: Workload, settings: Settings) -> Self {
+        Self {
+            role,
+            settings,
+            workload,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            pool: KvPool::new(),
+            cache: PrefixCache::new(settings.block_size, settings.optional.is_some()),
+            images: ImageCache::default(),
+        }
+    }
+
+    pub(crate) const fn has_optional(&self) -> bool {
+        self.settings.optional.is_some()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -104,12 +136,16 @@ impl Batch {
 
     /// Decides what the step at `now` executes. Adds the lookups in the caches to `stats`.
     pub(crate) fn schedule(&mut self, now: Nanos, stats: &mut SchedulerStats) -> Work {
-        let mut work = Work::default();
-        for running in self.running.iter().filter(|running| running.left == 0) {
+        let (mut work, drafts) = (Work::default(), self.has_optional());
+        for running in self.running.iter_mut().filter(|running| running.left == 0) {
+            if drafts {
+                running.drafted = optional::draft_length(running.to_generate - running.generated);
+            }
             work.generating += 1;
+            work.drafted += running.drafted;
             work.context_tokens += self.workload[running.request].prompt_tokens + running.generated;
         }
-        let mut budget = TOKEN_BUDGET - work.generating;
+        let mut budget = TOKEN_BUDGET - work.generating - work.drafted;
         for running in self.running.iter_mut().filter(|running| running.left > 0) {
             budget -= running.compute(budget, &mut work);
         }
@@ -134,7 +170,10 @@ impl Batch {
         let to_generate = if self.role == Role::Prefill { 1 } else { request.output_tokens };
         let kv_blocks = self.pool.reserve(request.prompt_tokens + to_generate)?;
         self.waiting.pop_front();
-        let cached_tokens = look_up(self.role, &mut self.cache, request, stats);
+        let cached_tokens = look_up(self.role, &mut self.cache, request, now, stats);
+        if self.role.computes_prompts() {
+            self.images.look_up(request);
+        }
         Some(Running {
             request: arrived.request,
             arrived: arrived.at,
@@ -143,6 +182,7 @@ impl Batch {
             left: request.prompt_tokens - cached_tokens,
             to_generate,
             generated: 0,
+            drafted: 0,
             first_output: None,
             last_output: now,
             kv_blocks,
@@ -160,16 +200,23 @@ impl Batch {
             }
             let request = &workload[running.request];
             if running.first_output.is_none() && role.computes_prompts() {
-                cache.store(&request.hashes, request.prompt_tokens);
+                cache.store(&request.hashes, request.prompt_tokens, end);
             }
             running.put_out(end, *role, request, output);
             if running.generated < running.to_generate {
                 return true;
             }
-            running.finish(request, output);
+            running.finish(*role, request, output);
             pool.release(running.kv_blocks);
             false
         });
+    }
+
+    /// The adapters of the requests that run, and of those that wait.
+    pub(crate) fn adapters(&self) -> [Vec<&'static str>; 2] {
+        let running = self.running.iter().map(|running| &self.workload[running.request]);
+        let waiting = self.waiting.iter().map(|arrived| &self.workload[arrived.request]);
+        [optional::adapters(running), optional::adapters(waiting)]
     }
 
     /// The state after a step.
@@ -181,9 +228,9 @@ impl Batch {
 }
 
 /// Asks the caches at admission. Returns how many of the prompt's tokens needn't be computed.
-fn look_up(role: Role, cache: &mut PrefixCache, request: &Request, stats: &mut SchedulerStats) -> u64 {
+fn look_up(role: Role, cache: &mut PrefixCache, request: &Request, now: Nanos, stats: &mut SchedulerStats) -> u64 {
     let queries = request.prompt_tokens;
-    let local_hits = if role.computes_prompts() { cache.hit_tokens(&request.hashes, queries) } else { 0 };
+    let local_hits = if role.computes_prompts() { cache.hit_tokens(&request.hashes, queries, now) } else { 0 };
     merge(&mut stats.prefix_cache, CacheStats { requests: 1, queries, hits: local_hits, ..CacheStats::default() });
     if role.computes_prompts() {
         return local_hits;
@@ -203,6 +250,12 @@ fn merge(into: &mut CacheStats, lookup: CacheStats) {
     into.hits += lookup.hits;
 }
 
+fn merge_watermark(into: &mut WatermarkStats, ended: WatermarkStats) {
+    into.watermarked += ended.watermarked;
+    into.skipped += ended.skipped;
+    into.not_watermarked += ended.not_watermarked;
+}
+
 impl Running {
     /// Computes a chunk of the prompt. Returns its size.
     fn compute(&mut self, budget: u64, work: &mut Work) -> u64 {
@@ -212,8 +265,8 @@ impl Running {
         chunk
     }
 
-    /// One output: the first adds the prompt to the statistics, and each adds a token unless the
-    /// output is empty.
+    /// One output: the first adds the prompt to the statistics, and each adds a token, and those of
+    /// its draft that are accepted, unless the output is empty.
     fn put_out(&mut self, end: Nanos, role: Role, request: &Request, output: &mut Output) {
         let first = self.first_output.is_none();
         if first {
@@ -221,8 +274,10 @@ impl Running {
             output.prompt_tokens.merge(self.prompt_by_source(role, request));
         }
         if self.to_generate > 0 {
-            self.generated += 1;
-            output.generation_tokens += 1;
+            let accepted = optional::accepted(self.request, self.generated, self.drafted);
+            self.generated += 1 + accepted;
+            output.generation_tokens += 1 + accepted;
+            output.drafts.add(self.drafted, accepted);
             if first {
                 output.time_to_first_token.push(seconds_between(self.arrived, end));
             } else {
@@ -241,18 +296,24 @@ impl Running {
         }
     }
 
-    fn finish(&self, request: &Request, output: &mut Output) {
+    fn finish(&self, role: Role, request: &Request, output: &mut Output) {
+        let (reason, limit) = match role {
+            Role::Prefill => (FinishReason::Length, self.to_generate),
+            _ if request.stops() => (FinishReason::Stop, request.limit()),
+            _ => (FinishReason::Length, request.limit()),
+        };
+        merge_watermark(&mut output.watermark, optional::watermark(request, self.generated));
         let first_output = self.first_output.unwrap_or(self.last_output);
         let decode_time = seconds_between(first_output, self.last_output);
         output.finished_requests.push(self.request);
         output.max_generation_tokens.push(self.generated);
         output.n.push(1);
         output.finished.push(FinishedRequest {
-            reason: FinishReason::Length,
+            reason,
             prompt_tokens: request.prompt_tokens,
             cached_tokens: Some(self.cached_tokens as i64),
             generation_tokens: self.generated,
-            max_tokens: Some(self.to_generate),
+            max_tokens: Some(limit),
             e2e_latency: seconds_between(self.arrived, self.last_output),
             queue_time: Some(seconds_between(self.arrived, self.admitted)),
             prefill_time: Some(seconds_between(self.admitted, first_output)),

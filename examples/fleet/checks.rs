@@ -10,6 +10,7 @@ use crate::expected::{Expected, Totals};
 use crate::kv_pool::TOKEN_BYTES;
 use crate::layout::Role;
 use crate::numbers::EngineNumbers;
+use crate::optional_checks;
 
 /// Two numbers that must be equal.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn new(name: impl Into<String>, found: impl Into<i128>, expected: impl Into<i128>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, found: impl Into<i128>, expected: impl Into<i128>) -> Self {
         Self { name: name.into(), found: found.into(), expected: expected.into() }
     }
 
@@ -51,6 +52,7 @@ pub(crate) fn evaluate(
             totals_of_engine(numbers, *totals),
             lookups(numbers),
             transfers(numbers, *totals, connector),
+            optional_checks::checks(numbers, *totals, *executed),
         ];
         checks.extend(of_engine.into_iter().flatten().map(|check| Check {
             name: format!("engine {} ({}): {}", numbers.engine, numbers.role.name(), check.name),
@@ -64,20 +66,24 @@ pub(crate) fn evaluate(
 fn identities(numbers: &EngineNumbers) -> Vec<Check> {
     let by_source = numbers.local_compute + numbers.local_cache_hit + numbers.external_kv_transfer;
     let cached = numbers.local_cache_hit + numbers.external_kv_transfer;
-    vec![
+    let mut checks = vec![
         Check::new("prompt_tokens = sum of prompt_tokens_by_source", numbers.prompt_tokens, by_source),
         Check::new("prompt_tokens_cached = cache hits + KV transfers", numbers.prompt_tokens_cached, cached),
         Check::new("request_success = e2e_request_latency count", numbers.requests, numbers.e2e_latencies),
-        Check::new(
+    ];
+    // With drafts an output may be several tokens; its own check counts them.
+    if numbers.optional.is_none() {
+        checks.push(Check::new(
             "inter_token_latency count = generation_tokens - time_to_first_token count",
             numbers.inter_token_gaps,
             i128::from(numbers.generation_tokens) - i128::from(numbers.first_tokens),
-        ),
-    ]
+        ));
+    }
+    checks
 }
 
-/// Computed + generated tokens are promised under `Computed` only. A schedule has one token fewer for
-/// each prompt that is computed, since the last chunk gives the first generated token.
+/// Computed + generated tokens are promised under `Computed` only. A schedule has one token fewer
+/// for each prompt that is computed, since the last chunk gives the first generated token.
 fn iteration_tokens(numbers: &EngineNumbers, executed: Executed, definition: Definition) -> Vec<Check> {
     let (sum, count) = (numbers.iteration_tokens_sum, numbers.iteration_tokens_count);
     let (name, expected, observations) = match definition {
@@ -120,6 +126,7 @@ fn sources(numbers: &EngineNumbers) -> Vec<Check> {
 fn totals_of_engine(numbers: &EngineNumbers, totals: Totals) -> Vec<Check> {
     vec![
         Check::new("requests = requests routed here", numbers.requests, totals.requests),
+        Check::new("request_success{stop} = outputs that end before their limit", numbers.stopped, totals.stopped),
         Check::new("prompt_tokens = tokens routed here", numbers.prompt_tokens, totals.prompt_tokens),
         Check::new("generation_tokens = tokens asked for", numbers.generation_tokens, totals.generation_tokens),
     ]

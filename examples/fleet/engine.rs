@@ -3,16 +3,21 @@
 //! The engine opens a metrics step, runs its iteration, fills in the results, and commits. At a
 //! finite speed the iteration sleeps; scrapes continue meanwhile and see the previous step.
 
+use std::time::UNIX_EPOCH;
+
 use tachometer::{Recorder, Step};
 use tachometer_vllm::{
-    EngineMetrics, IterationStats, KvFetchStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer,
-    SchedulerStats, StepStats,
+    CacheConfig, CacheStats, EngineMetrics, FieldValue, IterationStats, KvFetchStats, LoraStats, MooncakeStats,
+    MooncakeTransfer, NixlStats, NixlTransfer, SchedulerStats, StepStats,
 };
 
 use crate::batch::{Arrived, Batch, Output};
-use crate::meters::Meters;
+use crate::kv_pool::BLOCK_TOKENS;
+use crate::meters::{MAX_MODEL_LEN, Meters};
+use crate::optional;
 use crate::pace::Pace;
-use crate::timing::{Nanos, step_time};
+use crate::prefix_cache::{Counted, Evicted};
+use crate::timing::{Nanos, Work, step_time};
 use crate::transfer::{Inbox, Outlet, Reports};
 use crate::workload::Workload;
 
@@ -58,15 +63,19 @@ impl Feed {
 pub(crate) struct Executed {
     pub(crate) steps: u64,
     pub(crate) steps_with_output: u64,
-    /// Prompt chunks, and one token per request that continues its generation.
+    /// Prompt chunks, and one token and its draft per request that continues its generation.
     pub(crate) scheduled_tokens: u64,
+    pub(crate) drafted_tokens: u64,
+    /// Of the blocks that its prefix cache evicted.
+    pub(crate) lost: Counted,
 }
 
 impl Executed {
-    fn count(&mut self, scheduled_tokens: u64, has_output: bool) {
+    fn count(&mut self, work: Work, has_output: bool) {
         self.steps += 1;
         self.steps_with_output += u64::from(has_output);
-        self.scheduled_tokens += scheduled_tokens;
+        self.scheduled_tokens += work.tokens();
+        self.drafted_tokens += work.drafted;
     }
 }
 
@@ -86,6 +95,9 @@ impl Engine {
     pub(crate) fn run(mut self, recorder: &mut Recorder) -> Executed {
         let mut now = 0;
         let mut metrics = self.meters.vllm.engine_metrics(recorder);
+        let mut step = recorder.step();
+        let mut kv_blocks = show_cache_config(&metrics, &mut step, &self.batch, 0);
+        step.commit();
         let mut output = Output::default();
         let mut reports = Reports::default();
         let mut executed = Executed::default();
@@ -104,15 +116,41 @@ impl Engine {
 
             self.batch.describe(&mut stats);
             stats.kv_fetch = self.kv_fetch(&stats);
-            stats.scheduled_tokens = work.prompt_tokens + work.generating;
-            executed.count(stats.scheduled_tokens, !output.is_empty());
+            stats.scheduled_tokens = work.tokens();
+            executed.count(work, !output.is_empty());
             let sent = self.send_kv(end, &output.finished_requests, &mut reports.sent);
-            record(&mut metrics, &mut step, &stats, &output, &reports);
+            self.record(&mut metrics, &mut step, (work, stats), &output, &reports);
             step.add(self.meters.transferred, sent);
+            kv_blocks = show_cache_config(&metrics, &mut step, &self.batch, kv_blocks);
             step.commit();
             now = end;
         }
+        executed.lost = self.batch.cache.lost();
         executed
+    }
+
+    /// Adds what is optional, if it is switched on, and records everything.
+    fn record(
+        &mut self,
+        metrics: &mut EngineMetrics,
+        step: &mut Step<'_>,
+        (work, mut scheduler): (Work, SchedulerStats<'_>),
+        output: &Output,
+        reports: &Reports,
+    ) {
+        let images = self.batch.images.take_lookups();
+        let evicted: Vec<_> = self.batch.cache.drain_evicted().collect();
+        if !self.batch.has_optional() {
+            return record(metrics, step, &scheduler, output, reports, None);
+        }
+        let [running, waiting] = self.batch.adapters();
+        let wall_time = UNIX_EPOCH.elapsed().map_or(0.0, |elapsed| elapsed.as_secs_f64());
+        let evictions: Vec<_> = evicted.iter().map(Evicted::report).collect();
+        scheduler.lora = Some(LoraStats { running: &running, waiting: &waiting, wall_time, ..LoraStats::default() });
+        scheduler.spec_decode = Some(output.drafts.stats());
+        scheduler.perf = Some(optional::perf(work));
+        scheduler.evictions = &evictions;
+        record(metrics, step, &scheduler, output, reports, Some(images));
     }
 
     /// When the next step begins: now, or with the next request if there is nothing to do. `None`
@@ -160,10 +198,12 @@ fn record(
     scheduler: &SchedulerStats<'_>,
     output: &Output,
     reports: &Reports,
+    mm_cache: Option<CacheStats>,
 ) {
     let iteration = IterationStats {
         prompt_tokens: output.prompt_tokens,
         generation_tokens: output.generation_tokens,
+        watermark: output.watermark,
         time_to_first_token: &output.time_to_first_token,
         inter_token_latency: &output.inter_token_latency,
         finished: &output.finished,
@@ -174,6 +214,28 @@ fn record(
     let iteration = (!output.is_empty()).then_some(&iteration);
     let nixl = Some(&NixlStats { transfers: &reports.received, ..NixlStats::default() });
     let mooncake = Some(&MooncakeStats { transfers: &reports.sent, ..MooncakeStats::default() });
-    let stats = StepStats { scheduler: Some(scheduler), iteration, nixl, mooncake, ..StepStats::default() };
+    let stats = StepStats { scheduler: Some(scheduler), iteration, nixl, mooncake, mm_cache, ..StepStats::default() };
     metrics.record(step, &stats);
+}
+
+/// Shows the cache configuration, unless the pool still has the blocks that were shown. Returns how
+/// many it has.
+fn show_cache_config(metrics: &EngineMetrics, step: &mut Step<'_>, batch: &Batch, shown: u64) -> u64 {
+    let blocks = batch.pool.capacity();
+    if blocks != shown {
+        let tokens = blocks * BLOCK_TOKENS;
+        let mut config = CacheConfig::default();
+        let fields = [
+            ("block_size", FieldValue::from(BLOCK_TOKENS)),
+            ("enable_prefix_caching", batch.role.computes_prompts().into()),
+            ("num_gpu_blocks", blocks.into()),
+            ("kv_cache_size_tokens", tokens.into()),
+            ("kv_cache_max_concurrency", (tokens as f64 / MAX_MODEL_LEN as f64).into()),
+        ];
+        for (field, value) in fields {
+            config.set(field, value).expect("vLLM has this field");
+        }
+        metrics.cache_config(step, &config);
+    }
+    blocks
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tachometer::{Recorder, Registry};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Settings};
 use crate::engine::{Engine, Executed, Feed};
 use crate::layout::{Layout, Role};
 use crate::meters::{MODEL, Meters};
@@ -35,12 +35,12 @@ impl Fleet {
         meters: Meters,
         layout: Layout,
         workload: &Workload,
-        block_size: u64,
+        settings: Settings,
         pace: Pace,
     ) -> Result<Self> {
         let (alive, done) = bounded(0);
         let mut fleet = Self { threads: Vec::new(), done, attached: Vec::new(), recorders: Vec::new() };
-        for engine in compose(meters, layout, workload, block_size, pace) {
+        for engine in compose(meters, layout, workload, settings, pace) {
             let name = fleet.attached.len().to_string();
             let handle = registry.attach(&[name.as_str(), MODEL])?;
             let mut recorder = handle.recorder()?;
@@ -77,9 +77,9 @@ impl Fleet {
 }
 
 /// The engines in the order of the layout, connected to each other.
-fn compose(meters: Meters, layout: Layout, workload: &Workload, block_size: u64, pace: Pace) -> Vec<Engine> {
+fn compose(meters: Meters, layout: Layout, workload: &Workload, settings: Settings, pace: Pace) -> Vec<Engine> {
     let engine = |role, feed, outlet| {
-        let batch = Batch::new(role, workload.clone(), block_size);
+        let batch = Batch::new(role, workload.clone(), settings);
         Engine { workload: workload.clone(), batch, feed, outlet, meters, pace }
     };
     let arrivals = |engine| Feed::arrivals(workload.clone(), routed(workload, layout, engine));

@@ -1,7 +1,8 @@
 //! Where a trace comes from: a file, or stdin. It is unpacked if it is gzipped, whatever its name.
 //!
-//! Gzipped data is read as `gzip -dc` does: one member after another, zeros behind the last one are padding, and anything
-//! else there is ignored with a warning. Other packings and encodings are known by their first bytes and refused by name.
+//! Gzipped data is read as `gzip -dc` does: one member after another, zeros behind the last one are
+//! padding, and anything else there is ignored with a warning. Other packings and encodings are
+//! known by their first bytes and refused by name.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

@@ -5,7 +5,7 @@
 //! runs: no request is dropped.
 
 /// Tokens per block.
-const BLOCK_TOKENS: u64 = 16;
+pub(crate) const BLOCK_TOKENS: u64 = 16;
 /// Bytes of KV per token: 128 KiB.
 pub(crate) const TOKEN_BYTES: u64 = 1 << 17;
 /// Room for 1,048,576 tokens.
@@ -41,6 +41,11 @@ impl KvPool {
 
     pub(crate) fn release(&mut self, blocks: u64) {
         self.used -= blocks;
+    }
+
+    /// Blocks, used or not.
+    pub(crate) const fn capacity(&self) -> u64 {
+        self.capacity
     }
 
     /// The used share, in 0..=1.

@@ -1,5 +1,5 @@
-//! A trace's lines that aren't blank, one at a time. However long the input is, no more than one line of bounded length is
-//! held.
+//! A trace's lines that aren't blank, one at a time. However long the input is, no more than one
+//! line of bounded length is held.
 
 use std::io::{BufRead, Read};
 use std::path::Path;

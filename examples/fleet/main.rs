@@ -22,6 +22,8 @@ mod listen;
 mod meters;
 mod mooncake;
 mod numbers;
+mod optional;
+mod optional_checks;
 mod pace;
 mod prefix_cache;
 mod progress;
@@ -68,12 +70,12 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode> {
     let workload = read_workload(args)?;
     let layout = args.layout();
-    let (meters, registry) = Meters::declare(args.definition.into(), args.connector, layout)?;
+    let (meters, registry) = Meters::declare(args.definition.into(), args.connector, layout, args.optional)?;
     let server = args.listen_address().map(|address| Server::start(address, registry.clone())).transpose()?;
 
     let started = Instant::now();
     let mut fleet =
-        Fleet::start(&registry, meters, layout, &workload, args.units().block_size(), Pace::new(started, args.speed))?;
+        Fleet::start(&registry, meters, layout, &workload, args.settings(), Pace::new(started, args.speed))?;
     progress::show_until_done(&fleet, &registry, meters, layout, workload.len() as u64);
     let executed = fleet.join();
     if args.miscount {

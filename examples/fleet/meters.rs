@@ -6,10 +6,11 @@ use tachometer_vllm as vllm;
 
 use crate::connector::Connector;
 use crate::layout::Layout;
+use crate::optional::Optional;
 
 /// The longest prompt that vLLM's length buckets are made for. Longer ones count in the overflow
 /// bucket.
-const MAX_MODEL_LEN: u64 = 262_144;
+pub(crate) const MAX_MODEL_LEN: u64 = 262_144;
 
 pub(crate) const MODEL: &str = "simulated";
 
@@ -25,11 +26,13 @@ impl Meters {
         definition: vllm::IterationTokensDefinition,
         connector: Connector,
         layout: Layout,
+        optional: Option<Optional>,
     ) -> Result<(Self, Registry)> {
         let mut schema = Schema::builder(&["engine", "model_name"]);
         let disaggregated = matches!(layout, Layout::Disaggregated { .. });
         let config = vllm::Config::new().max_model_len(MAX_MODEL_LEN).iteration_tokens(definition);
-        let config = config.kv_consumer(disaggregated);
+        let config = config.model_name(MODEL).kv_consumer(disaggregated);
+        let config = optional.map_or(config.clone(), |optional| optional.switch_on(config));
         let config = match connector {
             Connector::Nixl => config.nixl(disaggregated),
             Connector::Mooncake => config.mooncake(disaggregated),

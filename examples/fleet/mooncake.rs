@@ -1,10 +1,10 @@
 //! A line of a Mooncake trace (FAST'25): `{"timestamp": ms, "input_length": …, "output_length": …,
 //! "hash_ids": […]}`.
 //!
-//! `hash_ids` names the prompt's blocks of 512 tokens, and may be missing, null, or shorter than the
-//! prompt. Other fields are ignored. Token counts are whole numbers, also as `6758.0` or `1e3`. A
-//! timestamp may have a fraction, as some tools write it. [`Units`] says what else a time or a hash
-//! may stand for.
+//! `hash_ids` names the prompt's blocks of 512 tokens, and may be missing, null, or shorter than
+//! the prompt. Other fields are ignored. Token counts are whole numbers, also as `6758.0` or `1e3`.
+//! A timestamp may have a fraction, as some tools write it. [`Units`] says what else a time or a
+//! hash may stand for.
 
 use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;

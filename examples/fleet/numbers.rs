@@ -5,6 +5,7 @@ use tachometer_vllm::{Families, FinishReason};
 
 use crate::layout::{Layout, Role};
 use crate::meters::Meters;
+use crate::optional_checks::{self, OptionalNumbers};
 
 #[derive(Clone, Debug)]
 pub(crate) struct EngineNumbers {
@@ -14,6 +15,8 @@ pub(crate) struct EngineNumbers {
     pub(crate) steps: u64,
     /// Requests that ended here, whatever the reason.
     pub(crate) requests: u64,
+    /// Those that ended by a stop token.
+    pub(crate) stopped: u64,
     pub(crate) e2e_latencies: u64,
     pub(crate) prompt_tokens: u64,
     pub(crate) local_compute: u64,
@@ -36,6 +39,8 @@ pub(crate) struct EngineNumbers {
     pub(crate) iteration_tokens: Quantiles,
     pub(crate) time_to_first_token: Quantiles,
     pub(crate) inter_token_latency: Quantiles,
+    /// Only with `--optional`.
+    pub(crate) optional: Option<OptionalNumbers>,
 }
 
 /// The KV transfers that this engine reported: zeros if nothing is ever transferred.
@@ -76,9 +81,10 @@ fn read_engine(
     EngineNumbers {
         engine,
         role: layout.role(engine),
-        // The first step says that the engine is awake.
-        steps: view.step().saturating_sub(1),
+        // The first step says that the engine is awake, the second shows its cache configuration.
+        steps: view.step().saturating_sub(2),
         requests: FinishReason::ALL.iter().map(|reason| view.counter(vllm.request_success(*reason))).sum(),
+        stopped: view.counter(vllm.request_success(FinishReason::Stop)),
         e2e_latencies: view.histogram(vllm.e2e_request_latency).count(),
         prompt_tokens: view.counter(vllm.prompt_tokens),
         local_compute,
@@ -101,6 +107,7 @@ fn read_engine(
         iteration_tokens: quantiles(&|q| iteration_tokens.quantile(q)),
         time_to_first_token: quantiles(&|q| time_to_first_token.quantile(q)),
         inter_token_latency: quantiles(&|q| inter_token_latency.quantile(q)),
+        optional: optional_checks::read(&vllm, &view),
     }
 }
 

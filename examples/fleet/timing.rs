@@ -2,9 +2,9 @@
 //! model on one large accelerator.
 //!
 //! A step costs a constant (weights are read once), plus a cost per computed prompt token
-//! (arithmetic), per generating request (sampling, output), and per token of context that such a
-//! request attends to (KV reads). A KV transfer costs a latency, plus its size divided by the
-//! bandwidth. Nothing else is modelled.
+//! (arithmetic), per generating request and per drafted token (sampling, output), and per token of
+//! context that such a request attends to (KV reads). A KV transfer costs a latency, plus its size
+//! divided by the bandwidth. Nothing else is modelled.
 
 /// Virtual time since the first arrival, in nanoseconds.
 pub(crate) type Nanos = u64;
@@ -33,13 +33,22 @@ pub(crate) struct Work {
     pub(crate) prompt_tokens: u64,
     /// Requests whose prompt is done, each with one token.
     pub(crate) generating: u64,
+    /// Drafted tokens of those requests.
+    pub(crate) drafted: u64,
     /// Tokens that these requests attend to.
     pub(crate) context_tokens: u64,
 }
 
+impl Work {
+    /// Tokens that the model executes.
+    pub(crate) const fn tokens(self) -> u64 {
+        self.prompt_tokens.saturating_add(self.generating).saturating_add(self.drafted)
+    }
+}
+
 pub(crate) const fn step_time(work: Work) -> Nanos {
     STEP.saturating_add(work.prompt_tokens.saturating_mul(PROMPT_TOKEN))
-        .saturating_add(work.generating.saturating_mul(GENERATED_TOKEN))
+        .saturating_add(work.generating.saturating_add(work.drafted).saturating_mul(GENERATED_TOKEN))
         .saturating_add(work.context_tokens.saturating_mul(CONTEXT_TOKEN))
 }
 

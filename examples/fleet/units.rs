@@ -1,6 +1,8 @@
-//! What a Mooncake trace doesn't say of itself: the unit of its times, and how many tokens a hash stands for.
+//! What a Mooncake trace doesn't say of itself: the unit of its times, and how many tokens a hash
+//! stands for.
 //!
-//! A wrong unit replays another workload, and every check of it holds. So a trace that contradicts its units is refused.
+//! A wrong unit replays another workload, and every check of it holds. So a trace that contradicts
+//! its units is refused.
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -96,7 +98,8 @@ impl Units {
     }
 }
 
-/// Times in seconds, taken for milliseconds, lie within seconds, or are closer together than arrivals are.
+/// Times in seconds, taken for milliseconds, lie within seconds, or are closer together than
+/// arrivals are.
 fn check_milliseconds(mut times: Vec<i128>) -> Result<()> {
     let requests = times.len();
     times.sort_unstable();

@@ -23,6 +23,22 @@ pub(crate) struct Request {
     pub(crate) hashes: Box<[u64]>,
 }
 
+/// The limits of generated tokens that requests ask for are multiples of this.
+const LIMIT_STEP: u64 = 16;
+
+impl Request {
+    /// The most tokens that the request asks for. No trace says it: the smallest limit that allows
+    /// its output.
+    pub(crate) const fn limit(&self) -> u64 {
+        self.output_tokens.next_multiple_of(LIMIT_STEP)
+    }
+
+    /// Whether its output ends before its limit.
+    pub(crate) const fn stops(&self) -> bool {
+        self.output_tokens < self.limit()
+    }
+}
+
 const SEED: u64 = 0x7ac4_0e7e;
 const REQUESTS: usize = 1_500;
 /// Nearly 300 virtual seconds in all.

@@ -58,8 +58,8 @@ impl Engine {
 
     fn iterate(&mut self) {
         let mut step = self.recorder.step(); // scrapes go on while it is open
-        // Only here: a token that is computed is counted, and so received, even if the client leaves
-        // meanwhile.
+        // Only here: a token that is computed is counted, and so received, even if the client
+        // leaves meanwhile.
         self.waiting.retain(Request::is_wanted);
         self.running.retain(Request::is_wanted);
         let room = (self.slots - self.running.len()).min(self.waiting.len());

@@ -118,8 +118,8 @@ impl Front {
         let tenant_tokens = self.own.with_label_values(self.meters.tenant_tokens, [tenant]);
         let in_flight = self.meters.in_flight;
         let followed = Followed { arrived, prompt_tokens, tokens, route, tenant_tokens, in_flight };
-        // If the client leaves, this handler is dropped wherever it waits. So a task follows the request, whose end
-        // is measured either way.
+        // If the client leaves, this handler is dropped wherever it waits. So a task follows the
+        // request, whose end is measured either way.
         let generated = task::spawn(followed.follow(received, Arc::downgrade(&client))).await.ok()?;
         Some(Reply { engine, tokens: generated })
     }

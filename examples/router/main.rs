@@ -4,8 +4,8 @@
 //!   rendering, and picks the shortest queue (`front.rs`). Axum serves `/generate` and `/metrics`
 //!   (`serve.rs`).
 //! * A task per request records latencies, finished requests and tenants from any thread of the
-//!   runtime, through shared recorders. If the client leaves, the task stays until the request ends,
-//!   as aborted (`followed.rs`).
+//!   runtime, through shared recorders. If the client leaves, the task stays until the request
+//!   ends, as aborted (`followed.rs`).
 //! * While clients send requests, one engine is attached, and another is drained and detached.
 //! * At the end, the measured numbers must equal what clients received.
 //!

@@ -1,4 +1,5 @@
-//! Odd input: without an end, padded, packed otherwise, from stdin, in other words for the same number.
+//! Odd input: without an end, padded, packed otherwise, from stdin, in other words for the same
+//! number.
 
 use std::io::Write;
 use std::process::{Output, Stdio};

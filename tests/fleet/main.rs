@@ -5,6 +5,7 @@ mod files;
 mod input;
 mod made;
 mod model;
+mod optional;
 mod page;
 mod support;
 mod totals;

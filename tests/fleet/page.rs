@@ -10,14 +10,14 @@ use openmetrics_parser::prometheus::parse_prometheus;
 use crate::support::*;
 
 /// A running example, killed when the test is over.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
     url: String,
 }
 
 impl Serving {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::start_with(Stdio::null(), arguments)
     }
 
@@ -37,7 +37,7 @@ impl Serving {
     }
 
     /// The next line of stderr that contains `wanted`.
-    fn read_until(&mut self, wanted: &str) -> String {
+    pub(crate) fn read_until(&mut self, wanted: &str) -> String {
         loop {
             let mut line = String::new();
             assert_ne!(self.stderr.read_line(&mut line).expect("stderr is text"), 0, "stderr ended without `{wanted}`");
@@ -55,7 +55,7 @@ impl Serving {
         self.child.wait().expect("it ends").code()
     }
 
-    fn scrape(&self) -> String {
+    pub(crate) fn scrape(&self) -> String {
         let mut response = ureq::get(&self.url).call().expect("the page is served");
         let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
         assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
