@@ -38,3 +38,16 @@ pub(crate) use crate::tests::{
     stand_in::{ArcSwap, ArcSwapOption},
     weakened::{Arc, Atomic, AtomicBool, AtomicU64, Ordering, fence},
 };
+
+/// A number that no other call in this process returned: 1, 2, 3, …
+///
+/// It orders nothing, so it stays a standard atomic under loom.
+///
+/// # Panics
+/// After 2³² − 1 calls, rather than return a number twice.
+pub(crate) fn unique_id() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let taken = LAST.fetch_update(Relaxed, Relaxed, |last| last.checked_add(1));
+    taken.expect("more than 2^32 schemas in one process") + 1
+}

@@ -2,9 +2,9 @@
 //! in a loop that repeats only if another change came first. A snapshot reads the list that it
 //! finds. Nothing waits.
 
-use std::{sync::Arc as StdArc, time::Instant};
+use std::{cmp::Ordering, sync::Arc as StdArc, time::Instant};
 
-use super::AttachError;
+use super::error::AttachError;
 use crate::{
     escape,
     schema::{
@@ -30,7 +30,9 @@ pub(super) struct Directory {
     /// Of the same engines, in the order of label values.
     labels: Sorted<StdArc<EngineLabels>>,
     /// Engines that were dropped and linger, and until when.
-    lingering: Vec<(Instant, StdArc<EngineLabels>)>,
+    lingering: Sorted<(Instant, StdArc<EngineLabels>)>,
+    /// The number of the engine that attached last.
+    last: u64,
     /// Replaced whenever an engine is added or removed.
     membership: StdArc<()>,
 }
@@ -41,13 +43,14 @@ pub(super) type Target<'l> = Option<&'l StdArc<EngineLabels>>;
 impl Directory {
     /// A directory without engines.
     pub(super) fn new(schema: &Schema, self_metrics: &StdArc<Shards>) -> Self {
-        let own = store(schema, Scope::Registry, &[], 0);
+        let own = store(schema, Scope::Registry, &[]);
         let own = EngineStore { self_metrics: Some(StdArc::clone(self_metrics)), ..own };
         Self {
             own: StdArc::new(own),
             engines: Sorted::new(),
             labels: Sorted::new(),
-            lingering: Vec::new(),
+            lingering: Sorted::new(),
+            last: 0,
             membership: StdArc::new(()),
         }
     }
@@ -88,7 +91,9 @@ impl Directory {
         }
         let at = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
         changed.labels = changed.labels.inserted(at.unwrap_or_else(|at| at), StdArc::clone(&engine.labels));
-        let at = changed.engines.find(|other| other.labels.number.cmp(&engine.labels.number));
+        changed.last += 1;
+        engine.labels.set_number(changed.last);
+        let at = changed.engines.find(|other| other.labels.number().cmp(&changed.last));
         changed.engines = changed.engines.inserted(at.expect_err("each number is new"), StdArc::clone(engine));
         changed.membership = StdArc::new(());
         Some(changed)
@@ -100,41 +105,56 @@ impl Directory {
         let Some(until) = until else { return changed.without(labels) };
         let lingering = EngineStore { until: Some(until), ..changed.of(Some(labels)).clone() };
         let mut changed = changed.with(Some(labels), lingering);
-        changed.lingering.push((until, StdArc::clone(labels)));
+        let at = changed.lingering.find(|other| by_time(other, until, labels)).expect_err("it was attached until now");
+        changed.lingering = changed.lingering.inserted(at, (until, StdArc::clone(labels)));
         changed
     }
 
+    /// The same directory without the engines that lingered long enough: few one by one, many at once.
     fn without_expired(&self, now: Instant) -> Self {
-        let expired = self.lingering.iter().filter(|(until, _)| *until <= now);
-        expired.fold(self.clone(), |directory, (_, labels)| directory.without(labels))
+        const FEW: usize = 8;
+        let expired = self.lingering.iter().take_while(|(until, _)| *until <= now);
+        if expired.clone().take(FEW + 1).count() <= FEW {
+            return expired.fold(self.clone(), |directory, (_, labels)| directory.without(labels));
+        }
+        let stays = |engine: &EngineStore| engine.until.is_none_or(|until| until > now);
+        let engines = self.engines.retained(|engine| stays(engine));
+        let labels = self.labels.retained(|labels| stays(self.of(Some(labels))));
+        let lingering = self.lingering.retained(|(until, _)| *until > now);
+        Self { engines, labels, lingering, membership: StdArc::new(()), ..self.clone() }
     }
 
     fn without(&self, gone: &StdArc<EngineLabels>) -> Self {
         let at = self.labels.find(|labels| labels.values.cmp(&gone.values)).expect("it is there");
-        let mut lingering = self.lingering.clone();
-        lingering.retain(|(_, labels)| !StdArc::ptr_eq(labels, gone));
-        Self {
-            own: StdArc::clone(&self.own),
-            engines: self.engines.removed(self.position(gone)),
-            labels: self.labels.removed(at),
-            lingering,
-            membership: StdArc::new(()),
+        let mut changed = self.clone();
+        if let Some(until) = self.of(Some(gone)).until {
+            let at = self.lingering.find(|other| by_time(other, until, gone)).expect("it lingers");
+            changed.lingering = self.lingering.removed(at);
         }
+        changed.engines = self.engines.removed(self.position(gone));
+        changed.labels = self.labels.removed(at);
+        changed.membership = StdArc::new(());
+        changed
     }
 
     fn position(&self, labels: &EngineLabels) -> Position {
-        let found = self.engines.find(|engine| engine.labels.number.cmp(&labels.number));
+        let found = self.engines.find(|engine| engine.labels.number().cmp(&labels.number()));
         found.expect("an engine is attached until it is dropped, or has lingered")
     }
 }
 
+/// The order of engines that linger: by their time, and at the same time by their number.
+fn by_time((until, labels): &(Instant, StdArc<EngineLabels>), time: Instant, other: &EngineLabels) -> Ordering {
+    until.cmp(&time).then(labels.number().cmp(&other.number()))
+}
+
 /// A new store of an engine or of the registry, with nothing recorded.
-pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str], number: u64) -> EngineStore {
+pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str]) -> EngineStore {
     let layout = schema.layout(scope);
     let infos = Infos::new(layout, &pairs(schema, values).collect::<Vec<_>>());
     let stamps = (!layout.states.is_empty()).then(|| Stamps::new(schema.limits().max_recorders));
     EngineStore {
-        labels: labels(schema, values, number),
+        labels: labels(schema, values),
         slabs: vec![Slab::new(layout.words, stamps)],
         infos: StdArc::new(infos),
         shards: None,
@@ -157,9 +177,9 @@ pub(super) fn check_text(schema: &Schema, values: &[&str]) -> Result<(), AttachE
 }
 
 /// The engine labels of a store. The registry has none.
-fn labels(schema: &Schema, values: &[&str], number: u64) -> StdArc<EngineLabels> {
+fn labels(schema: &Schema, values: &[&str]) -> StdArc<EngineLabels> {
     let text = escape::label_pairs(b"", pairs(schema, values));
-    StdArc::new(EngineLabels { values: values.iter().copied().map(str::to_owned).collect(), text, number })
+    StdArc::new(EngineLabels::new(values.iter().copied().map(str::to_owned).collect(), text))
 }
 
 /// The shards that the shared recorders of a store add to.

@@ -29,9 +29,11 @@ use crate::{
         info::InfoWriter,
         slab::Slab,
     },
-    sync::{ArcSwap, AtomicU64, Ordering::Relaxed},
+    sync::ArcSwap,
 };
 
+/// A century: longer than anything runs, and short enough to be added to any time.
+const LONGEST_LINGERING: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// Snapshots kept for [`Registry::render`], so that this many threads can render at a time without
 /// allocation.
 const POOLED_SNAPSHOTS: usize = 8;
@@ -69,8 +71,6 @@ struct Shared {
     directory: ArcSwap<Directory>,
     renderer: TextRenderer,
     self_metrics: SelfMetrics,
-    /// How many engines attached so far.
-    engines: AtomicU64,
     /// Each is taken and put back by a swap, so a thread that is descheduled in between holds up
     /// nothing.
     snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
@@ -83,14 +83,7 @@ impl Registry {
         let renderer = TextRenderer::new(&schema);
         let self_metrics = SelfMetrics::new(&schema);
         let directory = ArcSwap::from_pointee(Directory::new(&schema, &self_metrics.shards));
-        Self(StdArc::new(Shared {
-            schema,
-            directory,
-            renderer,
-            self_metrics,
-            engines: AtomicU64::new(0),
-            snapshots: Default::default(),
-        }))
+        Self(StdArc::new(Shared { schema, directory, renderer, self_metrics, snapshots: Default::default() }))
     }
 
     /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of
@@ -108,8 +101,7 @@ impl Registry {
             return Err(AttachError::LabelCount { labels: names.to_vec(), values: owned() });
         }
         directory::check_text(&shared.schema, values)?;
-        let number = 1 + shared.engines.fetch_add(1, Relaxed); // no edge: a number, which only has to be new
-        let engine = StdArc::new(directory::store(&shared.schema, Scope::Engine, values, number));
+        let engine = StdArc::new(directory::store(&shared.schema, Scope::Engine, values));
         rcu::update(&shared.directory, |current| match current.attached(&engine, Instant::now()) {
             Some(changed) => Ok((Some(changed), ())),
             None => Err(AttachError::AlreadyAttached { values: owned() }),
@@ -306,7 +298,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         let now = Instant::now();
-        let until = self.linger.and_then(|time| now.checked_add(time));
+        let until = self.linger.map(|time| now + time.min(LONGEST_LINGERING));
         let Ok(()) = rcu::update(&self.registry.0.directory, |current| {
             Ok::<_, Infallible>((Some(current.detached(&self.labels, until, now)), ()))
         });

@@ -19,6 +19,7 @@ use super::{
     self_families::SelfFamilies,
     value::{CounterValue, GaugeValue, ObservationValue},
 };
+use crate::sync::unique_id;
 
 /// Collects the families of a schema. A library declares its families into the builder that its
 /// user passes in.
@@ -48,7 +49,7 @@ impl SchemaBuilder {
     pub(super) fn new(engine_labels: &[&str]) -> Self {
         Self {
             engine_labels: engine_labels.iter().copied().map(str::to_owned).collect(),
-            layouts: Scope::ALL.map(|_| LayoutBuilder::new(super::unique_id())),
+            layouts: Scope::ALL.map(|_| LayoutBuilder::new(unique_id())),
             families: Vec::new(),
             exposed: HashMap::new(),
             limits: Limits::DEFAULT,

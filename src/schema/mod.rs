@@ -22,13 +22,7 @@ pub(crate) mod shape;
 mod tests;
 pub(crate) mod value;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
-};
+use std::{fmt, sync::Arc};
 
 pub use self::{builder::SchemaBuilder, error::SchemaError};
 use self::{
@@ -88,14 +82,4 @@ impl fmt::Debug for Schema {
         let names: Vec<_> = self.families().iter().map(|family| &family.name).collect();
         f.debug_struct("Schema").field("engine_labels", &self.engine_labels()).field("families", &names).finish()
     }
-}
-
-/// A number that no other call in this process returns: 1, 2, 3, …
-///
-/// # Panics
-/// After 2³² − 1 calls. It never returns a number twice.
-fn unique_id() -> u32 {
-    static LAST: AtomicU32 = AtomicU32::new(0);
-    let taken = LAST.fetch_update(Relaxed, Relaxed, |last| last.checked_add(1));
-    taken.expect("more than 2^32 schemas in one process") + 1
 }

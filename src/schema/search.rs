@@ -70,8 +70,8 @@ impl Table {
     #[inline(always)]
     pub(super) fn below(&self, word: u64, float: f64) -> u16 {
         let key = (float.to_bits() >> self.shift).saturating_sub(self.first);
-        let last = self.cells.len() - 1;
-        let Cell { bound, before } = self.cells[(key as usize).min(last)];
+        let last = self.cells.len() as u64 - 1;
+        let Cell { bound, before } = self.cells[key.min(last) as usize]; // the least first: `usize` may be narrower
         (before + u64::from(bound < word)) as u16
     }
 }

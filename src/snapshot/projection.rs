@@ -160,7 +160,7 @@ impl<'v, H: Choice> EngineValues<'v, H> {
     /// Like [`EngineView::incarnation`](crate::EngineView::incarnation).
     #[must_use]
     pub fn incarnation(&self) -> u64 {
-        self.header().labels.number
+        self.header().labels.number()
     }
 
     /// Like [`EngineView::step`](crate::EngineView::step).

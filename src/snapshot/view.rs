@@ -51,7 +51,7 @@ impl<'s> EngineView<'s> {
     /// the engine began anew, whatever its counters say. 0 for the registry itself.
     #[must_use]
     pub fn incarnation(&self) -> u64 {
-        self.header().labels.number
+        self.header().labels.number()
     }
 
     /// The number of the step that all numbers come from: how many steps the engine's recorders

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     sorted::{Iter, Sorted},
-    sync::Arc,
+    sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
 
 /// An engine's label values, as given and as printed. Engines are identified by the address of this
@@ -19,8 +19,24 @@ pub(crate) struct EngineLabels {
     pub(crate) values: Vec<String>,
     /// `engine="0",model_name="m"`, escaped.
     pub(crate) text: Box<[u8]>,
-    /// Greater than that of engines that attached before. An engine that attaches again has another one.
-    pub(crate) number: u64,
+    /// Greater than that of engines that attached before. An engine that attaches again has another
+    /// one. Set before the labels are published.
+    number: AtomicU64,
+}
+
+impl EngineLabels {
+    pub(crate) fn new(values: Vec<String>, text: Box<[u8]>) -> Self {
+        Self { values, text, number: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number.load(Relaxed) // no edge: published with the labels
+    }
+
+    /// Only before they are published.
+    pub(crate) fn set_number(&self, number: u64) {
+        self.number.store(number, Relaxed); // no edge: published with the labels
+    }
 }
 
 /// Where the series of an engine are kept. A value is the sum over all slabs and shards. The struct

@@ -281,6 +281,9 @@ fn an_engine_that_lingers_is_read_until_its_time_is_over() {
     let lasting = registry.attach(&["lasting"]).unwrap().linger(Duration::from_secs(100_000));
     let brief = registry.attach(&["brief"]).unwrap().linger(Duration::from_millis(50));
     let none = registry.attach(&["none"]).unwrap().linger(Duration::ZERO);
+    drop(registry.attach(&["for ever"]).unwrap().linger(Duration::MAX));
+    assert_eq!(counts(&registry, count, "for ever").len(), 1);
+    drop(registry.attach(&["for ever"]).unwrap()); // ends it
     let mut recorders = [&lasting, &brief, &none].map(|engine| engine.recorder().unwrap());
     recorders.iter_mut().for_each(|recorder| recorder.add(count, 5));
     drop((lasting, brief, none));
@@ -334,4 +337,40 @@ fn hundreds_of_engines_are_found_by_label_and_stand_in_the_order_of_attaching() 
     }
     assert_eq!(snapshot.engine(&[&name(699)]).unwrap().counter(count), 699);
     assert!(snapshot.engine(&[&name(1)]).is_none() && registry.attach(&[&name(1)]).is_ok());
+}
+
+/// More engines than are taken off one by one.
+#[test]
+fn many_engines_that_lingered_are_left_out_and_taken_off_together() {
+    let (registry, count) = registry(&["engine"]);
+    let stays = registry.attach(&["stays"]).unwrap();
+    let attach = |n: u32, time| registry.attach(&[&n.to_string()]).unwrap().linger(time);
+    drop((0..300).map(|n| attach(n, Duration::ZERO)).collect::<Vec<_>>());
+    drop((300..320).map(|n| attach(n, Duration::from_secs(100_000))).collect::<Vec<_>>());
+    assert_eq!(lines(&registry).len(), 1 + 20);
+    let again = attach(7, Duration::ZERO);
+    assert_eq!((lines(&registry).len(), counts(&registry, count, "310").len()), (1 + 20 + 1, 1));
+    drop((again, stays));
+    assert_eq!(lines(&registry).len(), 20);
+}
+
+/// Whoever reads while engines attach sees their numbers grow.
+#[test]
+fn incarnations_grow_in_the_order_of_attaching() {
+    let (registry, _) = registry(&["engine"]);
+    thread::scope(|scope| {
+        let attachers = ["a", "b"].map(|name| {
+            let registry = &registry;
+            scope.spawn(move || (0..2_000).for_each(|_| drop(registry.attach(&[name]).unwrap())))
+        });
+        let (mut snapshot, mut newest) = (Snapshot::new(), 0);
+        let mut seen = std::collections::HashSet::new();
+        while !attachers.iter().all(|attacher| attacher.is_finished()) {
+            registry.snapshot(&mut snapshot);
+            for engine in snapshot.engines().map(|engine| engine.incarnation()).filter(|engine| seen.insert(*engine)) {
+                assert!(engine > newest, "{engine} was seen after {newest}");
+                newest = engine;
+            }
+        }
+    });
 }
