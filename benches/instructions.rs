@@ -23,10 +23,11 @@ use crate::common::{
 const ROUNDS: u64 = 4_096;
 
 /// Operations, and how many of them a step holds: few enough that its log doesn't overflow.
-const IN_A_STEP: [(&str, u64); 8] = [
+const IN_A_STEP: [(&str, u64); 9] = [
     ("add, u64", 64),
     ("add, f64", 64),
-    ("set, f64", 64),
+    ("set, i64", 64),
+    ("set_state, f64", 64),
     ("observe, f64", 64),
     ("observe, u64", 64),
     ("observe_n, f64", 64),
@@ -133,7 +134,8 @@ fn in_a_step(mut fleet: Fleet, name: &str, a_step: u64) {
         }
         "add, u64" => steps(recorder, a_step, |step| step.add(set.prompt_tokens, tokens.next())),
         "add, f64" => steps(recorder, a_step, |step| step.add(set.estimated_flops, clustered.next())),
-        "set, f64" => steps(recorder, a_step, |step| step.set_state(set.kv_cache_usage, clustered.next())),
+        "set, i64" => steps(recorder, a_step, |step| step.set(set.requests_running, tokens.next() as i64)),
+        "set_state, f64" => steps(recorder, a_step, |step| step.set_state(set.kv_cache_usage, clustered.next())),
         "observe, f64" => steps(recorder, a_step, |step| step.observe(seconds, spread.next())),
         "observe, u64" => steps(recorder, a_step, |step| step.observe(set.iteration_tokens, tokens.next())),
         "observe_n, f64" => steps(recorder, a_step, |step| step.observe_n(seconds, spread.next(), 3)),

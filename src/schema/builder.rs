@@ -29,7 +29,7 @@ use crate::sync::unique_id;
 ///
 /// let mut schema = Schema::builder(&["engine"]);
 /// let steps = schema.counter::<u64>("steps", "Steps of the engine.").declare()?;
-/// let usage = schema.gauge::<f64>("kv_usage_ratio", "Used share of the KV cache.").unit("ratio").declare()?;
+/// let usage = schema.gauge::<f64>("kv_usage_ratio", "Used share of the KV cache.").unit("ratio").state().declare()?;
 /// let itl = schema.histogram::<f64>("itl_seconds", "Inter-token latency.", &[0.01, 0.1, 1.0]).declare()?;
 /// let schema = schema.build()?;
 /// # Ok::<(), tachometer::SchemaError>(())

@@ -33,7 +33,7 @@ use crate::{
 /// # use tachometer::{Registry, Schema, View};
 /// # let mut schema = Schema::builder(&["engine"]);
 /// # let waiting = schema.gauge::<i64>("requests_waiting", "Waiting requests.").declare()?;
-/// # let usage = schema.gauge::<f64>("kv_cache_usage_ratio", "Share of the cache in use.").declare()?;
+/// # let usage = schema.gauge::<f64>("kv_cache_usage_ratio", "Share of the cache in use.").state().declare()?;
 /// # let registry = Registry::new(schema.build()?);
 /// # let engines = [registry.attach(&["0"])?, registry.attach(&["1"])?];
 /// # let mut recorder = engines[0].recorder()?;
