@@ -1,8 +1,10 @@
 //! A scenario, read and checked as a whole before anything is replayed.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
-use std::{fmt, fs};
 
 use serde::de::DeserializeOwned;
 
@@ -12,6 +14,8 @@ use crate::stats;
 
 /// The format that this reads.
 const FORMAT: u64 = 1;
+/// A scenario is held in memory, and a device has no end.
+const MAX_BYTES: u64 = 256 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Scenario {
@@ -26,6 +30,7 @@ pub(crate) struct Scenario {
 #[derive(Debug)]
 pub(crate) enum Unreadable {
     File(std::io::Error),
+    TooLong,
     Line { number: usize, reason: String },
 }
 
@@ -33,6 +38,7 @@ impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(error) => error.fmt(f),
+            Self::TooLong => write!(f, "the scenario is longer than {} MiB", MAX_BYTES >> 20),
             Self::Line { number, reason } => write!(f, "line {number}: {reason}"),
         }
     }
@@ -42,7 +48,13 @@ impl std::error::Error for Unreadable {}
 
 impl Scenario {
     pub(crate) fn read(path: &Path) -> Result<Self, Unreadable> {
-        Self::parse(&fs::read(path).map_err(Unreadable::File)?)
+        let mut text = Vec::new();
+        let file = File::open(path).map_err(Unreadable::File)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(Unreadable::File)?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(Unreadable::TooLong);
+        }
+        Self::parse(&text)
     }
 
     fn parse(text: &[u8]) -> Result<Self, Unreadable> {

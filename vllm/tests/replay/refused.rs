@@ -182,3 +182,9 @@ fn a_page_that_nobody_reads_is_no_error_and_one_that_cannot_be_written_is() {
         assert_refused(&output, "/dev/full", &["can't write to stdout"]);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_endless_file_is_refused() {
+    assert_refused(&run("/dev/zero", &["--config", "base"]), "/dev/zero", &["/dev/zero", "is longer than"]);
+}
