@@ -178,7 +178,7 @@ impl<'a> Step<'a> {
             return;
         }
         match index {
-            Some(index) if index >= usize::from(set.states) => self.reject(1),
+            Some(index) if index >= set.states as usize => self.reject(1),
             Some(index) => self.slab.store_state(set.word, index as u64),
             None => self.slab.store_state(set.word, u64::MAX),
         }

@@ -146,7 +146,7 @@ pub struct StateSet {
     pub(crate) schema: u32,
     pub(crate) word: u16,
     /// How many there are.
-    pub(crate) states: u16,
+    pub(crate) states: u32,
 }
 
 /// The handle of a histogram with fixed buckets. `T` is the type of its observations and of its
@@ -192,7 +192,7 @@ impl<T> State<T> {
 impl StateSet {
     /// The index in its word; any other number stands for none.
     pub(crate) fn selected(self, word: u64) -> Option<usize> {
-        usize::try_from(word).ok().filter(|index| *index < usize::from(self.states))
+        usize::try_from(word).ok().filter(|index| *index < self.states as usize)
     }
 }
 
@@ -254,14 +254,14 @@ pub(crate) mod sealed {
         const STORAGE: Storage = Storage::Summed;
         /// The handle of the scalar or histogram with this index in the layout; `states` are those
         /// of a state set.
-        fn at(schema: u32, index: u16, states: u16) -> Self;
+        fn at(schema: u32, index: u16, states: u32) -> Self;
     }
 
     impl<T: CounterValue> Handle for Counter<T> {
         const METRIC_TYPE: MetricType = MetricType::Counter;
         const WORD_TYPE: WordType = T::WORD_TYPE;
 
-        fn at(schema: u32, index: u16, _: u16) -> Self {
+        fn at(schema: u32, index: u16, _: u32) -> Self {
             Self::new(schema, index)
         }
     }
@@ -270,7 +270,7 @@ pub(crate) mod sealed {
         const METRIC_TYPE: MetricType = MetricType::Gauge;
         const WORD_TYPE: WordType = T::WORD_TYPE;
 
-        fn at(schema: u32, index: u16, _: u16) -> Self {
+        fn at(schema: u32, index: u16, _: u32) -> Self {
             Self::new(schema, index)
         }
     }
@@ -280,7 +280,7 @@ pub(crate) mod sealed {
         const WORD_TYPE: WordType = T::WORD_TYPE;
         const STORAGE: Storage = Storage::Settable;
 
-        fn at(schema: u32, index: u16, _: u16) -> Self {
+        fn at(schema: u32, index: u16, _: u32) -> Self {
             Self::new(schema, index)
         }
     }
@@ -290,7 +290,7 @@ pub(crate) mod sealed {
         const WORD_TYPE: WordType = T::WORD_TYPE;
         const STORAGE: Storage = Storage::State;
 
-        fn at(schema: u32, index: u16, _: u16) -> Self {
+        fn at(schema: u32, index: u16, _: u32) -> Self {
             Self::new(schema, index)
         }
     }
@@ -301,7 +301,7 @@ pub(crate) mod sealed {
         const WORD_TYPE: WordType = WordType::U64;
         const STORAGE: Storage = Storage::StateSet;
 
-        fn at(schema: u32, index: u16, states: u16) -> Self {
+        fn at(schema: u32, index: u16, states: u32) -> Self {
             Self { schema, word: index, states }
         }
     }
@@ -310,7 +310,7 @@ pub(crate) mod sealed {
         const METRIC_TYPE: MetricType = MetricType::Histogram;
         const WORD_TYPE: WordType = T::WORD_TYPE;
 
-        fn at(schema: u32, index: u16, _: u16) -> Self {
+        fn at(schema: u32, index: u16, _: u32) -> Self {
             Self::new(schema, HistogramIndex(index))
         }
     }

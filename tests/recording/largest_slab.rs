@@ -59,3 +59,23 @@ fn the_last_word_of_a_slab_full_of_scalars_is_recorded() {
     drop(recorder);
     assert_eq!(shown(), [0, 0], "each gauge is given up");
 }
+
+/// A state set takes two words, however many states it has.
+#[test]
+fn the_last_of_very_many_states_is_selected() {
+    const STATES: usize = 66_000;
+    let values: Vec<String> = (0..STATES).map(|state| state.to_string()).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let mut schema = Schema::builder(&[]);
+    schema.max_samples(usize::MAX);
+    let set = schema.state_set("state", "", "state", &values).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(&[]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    let mut step = recorder.step();
+    step.select_state(set, Some(STATES - 1));
+    step.commit();
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    assert_eq!(snapshot.engines().next().unwrap().selected_state(set), Some(STATES - 1));
+}

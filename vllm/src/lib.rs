@@ -44,7 +44,7 @@
 //!
 //! | series | value added in a step |
 //! |---|---|
-//! | `vllm:iteration_tokens_total` (a histogram, despite its name) | one observation: **computed** prompt tokens + generated tokens |
+//! | `vllm:iteration_tokens_total` (a histogram, despite its name) | one observation per iteration with output: **computed** prompt tokens + generated tokens |
 //! | `vllm:prompt_tokens_total` | all prompt tokens, whatever their source |
 //! | `vllm:prompt_tokens_by_source_total{source}` | each source |
 //! | `vllm:prompt_tokens_cached_total` | local cache hits + KV transfer |

@@ -123,7 +123,7 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     pub fn declare(self) -> Result<S::Of<H>, SchemaError> {
         let schema = self.builder.schema_number(self.spec.scope);
         let words = if matches!(H::STORAGE, Storage::State | Storage::StateSet) { STATE_WORDS } else { 1 };
-        let states = self.spec.states() as u16;
+        let states = self.spec.states() as u32;
         let mut handles =
             (self.builder.add(self.spec)?..).step_by(words).map(|index| H::at(schema, index as u16, states));
         Ok(S::fill(|| handles.next().expect("endless")))

@@ -5,6 +5,8 @@ pub(crate) mod dynamic;
 pub(crate) mod family;
 pub(crate) mod info;
 
+use std::collections::HashSet;
+
 use super::{
     bounds::Bounds,
     error::SchemaError,
@@ -98,8 +100,8 @@ impl FamilySpec {
             if values.is_empty() {
                 return Err(SchemaError::LabelWithoutValues { family, label });
             }
-            if let Some((_, value)) = values.iter().enumerate().find(|(index, value)| values[..*index].contains(value))
-            {
+            let mut seen = HashSet::new();
+            if let Some(value) = values.iter().find(|value| !seen.insert(*value)) {
                 return Err(SchemaError::DuplicateLabelValue { family, label, value: value.clone() });
             }
         }
