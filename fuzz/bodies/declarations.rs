@@ -53,7 +53,7 @@ fn engines(bytes: &mut Bytes<'_>, registry: &Registry, labels: &[String]) -> Vec
 type LabelSet = BTreeMap<String, String>;
 type Page = MetricsExposition<PrometheusType, PrometheusValue>;
 
-/// Fails unless the page has these families (and three about the recorders, and three about pages) with their help, type and label sets.
+/// Fails unless the page has these families (and six about the recorders, and three about pages) with their help, type and label sets.
 fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
     let mut page = Vec::new();
     registry.render(&mut page);
@@ -64,7 +64,7 @@ fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
     let parsed = parse_prometheus(&page).unwrap_or_else(|error| panic!("{error}, in\n{page}"));
     // A family without a sample isn't there, as without engines.
     let shown = |family: &&Family| !engines.is_empty() && !family.series().is_empty();
-    let of_engines = if engines.is_empty() { 0 } else { 3 };
+    let of_engines = if engines.is_empty() { 0 } else { 6 };
     let expected = families.iter().filter(shown).count() + of_engines + 3;
     assert_eq!(parsed.families.len(), expected, "families of\n{page}");
     for family in families {
@@ -129,7 +129,7 @@ fn broken_by_family(
         engine_labels.iter().chain(family.labels.iter().map(|label| &label.name)).cloned().collect();
     let rules = [
         ("InvalidFamilyName", !is_name(name, true)),
-        ("ReservedFamilyName", name.starts_with("__") || name.starts_with("tachometer_")),
+        ("ReservedFamilyName", ["__", "tachometer_", "tachometer:"].iter().any(|prefix| name.starts_with(prefix))),
         ("CounterSuffix", family.kind.is_counter() && name.ends_with("_total")),
         ("DuplicateFamily", earlier.iter().any(|other| other.name == *name)),
         ("ExposedNameClash", earlier.iter().flat_map(self::exposed).any(|other| exposed.contains(&other))),

@@ -283,6 +283,9 @@ impl Lines<'_> {
             SeriesSlot::Diagnostic(diagnostic) => {
                 SeriesText::Scalar { line: self.line(name, None), word: layout.words + diagnostic as usize }
             }
+            SeriesSlot::Liveness(liveness) => {
+                SeriesText::Scalar { line: self.line(name, None), word: layout.liveness() + liveness as usize }
+            }
             SeriesSlot::Histogram(histogram) => {
                 let histogram = &layout.histograms[usize::from(histogram.0)];
                 let upper_bounds = histogram.bounds.upper().iter().copied().chain([f64::INFINITY]);

@@ -148,6 +148,7 @@ impl SchemaBuilder {
         check_labels(None, self.engine_labels.iter())?;
         self.check_samples()?;
         self.declare_diagnostics();
+        self.declare_liveness();
         let self_families = SelfFamilies::declare(&mut self);
         self.check_text()?;
         let Self { engine_labels, families, limits, layouts, .. } = self;

@@ -1,7 +1,7 @@
 //! A declared family: what exposition prints about it, and which words hold its series.
 
 use super::{
-    layout::{Diagnostic, DynamicIndex, HistogramIndex, InfoIndex, Scope},
+    layout::{Diagnostic, DynamicIndex, HistogramIndex, InfoIndex, Liveness, Scope},
     number::{MetricType, WordType},
 };
 
@@ -18,6 +18,7 @@ pub(crate) enum SeriesSlot {
     },
     Histogram(HistogramIndex),
     Diagnostic(Diagnostic),
+    Liveness(Liveness),
 }
 
 /// What holds the samples of a family.

@@ -52,6 +52,22 @@ impl Diagnostic {
     pub(crate) const COUNT: usize = 4;
 }
 
+/// What a reader works out about an engine's recorders, besides what they record. A row of a
+/// snapshot ends with these words; slabs and shards don't have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Liveness {
+    /// Committed steps.
+    Steps,
+    /// Exclusive recorders in use.
+    Recorders,
+    /// Their open steps.
+    OpenSteps,
+}
+
+impl Liveness {
+    pub(crate) const COUNT: usize = 3;
+}
+
 /// The index of a histogram series in a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HistogramIndex(pub(crate) u16);
@@ -128,9 +144,14 @@ struct Run {
 }
 
 impl Layout {
-    /// The number of words of a row, without settable gauges.
+    /// The number of words of a row, without settable gauges and [`Liveness`].
     pub(crate) fn row_len(&self) -> usize {
         self.words + Diagnostic::COUNT
+    }
+
+    /// The first word of [`Liveness`] in a row of a snapshot: behind the settable gauges.
+    pub(crate) fn liveness(&self) -> usize {
+        self.row_len() + self.settable.len()
     }
 
     /// Adds another row of this layout to `row`, word by word. `other` returns a word of it by

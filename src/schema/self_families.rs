@@ -7,7 +7,7 @@ use super::{
     declare::{FamilySpec, Labels},
     family::{Family, Samples, SeriesSlot},
     handle::{Counter, Handle, Histogram},
-    layout::{Diagnostic, Scope},
+    layout::{Diagnostic, Liveness, Scope},
     name::SELF_PREFIX,
     number::{MetricType, WordType},
 };
@@ -66,7 +66,29 @@ const DIAGNOSTICS: [(Diagnostic, &str, &str); Diagnostic::COUNT] = [
     ),
 ];
 
+/// What readers find out about the recorders of an engine, with name and help.
+const LIVENESS: [(Liveness, MetricType, &str, &str); Liveness::COUNT] = [
+    (Liveness::Steps, MetricType::Counter, "steps", "Steps that were committed."),
+    (Liveness::Recorders, MetricType::Gauge, "recorders", "Exclusive recorders in use."),
+    (Liveness::OpenSteps, MetricType::Gauge, "open_steps", "Steps that are open."),
+];
+
 impl SchemaBuilder {
+    /// Adds the liveness of engines.
+    pub(super) fn declare_liveness(&mut self) {
+        self.families.extend(LIVENESS.map(|(liveness, metric_type, name, help)| Family {
+            name: format!("{SELF_PREFIX}{name}"),
+            help: help.to_owned(),
+            metric_type,
+            word_type: WordType::U64,
+            scope: Scope::Engine,
+            hidden: false,
+            labels: Vec::new(),
+            samples: Samples::Series(vec![SeriesSlot::Liveness(liveness)]),
+            lines: 1,
+        }));
+    }
+
     /// Adds the diagnostics of engines, and those of the registry if it has families.
     pub(super) fn declare_diagnostics(&mut self) {
         for (scope, infix) in [(Scope::Engine, ""), (Scope::Registry, "registry_")] {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::dynamic::DynamicReading;
 use crate::{
     schema::{
-        layout::{Layout, take_newer},
+        layout::{Layout, Liveness, take_newer},
         number::WordType,
     },
     store::{
@@ -45,7 +45,7 @@ pub(super) enum Selection<'s> {
 impl Selection<'_> {
     fn row_len(self) -> usize {
         match self {
-            Self::All(layout) => layout.row_len() + layout.settable.len(),
+            Self::All(layout) => layout.liveness() + Liveness::COUNT,
             Self::Chosen(chosen) => chosen.words.len() + chosen.settable.len(),
         }
     }
@@ -69,8 +69,8 @@ impl Selection<'_> {
     /// Overwrites `row` with the sum of a store's slabs and shards. `spare` holds one slab's words
     /// meanwhile.
     fn read_store(self, store: &EngineStore, row: &mut [u64], spare: &mut Vec<u64>) -> Reading {
-        let (row, settable) = row.split_at_mut(self.words());
-        self.read_settable(store, settable);
+        let (row, others) = row.split_at_mut(self.words());
+        self.read_settable(store, others);
         let mut slabs = store.slabs.iter();
         let first = slabs.next().expect("a store has a slab from the beginning");
         let mut reading = self.read(first, row);
@@ -86,14 +86,19 @@ impl Selection<'_> {
         for shard in store.shards() {
             self.add(row, |_, word| shard.load(word));
         }
+        if let Self::All(layout) = self {
+            fill_liveness(store, reading.step, &mut others[layout.settable.len()..]);
+        }
         reading
     }
 
-    /// Overwrites `row` with the settable gauges: all zero before the first shared recorder.
+    /// Overwrites the beginning of `row` with the settable gauges: all zero before the first shared recorder.
     fn read_settable(self, store: &EngineStore, row: &mut [u64]) {
         let gauge = |index| store.shards.as_ref().map_or(0, |shards| shards.settable.load(index));
         match self {
-            Self::All(_) => row.iter_mut().zip(0..).for_each(|(word, index)| *word = gauge(index)),
+            Self::All(layout) => {
+                row[..layout.settable.len()].iter_mut().zip(0..).for_each(|(word, index)| *word = gauge(index));
+            }
             Self::Chosen(chosen) => {
                 row.iter_mut().zip(&chosen.settable).for_each(|(word, index)| *word = gauge(*index));
             }
@@ -133,6 +138,17 @@ impl Selection<'_> {
             }
         }
     }
+}
+
+/// In the order of [`Liveness`].
+fn fill_liveness(store: &EngineStore, steps: u64, out: &mut [u64]) {
+    let [mut recorders, mut open_steps] = [0; 2];
+    for slab in &store.slabs {
+        let [recorder, open_step] = slab.recorders_and_open_steps();
+        recorders += recorder;
+        open_steps += open_step;
+    }
+    out.copy_from_slice(&[steps, recorders, open_steps]);
 }
 
 /// What was read from engines, or from the registry.

@@ -21,6 +21,7 @@
 //! | `fallback`            | the writer, inside some commits          | readers, after a failed attempt    |
 //! | `fallback_sequence`   | the writer, before and after that        | readers, twice per attempt         |
 //! | `diagnostics`         | the writer, at any time                  | readers, each word by itself       |
+//! | `discarded`           | the writer, on a discard and after one   | readers, by itself                 |
 //! | `leased`              | a thread that takes or gives up writing  | a thread that asks for it          |
 //! | `words_since_refresh` | a thread that gives up writing           | the next writer                    |
 //!
@@ -83,12 +84,14 @@
 //! `raw_write_seqcount_latch`.
 
 mod diagnostics;
+mod liveness;
 mod log;
 
 use crossbeam_utils::CachePadded;
 
 use self::{
     diagnostics::Diagnostics,
+    liveness::LastStep,
     log::{LOG_CAPACITY, Log, copy_all, copy_out},
 };
 use super::{row::Words, stamps::Stamps};
@@ -113,6 +116,8 @@ pub(crate) struct Slab {
     fallback_sequence: CachePadded<AtomicU64>,
     pub(crate) diagnostics: CachePadded<Diagnostics>,
     leased: AtomicBool,
+    /// The sequence that is odd without an open step.
+    discarded: AtomicU64,
     /// What [`Writer::words_since_refresh`] was when the last writer gave up.
     words_since_refresh: AtomicU64,
     copies: [Words; 2],
@@ -139,6 +144,7 @@ impl Slab {
             fallback_sequence: CachePadded::new(AtomicU64::new(0)),
             diagnostics: CachePadded::new(Diagnostics::new()),
             leased: AtomicBool::new(false),
+            discarded: AtomicU64::new(0),
             words_since_refresh: AtomicU64::new(0),
             copies: [Words::zeroed(len), Words::zeroed(len)],
             fallback: Words::zeroed(len),
@@ -165,7 +171,7 @@ impl Slab {
         let sequence = slab.sequence.load(Relaxed); // no edge: only writers store it; E5 orders them
         let writer = Writer {
             committed: sequence >> 1,
-            open: false,
+            last: LastStep::Discarded, // it may be
             logs: mutant!(
                 [Log::OVERFLOWED; 2], // rule 6
                 "lease: new writer trusts an empty log" => [const { Log { len: 0, ..Log::OVERFLOWED } }; 2],
@@ -262,8 +268,8 @@ pub(crate) struct Writer {
     slab: Arc<Slab>,
     /// The last committed step.
     committed: u64,
-    /// A step is open. The next open finds this set only if the step was leaked.
-    open: bool,
+    /// The next open finds an open step here only if it was leaked.
+    last: LastStep,
     /// The words of step s are logged in `logs[s & 1]`.
     logs: [Log; 2],
     /// Words stored since the fallback copy was refreshed.
@@ -274,10 +280,10 @@ impl Writer {
     /// Opens the next step. Whatever an earlier step left uncommitted is lost.
     #[inline]
     pub(crate) fn open(&mut self) -> StepWriter<'_> {
-        if self.open {
-            self.recover_leaked();
+        if self.last != LastStep::Committed {
+            self.reopen();
         }
-        let Self { slab, committed, open, logs: [even, odd], words_since_refresh } = self;
+        let Self { slab, committed, last, logs: [even, odd], words_since_refresh } = self;
         let [even_copy, odd_copy] = &slab.copies;
         let (newest, hidden, previous, log) =
             if *committed & 1 == 0 { (even_copy, odd_copy, even, odd) } else { (odd_copy, even_copy, odd, even) };
@@ -290,26 +296,16 @@ impl Writer {
             "open: no catch-up" => (),
             "open: copies the slab three times" => (0..3).for_each(|_| copy_all(newest, hidden)),
         );
-        mutant!(*open = true, "leaked step: open not marked" => ());
-        StepWriter { newest, hidden, log, logged: 0, committed, open, words_since_refresh, slab }
-    }
-
-    /// The leaked step's log is lost: makes the next open copy every word.
-    #[cold]
-    fn recover_leaked(&mut self) {
-        mutant!(
-            self.logs[(self.committed & 1) as usize] = Log::OVERFLOWED,
-            "leaked step: its log trusted" => (),
-        );
-        mutant!(self.slab.diagnostics.count(Diagnostic::DiscardedSteps, 1), "leaked step: not counted" => ());
+        mutant!(*last = LastStep::Open, "leaked step: open not marked" => ());
+        StepWriter { newest, hidden, log, logged: 0, committed, last, words_since_refresh, slab }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         mutant!("lease: given up before a leaked step is counted" => self.slab.leased.store(false, Release));
-        if self.open {
-            self.slab.diagnostics.count(Diagnostic::DiscardedSteps, 1);
+        if self.last == LastStep::Open {
+            self.slab.count_discarded(self.committed);
         }
         self.slab.words_since_refresh.store(self.words_since_refresh as u64, Relaxed); // ordered by E5
         mutant!(
@@ -327,7 +323,7 @@ pub(crate) struct StepWriter<'a> {
     /// Entries logged by this step. A field of its own, so that it stays in a register.
     logged: usize,
     committed: &'a mut u64,
-    open: &'a mut bool,
+    last: &'a mut LastStep,
     words_since_refresh: &'a mut usize,
     slab: &'a Slab,
 }
@@ -386,7 +382,7 @@ impl StepWriter<'_> {
         mutant!("fallback: refreshed too early" => self.slab.refresh_fallback(self.hidden, *self.committed));
         self.slab.sequence.store(2 * *self.committed, Release); // E1
         reached(Probe::Published);
-        *self.open = false;
+        *self.last = LastStep::Committed;
         *self.words_since_refresh += mutant!(2 * self.logged + 1, "fallback: words stored not counted" => 1);
         if *self.words_since_refresh > REFRESH_AFTER_SLABS * self.hidden.len() {
             mutant!(*self.words_since_refresh = 0, "fallback: refreshed at each commit" => ());
@@ -399,12 +395,12 @@ impl Drop for StepWriter<'_> {
     /// Discards, unless the step was committed.
     #[inline]
     fn drop(&mut self) {
-        if *self.open {
+        if *self.last == LastStep::Open {
             self.log.len = self.logged;
             mutant!(self.log.copy_words(self.newest, self.hidden), "discard: no undo" => ());
             mutant!("discard: sequence goes back" => self.slab.sequence.store(2 * *self.committed, Release));
-            self.slab.diagnostics.count(Diagnostic::DiscardedSteps, 1);
-            *self.open = false;
+            self.slab.count_discarded(*self.committed);
+            *self.last = LastStep::Discarded;
         }
     }
 }

@@ -12,7 +12,7 @@ use loom::thread;
 use super::explore::explore;
 use crate::{
     Counter, Engine, EngineView, Histogram, Registry, Schema, SettableGauge, Snapshot,
-    schema::layout::Diagnostic,
+    schema::layout::{Diagnostic, Liveness},
     store::Indices,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
@@ -182,8 +182,8 @@ fn additions_never_overflow() {
         rig.seen(|view| {
             (
                 view.counter(rig.count),
-                view.words()
-                    [view.words().len() - SETTABLE - Diagnostic::COUNT + Diagnostic::RejectedObservations as usize],
+                view.words()[view.words().len() - Liveness::COUNT - SETTABLE - Diagnostic::COUNT
+                    + Diagnostic::RejectedObservations as usize],
             )
         })
     });

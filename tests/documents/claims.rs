@@ -64,13 +64,13 @@ fn samples_of_an_engine() {
         of_engine_0(&registry)
     };
     assert_says(README, samples(true), "samples per engine");
-    assert_eq!(samples(false), 3);
+    assert_eq!(samples(false), 6);
 
     let mut schema = Schema::builder(&["engine"]);
     schema.counter::<u64>("open", "").hidden().dynamic_labels(["label"], 1).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let _engine = registry.attach(&["0"]).unwrap();
-    assert_eq!(of_engine_0(&registry), 4);
+    assert_eq!(of_engine_0(&registry), 7);
 }
 
 #[test]

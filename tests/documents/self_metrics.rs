@@ -1,7 +1,7 @@
 //! What a page says about itself, and where that is documented.
 
 use crate::common;
-use std::{collections::BTreeMap, thread, time::Instant};
+use std::{collections::BTreeMap, sync::mpsc, thread, time::Instant};
 
 use tachometer::{Registry, Schema, Snapshot, TextRenderer};
 
@@ -79,6 +79,91 @@ fn the_documented_table_is_what_a_page_has() {
     let registry = Registry::new(schema.build().unwrap());
     let _engine = registry.attach(&["0"]).unwrap();
     assert_eq!(documented(), printed(&page(&registry)));
+}
+
+/// Steps, recorders, open steps, discarded steps of an engine.
+fn liveness(registry: &Registry, engine: &str) -> [u64; 4] {
+    let page = page(registry);
+    ["steps_total", "recorders", "open_steps", "discarded_steps_total"].map(|name| {
+        let sample = format!("tachometer_{name}{{engine=\"{engine}\"}} ");
+        page.lines().find_map(|line| line.strip_prefix(&sample)).unwrap().parse().unwrap()
+    })
+}
+
+/// As docs/self-metrics.md says.
+#[test]
+fn a_page_tells_an_engine_that_hangs_from_one_that_panicked_and_one_that_is_idle() {
+    let registry = registry();
+    let engines = ["idle", "panicked", "hung"].map(|engine| registry.attach(&[engine]).unwrap());
+    assert_eq!(liveness(&registry, "idle"), [0; 4], "it was attached and nothing more");
+    let mut recorders = engines.iter().map(|engine| engine.recorder().unwrap());
+    let [mut idle, panicked, mut hung] = std::array::from_fn(|_| recorders.next().unwrap());
+    idle.step().commit();
+    assert_eq!(liveness(&registry, "idle"), [1, 1, 0, 0]);
+
+    let engine_thread = move || {
+        let mut recorder = panicked;
+        recorder.step().commit();
+        let _step = recorder.step();
+        panic!("in a step");
+    };
+    thread::spawn(engine_thread).join().unwrap_err();
+    assert_eq!(liveness(&registry, "panicked"), [1, 0, 0, 1]);
+
+    let (tell, told) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let engine_thread = thread::spawn(move || {
+        hung.step().commit();
+        let step = hung.step();
+        tell.send(()).unwrap();
+        released.recv().unwrap();
+        step.commit();
+        hung
+    });
+    told.recv().unwrap();
+    for _ in 0..3 {
+        assert_eq!(liveness(&registry, "hung"), [1, 1, 1, 0]);
+    }
+    release.send(()).unwrap();
+    let _hung = engine_thread.join().unwrap();
+    assert_eq!(liveness(&registry, "hung"), [2, 1, 0, 0]);
+    assert_eq!(liveness(&registry, "idle"), [1, 1, 0, 0]);
+}
+
+/// The protocol's sequence stays odd after a discard, and is the same again for the next step.
+#[test]
+fn open_steps_are_those_that_are_neither_committed_nor_discarded() {
+    let registry = registry();
+    let engine = registry.attach(&["0"]).unwrap();
+    let mut recorders = [(); 2].map(|()| engine.recorder().unwrap());
+    let of = || liveness(&registry, "0");
+    let [one, other] = &mut recorders;
+    let open = other.step();
+    assert_eq!(of(), [0, 2, 1, 0]);
+    for discarded in 0..3 {
+        let step = one.step();
+        assert_eq!(of(), [0, 2, 2, discarded], "also after a discarded step");
+        drop(step);
+        assert_eq!(of(), [0, 2, 1, discarded + 1]);
+    }
+    open.commit();
+    assert_eq!(of(), [1, 2, 0, 3]);
+    one.step().commit();
+    assert_eq!(of(), [2, 2, 0, 3]);
+    std::mem::forget(one.step());
+    assert_eq!(of(), [2, 2, 1, 3], "leaked");
+    one.step().commit();
+    assert_eq!(of(), [3, 2, 0, 4], "the leaked one was found");
+    std::mem::forget(one.step());
+    drop(other.step());
+    drop(recorders);
+    assert_eq!(of(), [3, 0, 0, 6]);
+    let mut next = engine.recorder().unwrap();
+    assert_eq!(of(), [3, 1, 0, 6], "the next recorder has none of its steps");
+    let step = next.step();
+    assert_eq!(of(), [3, 1, 1, 6]);
+    step.commit();
+    assert_eq!(of(), [4, 1, 0, 6]);
 }
 
 #[test]

@@ -76,7 +76,11 @@ fn check_integers(page: &str, expected: &[Sample]) {
 
 fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     let engine_labels: Vec<_> = plan.engine_labels.iter().cloned().zip(engine.values.iter().cloned()).collect();
+    let [recorders, open_steps] = engine.recorders_and_open_steps();
     let own = [
+        ("tachometer_steps_total", engine.steps()),
+        ("tachometer_recorders", recorders as u64),
+        ("tachometer_open_steps", open_steps as u64),
         ("tachometer_rejected_observations_total", engine.rejected),
         ("tachometer_discarded_steps_total", engine.discarded),
         ("tachometer_foreign_handles_total", 0),

@@ -78,6 +78,8 @@ pub(crate) struct TwinSlab {
     committed: Numbers,
     /// A step was leaked, which shows as discarded when the next one opens, or the recorder is dropped.
     leaked: bool,
+    /// A step is open, or was leaked.
+    is_open: bool,
     open: Numbers,
 }
 
@@ -126,6 +128,12 @@ impl TwinEngine {
         (self.shared, self.dynamic) = (Some(self.zeros.clone()), Some(DynamicTwin::new()));
     }
 
+    /// Recorders in use, and open steps.
+    pub(crate) fn recorders_and_open_steps(&self) -> [usize; 2] {
+        let count = |is: fn(&TwinSlab) -> bool| self.slabs.iter().filter(|slab| is(slab)).count();
+        [count(|slab| slab.leased), count(|slab| slab.is_open)]
+    }
+
     pub(crate) fn steps(&self) -> u64 {
         self.slabs.iter().map(|slab| slab.step).sum()
     }
@@ -141,16 +149,19 @@ impl TwinEngine {
 
     pub(crate) fn open(&mut self, slab: usize) {
         self.count_leaked(slab);
+        self.slabs[slab].is_open = true;
         self.slabs[slab].open = self.slabs[slab].committed.clone();
     }
 
     pub(crate) fn commit(&mut self, slab: usize) {
         let slab = &mut self.slabs[slab];
+        slab.is_open = false;
         slab.committed = std::mem::take(&mut slab.open);
         slab.step += 1;
     }
 
-    pub(crate) fn discard(&mut self) {
+    pub(crate) fn discard(&mut self, slab: usize) {
+        self.slabs[slab].is_open = false;
         self.discarded += 1;
     }
 
@@ -162,7 +173,7 @@ impl TwinEngine {
     pub(crate) fn drop_recorder(&mut self, slab: usize, plan: &Plan) {
         self.count_leaked(slab);
         let slab = &mut self.slabs[slab];
-        slab.leased = false;
+        (slab.leased, slab.is_open) = (false, false);
         slab.step +=
             u64::from(plan.families.iter().any(|family| family.kind.is_gauge() && !family.series().is_empty()));
         for ((family, _), cell) in &mut slab.committed {

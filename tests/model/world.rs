@@ -189,7 +189,7 @@ impl<'p> World<'p> {
                 }
                 Some(Op::Discard) | None => {
                     drop(step);
-                    break self.slots[index].twin.discard();
+                    break self.slots[index].twin.discard(slab);
                 }
                 Some(op) => self.apply(op),
             }

@@ -35,7 +35,9 @@ impl Rig {
         self.registry.render(&mut page);
         let page = String::from_utf8(page).unwrap();
         let lines = |begin| page.lines().filter(move |line| line.starts_with(begin));
-        let own = lines("tachometer_").filter(about_engine);
+        let liveness =
+            |line: &&str| ["tachometer_steps_total", "tachometer_recorders"].iter().any(|of| line.starts_with(of));
+        let own = lines("tachometer_").filter(about_engine).filter(|line| !liveness(line));
         (lines("vllm:").map(str::to_owned).collect(), own.map(str::to_owned).collect())
     }
 }
