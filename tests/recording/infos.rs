@@ -1,4 +1,4 @@
-//! Infos: one sample an engine, whose label values change.
+//! Infos: one sample per engine, whose label values change.
 
 use crate::common;
 use crate::one_step::OneStep as _;
