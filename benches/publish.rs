@@ -87,7 +87,8 @@ fn least_steps(criterion: &mut Criterion) {
     let counter = fleet.families.generation_tokens;
     group.bench_function("add_and_commit", |bencher| bencher.iter(|| recorder.add(counter, amounts.next())));
     group.bench_function("empty", |bencher| bencher.iter(|| recorder.step().commit()));
-    recorder.record(|step| steps.record(metrics, step)); // each step that opens now has as much to catch up with
+    // Each step that opens now has as much to catch up with.
+    recorder.record(|step| steps.record(metrics, step));
     group.bench_function("discarded/256", |bencher| {
         bencher.iter(|| {
             let mut step = recorder.step();

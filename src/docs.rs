@@ -1,6 +1,7 @@
 //! How the crate works, and why it is as it is. Nothing to call.
 
-/// The header of `src/store/slab.rs`, which is the whole protocol between a recorder and its readers.
+/// The header of `src/store/slab.rs`, which is the whole protocol between a recorder and its
+/// readers.
 ///
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}

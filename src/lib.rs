@@ -2,20 +2,25 @@
 //!
 //! # The tour, in the order of the flow
 //!
-//! 1. **Declare.** A [`SchemaBuilder`] takes families and returns handles: [`Counter`], [`Gauge`], [`Histogram`], and [`Info`] for
-//!    label values that change. A wrong name, bound or label is refused here, with an error that says what is wrong.
-//! 2. **Record.** An engine [attaches](Registry::attach) to the [`Registry`]. Its [`Recorder`] moves into the engine's thread and
-//!    opens one [`Step`] per iteration. This is wait-free: no lock, no read-modify-write, no allocation (except for an info's new
-//!    label values). Request handlers and other threads share a [`SharedRecorder`], which also looks up series by
-//!    [label values that aren't known beforehand](Declaration::dynamic_labels). Code that serves both is written for [`Record`].
-//! 3. **Publish.** [`Step::commit`]. Readers see whole steps only. A dropped step leaves no trace (except in infos, which show at once).
-//! 4. **Snapshot.** [`Registry::snapshot`] copies the newest step of each engine into plain numbers, without ever waiting for a
-//!    recorder. A router that reads a few numbers for each request has a [`View`] of these.
-//! 5. **Render.** [`Registry::render`] turns a snapshot into Prometheus text, for any HTTP layer. What pages say about themselves and
-//!    about recorders is in [`docs::self_metrics`].
+//! 1. **Declare.** A [`SchemaBuilder`] takes families and returns handles: [`Counter`], [`Gauge`],
+//!    [`Histogram`], and [`Info`] for label values that change. A wrong name, bound or label is
+//!    refused here, with an error that says what is wrong.
+//! 2. **Record.** An engine [attaches](Registry::attach) to the [`Registry`]. Its [`Recorder`]
+//!    moves into the engine's thread and opens one [`Step`] per iteration. This is wait-free: no
+//!    lock, no read-modify-write, no allocation (except for an info's new label values). Request
+//!    handlers and other threads share a [`SharedRecorder`], which also looks up series by [label
+//!    values that aren't known beforehand](Declaration::dynamic_labels). Code that serves both is
+//!    written for [`Record`].
+//! 3. **Publish.** [`Step::commit`]. Readers see whole steps only. A dropped step leaves no trace
+//!    (except in infos, which show at once).
+//! 4. **Snapshot.** [`Registry::snapshot`] copies the newest step of each engine into plain
+//!    numbers, without ever waiting for a recorder. A router that reads a few numbers for each
+//!    request has a [`View`] of these.
+//! 5. **Render.** [`Registry::render`] turns a snapshot into Prometheus text, for any HTTP layer.
+//!    What pages say about themselves and about recorders is in [`docs::self_metrics`].
 //!
-//! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set, compatible with vLLM's. [`docs`] has the
-//! protocol and the reasons for the design.
+//! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set,
+//! compatible with vLLM's. [`docs`] has the protocol and the reasons for the design.
 //!
 //! ```
 //! use tachometer::{Registry, Schema};
@@ -23,22 +28,22 @@
 //!
 //! let mut schema = Schema::builder(&["engine", "model_name"]);
 //! let families = Families::declare(&mut schema, &Config::new().max_model_len(8192))?;
-//! let swapped = schema.counter::<u64>("myserver:swapped_blocks", "Blocks swapped out.").declare()?;
+//! let swapped = schema.counter::<u64>("myserver:swapped_blocks", "Swapped blocks.").declare()?;
 //! let registry = Registry::new(schema.build()?);            // cheap to clone
 //!
 //! let engine = registry.attach(&["0", "llama"])?;           // dropping it removes the series
 //! let mut recorder = engine.recorder()?;                    // moves into the engine's thread
 //! let mut metrics = families.engine_metrics(&mut recorder); // state kept from step to step
 //! std::thread::spawn(move || for _ in 0..3 {
-//!     let mut step = recorder.step();                       // may stay open for the whole iteration; scrapes go on
-//!     let (stats, blocks) = run_iteration();                // an early return or a panic here discards the step
+//!     let mut step = recorder.step();                       // open all iteration; scrapes go on
+//!     let (stats, blocks) = run_iteration();                // early return or panic: discarded
 //!     metrics.record(&mut step, &stats);
 //!     step.add(swapped, blocks);                            // your own families, in the same step
 //!     step.commit();                                        // all of it shows, or nothing
 //! });
 //!
 //! let mut page = Vec::new();
-//! registry.render(&mut page);                               // in any HTTP handler: text/plain; version=0.0.4
+//! registry.render(&mut page); // in any HTTP handler, as text/plain; version=0.0.4
 //! # fn run_iteration() -> (tachometer_vllm::StepStats<'static>, u64) { Default::default() }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -54,8 +59,8 @@
 //!
 //! # Handles, snapshots and renderers of another schema
 //!
-//! A handle belongs to the schema that declared it, and there to engines or to the registry. Elsewhere it never reads or writes a
-//! word that isn't its own:
+//! A handle belongs to the schema that declared it, and there to engines or to the registry.
+//! Elsewhere it never reads or writes a word that isn't its own:
 //!
 //! | call | with something of another schema, or of the registry instead of an engine |
 //! |---|---|

@@ -7,14 +7,14 @@
 //! ```
 //!
 //! To insert, remove or replace an item copies one or two chunks and the spine: pointers in
-//! proportion to √n. With 10,000 items that is about 300 pointers, where a plain list copies 10,000.
-//! A tree of more levels would copy fewer. But readers go through the whole list at each scrape, and
-//! two levels are nearly as quick to go through as one.
+//! proportion to √n. With 10,000 items that is about 300 pointers, where a plain list copies
+//! 10,000. A tree of more levels would copy fewer. But readers go through the whole list at each
+//! scrape, and two levels are nearly as quick to go through as one.
 
 use std::{cmp::Ordering, ops::Range, slice, sync::Arc};
 
-/// The most items of a chunk in a list of `len`. A chunk with less than a quarter is joined with its
-/// neighbour, so the number of chunks stays in proportion, whatever is inserted and removed.
+/// The most items of a chunk in a list of `len`. A chunk with less than a quarter is joined with
+/// its neighbour, so the number of chunks stays in proportion, whatever is inserted and removed.
 fn largest(len: usize) -> usize {
     (len.isqrt() + 1).next_power_of_two().max(64)
 }

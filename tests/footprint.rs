@@ -1,6 +1,8 @@
-//! What an engine, a family, a recorder and a snapshot take: the table "Footprint" of DESIGN.md, as upper bounds: how
-//! large a list, a pointer's counts or an allocator's header are is up to the standard library and to `arc-swap`.
-#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))] // where cache lines are padded to 128 bytes
+//! What an engine, a family, a recorder and a snapshot take: the table "Footprint" of DESIGN.md, as
+//! upper bounds: how large a list, a pointer's counts or an allocator's header are is up to the
+//! standard library and to `arc-swap`.
+// Where cache lines are padded to 128 bytes.
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 
 #[path = "common/allocator.rs"]
 mod allocator;
@@ -122,7 +124,8 @@ fn vllm_base(schema: &mut SchemaBuilder) {
     vllm::Families::declare(schema, &vllm::Config::new()).unwrap();
 }
 
-/// As vLLM's configuration `full` of speculative decoding, KV cache metrics, a KV consumer and LoRA.
+/// As vLLM's configuration `full` of speculative decoding, KV cache metrics, a KV consumer and
+/// LoRA.
 fn vllm_full(schema: &mut SchemaBuilder) {
     let config = vllm::Config::new().spec_decode(3).kv_cache_metrics(true).kv_consumer(true).lora(4);
     vllm::Families::declare(schema, &config).unwrap();

@@ -1,4 +1,5 @@
-//! Replays the inputs under `fuzz/regressions` on the bodies of the fuzz targets, and random ones besides.
+//! Replays the inputs under `fuzz/regressions` on the bodies of the fuzz targets, and random ones
+//! besides.
 
 mod common;
 mod model;

@@ -1,7 +1,7 @@
 //! Pages to the byte, in `tests/golden`, and read back by a parser that isn't ours.
 //!
-//! `TACHOMETER_UPDATE_GOLDEN=1 cargo test --test golden` writes them anew. `scripts/test` also has Python's
-//! `prometheus_client` read them.
+//! `TACHOMETER_UPDATE_GOLDEN=1 cargo test --test golden` writes them anew. `scripts/test` also has
+//! Python's `prometheus_client` read them.
 
 mod common;
 #[path = "common/golden.rs"]

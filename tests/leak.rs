@@ -90,7 +90,8 @@ fn recorders_that_come_and_go_hold_no_memory() {
     assert_eq!(held, 0, "bytes are left after two thousand recorders");
 }
 
-/// A thread's first use of a registry allocates something that stays with the thread: this one is another registry's.
+/// A thread's first use of a registry allocates something that stays with the thread: this one is
+/// another registry's.
 fn warm_up() {
     let (registry, handles) = registry();
     come_and_go(&registry, "0", handles);

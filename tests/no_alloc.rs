@@ -1,5 +1,5 @@
-//! Nothing is allocated, grown or freed while a warm step is recorded, committed, read or rendered. Every public call of that path
-//! is made here: a new one that isn't fails.
+//! Nothing is allocated, grown or freed while a warm step is recorded, committed, read or rendered.
+//! Every public call of that path is made here: a new one that isn't fails.
 //!
 //! The allocator counts per thread, so a test harness's other threads don't disturb it.
 

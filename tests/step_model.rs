@@ -1,4 +1,5 @@
-//! Random operations on the crate and on a naive twin (`tests/model`), which must agree in every snapshot and on every page.
+//! Random operations on the crate and on a naive twin (`tests/model`), which must agree in every
+//! snapshot and on every page.
 
 mod common;
 mod model;
@@ -6,7 +7,8 @@ mod model;
 use model::{bytes::Bytes, op::Op, plan::Plan};
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
-/// Each operation decodes from bytes of its own, so that leaving one out while shrinking leaves the others as they are.
+/// Each operation decodes from bytes of its own, so that leaving one out while shrinking leaves the
+/// others as they are.
 fn plans_and_ops() -> impl Strategy<Value = (Plan, Vec<Op>)> {
     let plan = prop::collection::vec(any::<u8>(), 0..64);
     let ops = prop::collection::vec(prop::collection::vec(any::<u8>(), 1..24), 0..120);

@@ -1,6 +1,6 @@
-//! Any names, help texts, labels and limits: a declaration is refused for a rule that it breaks, or its family reads back
-//! from the page as declared. The rules stand here a second time, as the documentation of `SchemaError` and `SchemaBuilder`
-//! words them.
+//! Any names, help texts, labels and limits: a declaration is refused for a rule that it breaks, or
+//! its family reads back from the page as declared. The rules stand here a second time, as the
+//! documentation of `SchemaError` and `SchemaBuilder` words them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +53,8 @@ fn engines(bytes: &mut Bytes<'_>, registry: &Registry, labels: &[String]) -> Vec
 type LabelSet = BTreeMap<String, String>;
 type Page = MetricsExposition<PrometheusType, PrometheusValue>;
 
-/// Fails unless the page has these families (and six about the recorders, and three about pages) with their help, type and label sets.
+/// Fails unless the page has these families (and six about the recorders, and three about pages)
+/// with their help, type and label sets.
 fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
     let mut page = Vec::new();
     registry.render(&mut page);
@@ -97,13 +98,14 @@ fn check_family(page: &Page, name: &str, help: &str, kind: PrometheusType, mut s
     assert_eq!(seen, series, "series of {name} in\n{page:?}");
 }
 
-/// This parser takes the suffix of a histogram's sample off as often as it stands there, so that it loses a part of a name
-/// such as `x_count`.
+/// This parser takes the suffix of a histogram's sample off as often as it stands there, so that it
+/// loses a part of a name such as `x_count`.
 fn parser_strips_too_much(family: &Family) -> bool {
     family.kind.is_histogram() && ["_bucket", "_sum", "_count"].iter().any(|suffix| family.name.ends_with(suffix))
 }
 
-/// Fails unless the result is the error of a broken rule, or there is none of either. Returns whether it was accepted.
+/// Fails unless the result is the error of a broken rule, or there is none of either. Returns
+/// whether it was accepted.
 fn check(broken: &BTreeSet<&'static str>, result: Result<(), SchemaError>) -> bool {
     let error = result.as_ref().err().map(|error| format!("{error:?}"));
     let error = error.as_deref().map(|error| error.split(|c: char| !c.is_alphanumeric()).next().unwrap_or(""));
@@ -209,8 +211,8 @@ fn name(bytes: &mut Bytes<'_>) -> String {
     }
 }
 
-/// Any text, but without carriage returns: the parser takes them for ends of lines; the format doesn't, and has no escape
-/// for them.
+/// Any text, but without carriage returns: the parser takes them for ends of lines; the format
+/// doesn't, and has no escape for them.
 fn text(bytes: &mut Bytes<'_>) -> String {
     let len = bytes.below(16).min(bytes.0.len());
     let (text, rest) = bytes.0.split_at(len);

@@ -64,8 +64,8 @@ fn any_u64(bytes: &mut Bytes<'_>, bounds: &[u64]) -> u64 {
     if bytes.below(4) == 0 { bytes.u64() >> bytes.below(64) } else { u64_near(bytes, bounds) }
 }
 
-/// The same values in each of the three ways for an engine each; and for a fourth one any way, with its own values. All of them through a
-/// shared recorder too.
+/// The same values in each of the three ways for an engine each; and for a fourth one any way, with
+/// its own values. All of them through a shared recorder too.
 fn calls(bytes: &mut Bytes<'_>, bounds: &[f64]) -> Vec<Op> {
     let integers: Vec<u64> = bounds.iter().map(|bound| *bound as u64).collect();
     if bytes.below(2) == 0 {

@@ -1,4 +1,5 @@
-//! Any help text, label value and float: the page must be one that a parser accepts, and read back to the same.
+//! Any help text, label value and float: the page must be one that a parser accepts, and read back
+//! to the same.
 
 use openmetrics_parser::{PrometheusValue, prometheus::parse_prometheus};
 use tachometer::{Registry, Schema};
@@ -7,7 +8,8 @@ use tachometer::{Registry, Schema};
 pub(crate) fn run(data: &[u8]) {
     let Some((bits, text)) = data.split_first_chunk() else { return };
     let value = f64::from_le_bytes(*bits);
-    // This parser takes a carriage return for the end of a line; the format doesn't, and has no escape for it.
+    // This parser takes a carriage return for the end of a line; the format doesn't, and has no
+    // escape for it.
     let text = String::from_utf8_lossy(text).replace('\r', "");
     let (help, label) = text.split_once('|').unwrap_or(("", &text));
 

@@ -29,7 +29,8 @@ use crate::{
 /// can't lose a gauge that was just set, because the code doesn't compile:
 ///
 /// ```compile_fail,E0716
-/// # fn example(engine: &tachometer::Engine, running: tachometer::Gauge<i64>) -> Result<(), Box<dyn std::error::Error>> {
+/// # use tachometer::{Engine, Gauge, RecorderError};
+/// # fn example(engine: &Engine, running: Gauge<i64>) -> Result<(), RecorderError> {
 /// let mut step = engine.recorder()?.step();
 /// step.set(running, 3);
 /// step.commit();
@@ -38,7 +39,8 @@ use crate::{
 /// ```
 ///
 /// ```
-/// # fn example(engine: &tachometer::Engine, running: tachometer::Gauge<i64>) -> Result<(), Box<dyn std::error::Error>> {
+/// # use tachometer::{Engine, Gauge, RecorderError};
+/// # fn example(engine: &Engine, running: Gauge<i64>) -> Result<(), RecorderError> {
 /// let mut recorder = engine.recorder()?;
 /// let mut step = recorder.step();
 /// step.set(running, 3);

@@ -38,16 +38,16 @@ use crate::{
 /// # Progress
 /// No call waits. Once the thread has recorded, no call allocates, except to look up or remove a
 /// dynamic series. Each thread adds to a shard that it shares with few others
-/// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers are added wait-free where the
-/// machine has one instruction for it. Floats are added in a compare-and-swap loop: lock-free, not
-/// wait-free, as it repeats when another thread of the same shard changed the same word.
+/// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers are added wait-free where
+/// the machine has one instruction for it. Floats are added in a compare-and-swap loop: lock-free,
+/// not wait-free, as it repeats when another thread of the same shard changed the same word.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};
 /// let mut schema = Schema::builder(&["engine"]);
 /// let requests = schema.counter::<u64>("requests", "Requests received.").declare()?;
-/// let in_flight = schema.gauge::<i64>("requests_in_flight", "Requests being served.").settable().declare()?;
-/// let ttft = schema.histogram::<f64>("ttft_seconds", "Time to first token.", &[0.1, 1.0]).declare()?;
+/// let in_flight = schema.gauge::<i64>("in_flight", "Running requests.").settable().declare()?;
+/// let ttft = schema.histogram::<f64>("ttft_seconds", "First token.", &[0.1, 1.0]).declare()?;
 /// let registry = Registry::new(schema.build()?);
 /// let engine = registry.attach(&["0"])?;
 ///
@@ -65,7 +65,8 @@ use crate::{
 /// # let mut page = Vec::new();
 /// # registry.render(&mut page);
 /// # let page = String::from_utf8(page)?;
-/// # for line in ["requests_total{engine=\"0\"} 2", "requests_in_flight{engine=\"0\"} 0", "ttft_seconds_count{engine=\"0\"} 2"] {
+/// # for (name, value) in [("requests_total", 2), ("in_flight", 0), ("ttft_seconds_count", 2)] {
+/// #     let line = format!("{name}{{engine=\"0\"}} {value}");
 /// #     assert!(page.lines().any(|other| other == line), "{line}");
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -27,8 +27,8 @@ pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 /// `tachometer_rejected_observations_total`: NaN, infinities, negative observations where no bound
 /// is negative, negative additions to counters, and whatever would overflow a counter, a sum
 /// (beyond `u64::MAX`, or to an infinity) or a bucket. So is an addition of 2^63 or more to an
-/// integer counter or sum: it is a negative difference that wrapped around. A rejected value changes
-/// nothing else.
+/// integer counter or sum: it is a negative difference that wrapped around. A rejected value
+/// changes nothing else.
 ///
 /// A call with a handle of another schema panics under debug assertions. Otherwise it is ignored,
 /// and counted in `tachometer_foreign_handles_total`. The same goes for an engine's handle with a
@@ -40,7 +40,8 @@ pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 /// label values. A step may be sent to another thread, and held across an `await`.
 ///
 /// ```
-/// # fn iteration(recorder: &mut tachometer::Recorder, tokens: tachometer::Counter<u64>) -> Result<(), std::io::Error> {
+/// # use tachometer::{Counter, Recorder};
+/// # fn iteration(recorder: &mut Recorder, tokens: Counter<u64>) -> Result<(), std::io::Error> {
 /// # fn run_iteration() -> Result<u64, std::io::Error> { Ok(1) }
 /// let mut step = recorder.step();
 /// step.add(tokens, run_iteration()?); // on an error the step is discarded
@@ -213,9 +214,9 @@ impl<'a> Step<'a> {
     }
 
     /// Sets the current sample of an info: its label values, in declared order, and its value.
-    /// Label values may be any UTF-8. The value is finite; with a time, readers of several pages can
-    /// find the newest. NaN and infinities, which no time can exceed, are rejected and counted, and
-    /// the sample stays as it was.
+    /// Label values may be any UTF-8. The value is finite; with a time, readers of several pages
+    /// can find the newest. NaN and infinities, which no time can exceed, are rejected and counted,
+    /// and the sample stays as it was.
     ///
     /// An info isn't part of the step. The sample shows at once, and stays if the step is
     /// discarded. Readers see its label values and its value as one.

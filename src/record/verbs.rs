@@ -14,14 +14,14 @@ use crate::schema::{
 ///
 /// ```
 /// # use tachometer::{Counter, Histogram, Record, SharedRecorder, Step};
-/// fn finished(into: &mut impl Record, requests: Counter<u64>, latency: Histogram<f64>, seconds: f64) {
-///     into.inc(requests);
+/// fn finished(into: &mut impl Record, done: Counter<u64>, latency: Histogram<f64>, seconds: f64) {
+///     into.inc(done);
 ///     into.observe(latency, seconds);
 /// }
 ///
-/// # fn example(step: &mut Step<'_>, shared: &SharedRecorder, requests: Counter<u64>, latency: Histogram<f64>) {
-/// finished(step, requests, latency, 0.5);
-/// finished(&mut &*shared, requests, latency, 0.5);
+/// # fn f(step: &mut Step, shared: &SharedRecorder, done: Counter<u64>, latency: Histogram<f64>) {
+/// finished(step, done, latency, 0.5);
+/// finished(&mut &*shared, done, latency, 0.5);
 /// # }
 /// ```
 pub trait Record: sealed::Sealed {

@@ -110,7 +110,8 @@ impl Directory {
         changed
     }
 
-    /// The same directory without the engines that lingered long enough: few one by one, many at once.
+    /// The same directory without the engines that lingered long enough: few one by one, many at
+    /// once.
     fn without_expired(&self, now: Instant) -> Self {
         const FEW: usize = 8;
         let expired = self.lingering.iter().take_while(|(until, _)| *until <= now);

@@ -257,7 +257,8 @@ impl Engine {
     /// # let mut schema = Schema::builder(&["engine"]);
     /// # let tokens = schema.counter::<u64>("tokens", "Tokens.").declare()?;
     /// # let registry = Registry::new(schema.build()?);
-    /// let engine = registry.attach(&["0"])?.linger(Duration::from_secs(60)); // longer than the scrape interval
+    /// // Longer than the scrape interval.
+    /// let engine = registry.attach(&["0"])?.linger(Duration::from_secs(60));
     /// engine.shared_recorder().add(tokens, 3);
     /// drop(engine);
     /// let mut snapshot = Snapshot::new();

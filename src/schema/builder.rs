@@ -29,8 +29,10 @@ use crate::sync::unique_id;
 ///
 /// let mut schema = Schema::builder(&["engine"]);
 /// let steps = schema.counter::<u64>("steps", "Steps of the engine.").declare()?;
-/// let usage = schema.gauge::<f64>("kv_usage_ratio", "Used share of the KV cache.").unit("ratio").state().declare()?;
-/// let itl = schema.histogram::<f64>("itl_seconds", "Inter-token latency.", &[0.01, 0.1, 1.0]).declare()?;
+/// let usage = schema.gauge::<f64>("kv_usage_ratio", "Used share of the KV cache.");
+/// let usage = usage.unit("ratio").state().declare()?;
+/// let itl = schema.histogram::<f64>("itl_seconds", "Inter-token latency.", &[0.01, 0.1, 1.0]);
+/// let itl = itl.declare()?;
 /// let schema = schema.build()?;
 /// # Ok::<(), tachometer::SchemaError>(())
 /// ```
@@ -78,7 +80,8 @@ impl SchemaBuilder {
     /// ```
     /// # use tachometer::{Registry, Schema};
     /// let mut schema = Schema::builder(&[]);
-    /// let health = schema.state_set("health", "How the engine is.", "state", &["starting", "ready", "draining"]).declare()?;
+    /// let states = ["starting", "ready", "draining"];
+    /// let health = schema.state_set("health", "How the engine is.", "state", &states).declare()?;
     /// let registry = Registry::new(schema.build()?);
     /// let engine = registry.attach(&[])?;
     /// let mut recorder = engine.recorder()?;
@@ -121,7 +124,8 @@ impl SchemaBuilder {
     /// ```
     /// # use tachometer::{Registry, Schema};
     /// let mut schema = Schema::builder(&["engine"]);
-    /// let adapters = schema.info("adapters_info", "Adapters in use, since when.", ["running", "waiting"]).declare()?;
+    /// let labels = ["running", "waiting"];
+    /// let adapters = schema.info("adapters_info", "Adapters in use.", labels).declare()?;
     /// let registry = Registry::new(schema.build()?);
     /// let engine = registry.attach(&["0"])?;
     /// let mut recorder = engine.recorder()?;

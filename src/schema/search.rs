@@ -8,7 +8,7 @@
 //!   a value, as a float  | exponent | mantissa … |
 //!                        |  key: the cell   |
 //!                                 ▼
-//!   cells  | everything up to bound 0 | … | at most one bound per cell | … | everything from the last bound on |
+//!   cells  | all up to bound 0 | … | one bound or none | … | all from the last bound on |
 //!            (bounds before the cell, the cell's bound)
 //! ```
 //!
@@ -71,7 +71,8 @@ impl Table {
     pub(super) fn below(&self, word: u64, float: f64) -> u16 {
         let key = (float.to_bits() >> self.shift).saturating_sub(self.first);
         let last = self.cells.len() as u64 - 1;
-        let Cell { bound, before } = self.cells[key.min(last) as usize]; // the least first: `usize` may be narrower
+        // The least first: `usize` may be narrower.
+        let Cell { bound, before } = self.cells[key.min(last) as usize];
         (before + u64::from(bound < word)) as u16
     }
 }

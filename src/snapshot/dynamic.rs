@@ -51,7 +51,8 @@ impl<'s> EngineView<'s> {
     /// ```
     /// # use tachometer::{Registry, Schema, Snapshot};
     /// # let mut schema = Schema::builder(&[]);
-    /// let tokens = schema.counter::<u64>("tenant_tokens", "Tokens, by tenant.").dynamic_labels(["tenant"], 8).declare()?;
+    /// let tokens = schema.counter::<u64>("tenant_tokens", "Tokens, by tenant.");
+    /// let tokens = tokens.dynamic_labels(["tenant"], 8).declare()?;
     /// # let registry = Registry::new(schema.build()?);
     /// # let engine = registry.attach(&[])?;
     /// engine.shared_recorder().with_label_values(tokens, ["a"]).add(5);

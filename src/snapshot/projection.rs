@@ -30,7 +30,7 @@ use crate::{
 /// # use tachometer::{Registry, Schema, View};
 /// # let mut schema = Schema::builder(&["engine"]);
 /// # let waiting = schema.gauge::<i64>("requests_waiting", "Waiting requests.").declare()?;
-/// # let usage = schema.gauge::<f64>("kv_cache_usage_ratio", "Share of the cache in use.").state().declare()?;
+/// # let usage = schema.gauge::<f64>("kv_usage_ratio", "Share of the cache.").state().declare()?;
 /// # let registry = Registry::new(schema.build()?);
 /// # let engines = [registry.attach(&["0"])?, registry.attach(&["1"])?];
 /// # let mut recorder = engines[0].recorder()?;
@@ -199,8 +199,8 @@ impl<H> fmt::Debug for EngineValues<'_, H> {
     }
 }
 
-/// What a [`View`] can hold: the [`Handle`](crate::Handle) of a series, or an array or a tuple of such
-/// handles. Sealed.
+/// What a [`View`] can hold: the [`Handle`](crate::Handle) of a series, or an array or a tuple of
+/// such handles. Sealed.
 pub trait Choice: sealed::Choice {}
 
 impl<C: sealed::Choice> Choice for C {}

@@ -92,7 +92,8 @@ impl Selection<'_> {
         reading
     }
 
-    /// Overwrites the beginning of `row` with the settable gauges: all zero before the first shared recorder.
+    /// Overwrites the beginning of `row` with the settable gauges: all zero before the first shared
+    /// recorder.
     fn read_settable(self, store: &EngineStore, row: &mut [u64]) {
         let gauge = |index| store.shards.as_ref().map_or(0, |shards| shards.settable.load(index));
         match self {

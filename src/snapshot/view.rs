@@ -62,15 +62,17 @@ impl<'s> EngineView<'s> {
     /// # Is an engine stale?
     /// A step number that hasn't changed for a while is the sign, whatever the engine's numbers
     /// say. An engine that idles without committing looks the same here. A page tells them apart,
-    /// by its [self-metrics](crate::docs::self_metrics). To know how old a step is, let each step set a state to its time: states are part of the step, so the time shows together
-    /// with it. Of several recorders' steps it is the time of the one that set it last.
+    /// by its [self-metrics](crate::docs::self_metrics). To know how old a step is, let each step
+    /// set a state to its time: states are part of the step, so the time shows together with it. Of
+    /// several recorders' steps it is the time of the one that set it last.
     ///
     /// ```
     /// # use std::time::{Duration, Instant};
     /// # use tachometer::{Registry, Schema, View};
     /// # let mut schema = Schema::builder(&["engine"]);
     /// # let waiting = schema.gauge::<i64>("requests_waiting", "Waiting requests.").declare()?;
-    /// let committed_at = schema.gauge::<f64>("committed_at", "Seconds since the start.").hidden().state().declare()?;
+    /// let committed_at = schema.gauge::<f64>("committed_at", "Seconds since the start.");
+    /// let committed_at = committed_at.hidden().state().declare()?;
     /// # let registry = Registry::new(schema.build()?);
     /// # let engine = registry.attach(&["0"])?;
     /// # let mut recorder = engine.recorder()?;
@@ -82,7 +84,8 @@ impl<'s> EngineView<'s> {
     /// let mut view = View::new((waiting, committed_at));
     /// registry.view(&mut view);
     /// let now = start.elapsed().as_secs_f64();
-    /// let mut fresh = view.engines().map(|engine| engine.get()).filter(|(_, committed_at)| now - committed_at < 60.0);
+    /// let values = view.engines().map(|engine| engine.get());
+    /// let mut fresh = values.filter(|(_, committed_at)| now - committed_at < 60.0);
     /// assert_eq!(fresh.next().map(|(waiting, _)| waiting), Some(3));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -2,9 +2,9 @@
 //! of the engine's recorders sets it, and isn't part of a step.
 //!
 //! ```text
-//!   a recorder                                slot, one per info and engine             readers
+//!   a recorder                              slot, one per info and engine    readers
 //!   its own pointer ─┬─ same labels: store ──▶ ┌────────────────────────────┐
-//!                    │                value    │ sample: id, labels (fixed) │ ◀── load ── snapshot, page
+//!                    │                value    │ sample: id, labels (fixed) │ ◀─ snapshot, page
 //!                    └─ other labels: a ─────▶ │         value (a word)     │
 //!                       new sample, by CAS     │ newest: the sample's id    │
 //!                                              └────────────────────────────┘

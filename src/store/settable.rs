@@ -1,13 +1,14 @@
 //! Settable gauges: one cell per series, which any thread sets or changes, outside of steps.
 //!
-//! **Promise.** Each cell is true by itself: what was stored last holds, and no addition is lost. There is one cell, not one
-//! per shard, so a value that goes up in one thread and down in another never grows large in
-//! between.
+//! **Promise.** Each cell is true by itself: what was stored last holds, and no addition is lost.
+//! There is one cell, not one per shard, so a value that goes up in one thread and down in another
+//! never grows large in between.
 //!
 //! **Orderings.** All relaxed: a cell says nothing about other words.
 //!
-//! **Progress.** Setting is a store, and adding an integer one instruction where the machine has it: wait-free. Adding a
-//! float is a loop that repeats if another thread changed the cell meanwhile: lock-free.
+//! **Progress.** Setting is a store, and adding an integer one instruction where the machine has
+//! it: wait-free. Adding a float is a loop that repeats if another thread changed the cell
+//! meanwhile: lock-free.
 
 use crate::{
     schema::number::WordType,

@@ -8,7 +8,7 @@
 //!        copy (s+1)&1: hidden, catches up,       copy s&1: step s, untouched until the step
 //!        then is changed in place                after next opens
 //!                             │
-//!   sequence = 2s+2 ─ commit ─┴─ now and then ──▶ fallback copy: an older whole step that stays put
+//!   sequence = 2s+2 ─ commit ─┴─ now and then ─▶ fallback copy: an older whole step that stays put
 //! ```
 //!
 //! # Who writes, who reads

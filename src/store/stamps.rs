@@ -9,16 +9,17 @@
 //!  slab 1 | … value, stamp 8 … |──▶ taken[1] = 8 ┘
 //! ```
 //!
-//! **Promise.** A state that was set after another one was (by the same thread, or because something told it
-//! so: a join, a message, a snapshot) has the greater stamp. Two that are set at the same time may
-//! have equal stamps: then the later slab wins, for every reader.
+//! **Promise.** A state that was set after another one was (by the same thread, or because
+//! something told it so: a join, a message, a snapshot) has the greater stamp. Two that are set at
+//! the same time may have equal stamps: then the later slab wins, for every reader.
 //!
-//! **Orderings.** All relaxed. A stamp is stored before the commit of its step (E1). So a thread that knows of
-//! the step in any way loads that stamp here or a greater one (coherence), and takes a greater one
-//! still.
+//! **Orderings.** All relaxed. A stamp is stored before the commit of its step (E1). So a thread
+//! that knows of the step in any way loads that stamp here or a greater one (coherence), and takes
+//! a greater one still.
 //!
-//! **Progress.** Wait-free: a load per slab, and a store into a word that no other thread stores. A stamp of a
-//! discarded step stays taken, which readers can't see: they read stamps from slabs only.
+//! **Progress.** Wait-free: a load per slab, and a store into a word that no other thread stores. A
+//! stamp of a discarded step stays taken, which readers can't see: they read stamps from slabs
+//! only.
 
 use super::row::Words;
 use crate::sync::{Arc, Ordering::Relaxed};

@@ -1,12 +1,13 @@
-//! What may cross threads, be copied, or outlive a panic: the compiler's answers for public types, and the table "Threads" of a
-//! crate's documentation.
+//! What may cross threads, be copied, or outlive a panic: the compiler's answers for public types,
+//! and the table "Threads" of a crate's documentation.
 
 #[path = "sources.rs"]
 pub(crate) mod sources;
 
 use std::{collections::BTreeMap, marker::PhantomData, panic};
 
-/// Asks whether a type implements a trait: the inherent constant, which needs the bound, hides the trait's.
+/// Asks whether a type implements a trait: the inherent constant, which needs the bound, hides the
+/// trait's.
 pub(crate) struct Probe<T>(PhantomData<T>);
 
 /// Both: what a panic may interrupt, by value and by reference.
@@ -16,7 +17,8 @@ impl<T: panic::UnwindSafe + panic::RefUnwindSafe> UnwindSafe for T {}
 
 macro_rules! probes {
     ($($asked:ident)*) => {
-        #[allow(non_upper_case_globals, dead_code)] // what every type implements, is never asked for here
+        // What every type implements is never asked for here.
+        #[allow(non_upper_case_globals, dead_code)]
         pub(crate) trait Without {
             $(const $asked: bool = false;)*
         }
@@ -63,8 +65,8 @@ fn documented(documentation: &'static str) -> BTreeMap<&'static str, [bool; 5]> 
     types
 }
 
-/// The table of the crate's documentation has each public type, with what the compiler says of it. `not_exported` are public
-/// only because sealed traits mention them: nobody else can name them.
+/// The table of the crate's documentation has each public type, with what the compiler says of it.
+/// `not_exported` are public only because sealed traits mention them: nobody else can name them.
 pub(crate) fn assert_documented(
     documentation: &'static str,
     answers: &BTreeMap<&str, [bool; 5]>,

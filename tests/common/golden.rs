@@ -1,4 +1,5 @@
-//! What vLLM or its Python client printed, in a package's `tests/data`. A file that isn't there fails the test.
+//! What vLLM or its Python client printed, in a package's `tests/data`. A file that isn't there
+//! fails the test.
 
 // Each test compiles this module for itself and uses a part of it.
 #![allow(dead_code)]

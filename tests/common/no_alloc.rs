@@ -11,7 +11,8 @@ pub(crate) fn assert_none(what: &str, mut f: impl FnMut()) {
     assert_eq!(allocator::calls(f), 0, "{what}: the allocator was called");
 }
 
-/// `test` calls each public method of the path: `calls` says of which sources, and on what they are called in that file.
+/// `test` calls each public method of the path: `calls` says of which sources, and on what they are
+/// called in that file.
 pub(crate) fn assert_each_is_called(test: &str, calls: &[(&str, &[&str])]) {
     let called = |receivers: &[&str], method: &str| {
         receivers.iter().any(|receiver| test.contains(&format!("{receiver}{method}(")))

@@ -1,5 +1,5 @@
-//! What may cross threads, be copied, or outlive a panic: the compiler's answer for every public type is the table "Threads" of the
-//! crate's documentation.
+//! What may cross threads, be copied, or outlive a panic: the compiler's answer for every public
+//! type is the table "Threads" of the crate's documentation.
 
 use crate::traits::{Probe, Without as _, assert_documented};
 use tachometer::*;

@@ -1,8 +1,9 @@
-//! The numbers that the documentation states, and that no other test measures. Each is measured here; those that change when families
-//! or limits do are looked for where they stand.
+//! The numbers that the documentation states, and that no other test measures. Each is measured
+//! here; those that change when families or limits do are looked for where they stand.
 //!
-//! Elsewhere: bytes in `footprint.rs`, dependencies in `readme.rs`, the log, its refreshes and cache lines in `src/tests/slab.rs`, the
-//! words of a slab in `src/schema/tests.rs`, and 1 against 1,001 tokens in `vllm/tests/tokens.rs`.
+//! Elsewhere: bytes in `footprint.rs`, dependencies in `readme.rs`, the log, its refreshes and
+//! cache lines in `src/tests/slab.rs`, the words of a slab in `src/schema/tests.rs`, and 1 against
+//! 1,001 tokens in `vllm/tests/tokens.rs`.
 
 use crate::one_step::OneStep as _;
 use crate::sources;
@@ -76,7 +77,8 @@ fn samples_of_an_engine() {
 #[test]
 fn limits_unless_set() {
     let mut schema = Schema::builder(&[]);
-    let bounds: Vec<f64> = (0..97).map(f64::from).collect(); // with +Inf, sum and count a hundred samples
+    // With +Inf, sum and count a hundred samples.
+    let bounds: Vec<f64> = (0..97).map(f64::from).collect();
     let mut declare = |n: usize| schema.histogram::<u64>(&format!("h{n}"), "", &bounds).declare();
     let samples = 100 * (0..).take_while(|n| declare(*n).is_ok()).count();
     let error = schema.counter::<u64>("one_more", "").declare().unwrap_err();
@@ -121,8 +123,9 @@ fn a_bucket_takes_at_most_two_to_the_62_from_observe_n() {
     assert_eq!(counted(), 1 << 62);
 }
 
-/// Of a batch that falls into `buckets` buckets. One after the other its values sum up to 0, since the 1 is lost beside 1e16; in
-/// eight lanes, and in no other number, the 1 has a lane of its own, and the sum is 1.
+/// Of a batch that falls into `buckets` buckets. One after the other its values sum up to 0, since
+/// the 1 is lost beside 1e16; in eight lanes, and in no other number, the 1 has a lane of its own,
+/// and the sum is 1.
 fn sum_of_a_batch(buckets: i32) -> f64 {
     let bounds: Vec<f64> = (-1..buckets - 2).map(f64::from).collect();
     let (registry, _engine, mut recorder, histogram) = histogram::<f64>(&bounds);

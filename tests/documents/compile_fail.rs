@@ -1,5 +1,5 @@
-//! Each doc test that must not compile says with which error, and stands before a twin that must compile and differs from it
-//! in the forbidden thing only.
+//! Each doc test that must not compile says with which error, and stands before a twin that must
+//! compile and differs from it in the forbidden thing only.
 //!
 //! Stable rustdoc doesn't compare the errors; `scripts/test` has it done.
 

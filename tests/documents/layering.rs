@@ -1,4 +1,5 @@
-//! The arrows between modules are those of the table in DESIGN.md: a `crate::` path that it doesn't allow fails.
+//! The arrows between modules are those of the table in DESIGN.md: a `crate::` path that it doesn't
+//! allow fails.
 use crate::sources;
 
 const DESIGN: &str = include_str!("../../DESIGN.md");
@@ -8,7 +9,8 @@ const CRATE: &str = "the public API only";
 /// What a module may import: modules, or parts of them (`schema::layout`).
 type May = Vec<String>;
 
-/// The rows of the table: a module and what it may import. Crates have rows too: there the compiler checks.
+/// The rows of the table: a module and what it may import. Crates have rows too: there the compiler
+/// checks.
 fn table() -> Vec<(String, May)> {
     let mut table: Vec<(String, May)> = Vec::new();
     for row in rows().filter(|row| !row.contains(CRATE)) {
@@ -34,7 +36,8 @@ fn imports(source: &str) -> Vec<String> {
     paths(source, "crate::")
 }
 
-/// The modules of the table that a file reaches by `super::` (twice that, if it lies deeper than `src/` and isn't a `mod.rs`).
+/// The modules of the table that a file reaches by `super::` (twice that, if it lies deeper than
+/// `src/` and isn't a `mod.rs`).
 fn imports_by_super(file: &str, source: &str, table: &[(String, May)]) -> Vec<String> {
     let deep = !file.ends_with("mod.rs") && file.contains('/');
     let mut paths = paths(source, if deep { "super::super::" } else { "super::" });

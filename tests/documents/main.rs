@@ -10,6 +10,7 @@ mod traits;
 
 mod auto_traits;
 mod claims;
+mod comments;
 mod compile_fail;
 mod layering;
 mod proofs;

@@ -1,4 +1,5 @@
-//! DESIGN.md's table of promises is complete: each has a check that exists and a mutant that is tried.
+//! DESIGN.md's table of promises is complete: each has a check that exists and a mutant that is
+//! tried.
 
 use crate::sources;
 use std::{collections::BTreeSet, path::Path};
@@ -21,7 +22,8 @@ fn quoted(cell: &str) -> impl Iterator<Item = &str> + '_ {
     cell.split('`').skip(1).step_by(2)
 }
 
-/// Promise and name of each mutant in the script: two strings that follow each other, the first of them P and a number.
+/// Promise and name of each mutant in the script: two strings that follow each other, the first of
+/// them P and a number.
 fn mutants() -> BTreeSet<(&'static str, &'static str)> {
     let strings: Vec<&str> = MUTANTS.split('"').collect();
     let promise = |text: &str| text.strip_prefix('P').is_some_and(|number| number.parse::<u8>().is_ok());
@@ -97,7 +99,8 @@ fn each_ordering_is_in_the_list() {
 #[test]
 fn one_file_names_atomics() {
     for (file, source) in sources::sources("").into_iter().filter(|(file, _)| !file.starts_with("tests/")) {
-        // However the path is written: `atomic::Atomic…` or `atomic::{Atomic…`, also within a longer `use`.
+        // However the path is written: `atomic::Atomic…` or `atomic::{Atomic…`, also within a
+        // longer `use`.
         let words: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         let words = words.replace(char::is_whitespace, "").replace("crossbeam_utils::atomic::AtomicCell", "");
         let named = ["atomic::Atomic", "atomic::{Atomic", "atomic::fence", "arc_swap::", "useatomic::"]

@@ -1,12 +1,13 @@
-//! What the README prints is true: its example is the one that the crate's documentation compiles, and its tree of dependencies is
-//! the real one.
+//! What the README prints is true: its example is the one that the crate's documentation compiles,
+//! and its tree of dependencies is the real one.
 
 use std::process::Command;
 
 const README: &str = include_str!("../../README.md");
 const CRATE: &str = include_str!("../../src/lib.rs");
 
-/// The first block that begins with `fence` and a line that begins with `first`, without the fences.
+/// The first block that begins with `fence` and a line that begins with `first`, without the
+/// fences.
 fn block<'t>(text: &'t str, fence: &str, first: &str) -> &'t str {
     let opening = format!("{fence}\n");
     let mut blocks = text.split(opening.as_str()).skip(1);
@@ -42,7 +43,8 @@ fn the_tree_of_dependencies_is_the_real_one() {
     assert_eq!(block(README, "```text", "tachometer v"), tree.join("\n"));
 }
 
-/// `docs/protocol.md` is on docs.rs what the slab's header is to those who open the source. `TACHOMETER_UPDATE_GOLDEN=1` writes it anew.
+/// `docs/protocol.md` is on docs.rs what the slab's header is to those who open the source.
+/// `TACHOMETER_UPDATE_GOLDEN=1` writes it anew.
 #[test]
 fn the_protocol_on_docs_rs_is_the_slabs_header() {
     let header = include_str!("../../src/store/slab.rs").lines().map_while(|line| line.strip_prefix("//!"));

@@ -88,7 +88,8 @@ fn odd_files_are_replayed_whole() {
 
 #[test]
 fn only_whole_blocks_that_the_prompt_fills_are_found() {
-    // The second prompt could find two blocks by its hashes, but the prompt that was computed filled only the first.
+    // The second prompt could find two blocks by its hashes, but the prompt that was computed
+    // filled only the first.
     let content = [hashed("0", 600, 1, "[1, 2]"), hashed("60000", 1_100, 1, "[1, 2, 3]")].concat();
     let report = replay(&["--trace", &trace("whole-blocks", content), "--mixed", "1"]);
     assert_eq!(engine(&report, 0).0, [600 + 1_100 - 512, 512, 0]);

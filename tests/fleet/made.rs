@@ -1,5 +1,5 @@
-//! Traces of the kinds that real ones are, made here: packed, with bursts, conversations that come back, and short answers. The real ones
-//! are replayed by `scripts/data`.
+//! Traces of the kinds that real ones are, made here: packed, with bursts, conversations that come
+//! back, and short answers. The real ones are replayed by `scripts/data`.
 
 use std::fmt::Write as _;
 
@@ -11,8 +11,8 @@ const REQUESTS: u64 = 400;
 /// A trace, and the requests, prompt tokens and generated tokens in it.
 type Made = (String, [u64; 3]);
 
-/// Arrivals in ticks of three seconds; each block of a prompt has an id, the last and partial one too; a conversation comes back
-/// with a longer prompt, and now and then with the same.
+/// Arrivals in ticks of three seconds; each block of a prompt has an id, the last and partial one
+/// too; a conversation comes back with a longer prompt, and now and then with the same.
 fn mooncake() -> Made {
     let mut random = fastrand::Rng::with_seed(1);
     let mut conversations: Vec<Vec<u64>> = vec![Vec::new(); 40];

@@ -1,5 +1,5 @@
-//! The example `fleet`, run as a user runs it: its totals, its answers to odd and to broken files, its exit codes, its page
-//! while it runs, and the model that it simulates.
+//! The example `fleet`, run as a user runs it: its totals, its answers to odd and to broken files,
+//! its exit codes, its page while it runs, and the model that it simulates.
 
 mod files;
 mod input;

@@ -1,8 +1,10 @@
-//! What is simulated, pinned as a whole: one trace that fills the prefix caches, the KV pools and the batches, in both
-//! formats and layouts. And details that show in few traces, worked out by hand.
+//! What is simulated, pinned as a whole: one trace that fills the prefix caches, the KV pools and
+//! the batches, in both formats and layouts. And details that show in few traces, worked out by
+//! hand.
 //!
-//! The numbers of the whole come from a second simulation, written in another language after the comments in `examples/fleet`; both
-//! gave the same. Whoever changes the model on purpose has to change them, and should have an explanation for each.
+//! The numbers of the whole come from a second simulation, written in another language after the
+//! comments in `examples/fleet`; both gave the same. Whoever changes the model on purpose has to
+//! change them, and should have an explanation for each.
 
 use std::fmt::Write;
 
@@ -32,7 +34,8 @@ struct Line {
     hashes: Vec<u64>,
 }
 
-/// Knuth's linear congruential generator: whole numbers only, so that every language draws the same.
+/// Knuth's linear congruential generator: whole numbers only, so that every language draws the
+/// same.
 struct Draws(u64);
 
 impl Draws {
@@ -358,11 +361,12 @@ fn a_prompt_that_is_found_loses_its_end_before_its_beginning() {
         blocks(200_000, 0, 10, 0),
         // Used later than the 10, until they are found again.
         blocks(250_000, 500, 100, 0),
-        // 255 steps and 5,632 tokens of the next. The other 2,560 go to the request below, which finds its first 10 blocks
-        // just before this one is stored: 5 of the 10 are left.
+        // 255 steps and 5,632 tokens of the next. The other 2,560 go to the request below, which
+        // finds its first 10 blocks just before this one is stored: 5 of the 10 are left.
         blocks(300_000, 1_000, 4_091, 0),
         blocks(300_000, 0, 30, 0),
-        // Looks for the 10 in the step after, before that request is stored, and ends one step later.
+        // Looks for the 10 in the step after, before that request is stored, and ends one step
+        // later.
         blocks(300_000, 0, 10, 1),
     ];
     let report = replay(&["--trace", &trace("found", mooncake(&lines)), "--mixed", "1"]);
@@ -372,16 +376,16 @@ fn a_prompt_that_is_found_loses_its_end_before_its_beginning() {
 
 #[test]
 fn a_decode_engine_waits_for_the_slower_prefill_engine() {
-    // One prefill engine computes ten large prompts, in 1,221 steps each. The other has ten small ones and is done at once,
-    // so that its last transfer, of a request that comes when all else is over, is sent first unless the threads are
-    // unlucky. It must not be served first.
+    // One prefill engine computes ten large prompts, in 1,221 steps each. The other has ten small
+    // ones and is done at once, so that its last transfer, of a request that comes when all else is
+    // over, is sent first unless the threads are unlucky. It must not be served first.
     let line = |milliseconds, prompt_tokens| Line { milliseconds, prompt_tokens, output_tokens: 5, hashes: vec![] };
     let mut lines = vec![[line(0, 10_000_000), line(0, 10)]; 10].concat();
     lines[19].milliseconds = 10_000_000;
     let trace = trace("slower-prefill", mooncake(&lines));
     for _ in 0..3 {
-        // Times to first token: 25 s of transfer and 92 ms, in the bucket from 20 to 40 s; 5 ms and 12 ms, in the bucket
-        // from 10 to 20 ms.
+        // Times to first token: 25 s of transfer and 92 ms, in the bucket from 20 to 40 s; 5 ms and
+        // 12 ms, in the bucket from 10 to 20 ms.
         let decode = &quantiles(&trace, &["--prefill", "2", "--decode", "1"])[2];
         assert_eq!(decode[1], "20 ms / 39600 ms");
     }

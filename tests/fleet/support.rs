@@ -40,8 +40,9 @@ pub(crate) fn fixture(name: &str) -> String {
     format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The requests of `mooncake.jsonl` never overlap. By hand: blocks 1 and 2 are found by the second request (1,024 tokens)
-/// and the third (all but one of its 1,024 tokens), block 1 by the fourth (512).
+/// The requests of `mooncake.jsonl` never overlap. By hand: blocks 1 and 2 are found by the second
+/// request (1,024 tokens) and the third (all but one of its 1,024 tokens), block 1 by the fourth
+/// (512).
 pub(crate) const COMPUTED: u64 = 1_200 + 176 + 1 + 188 + 100;
 pub(crate) const HITS: u64 = 1_024 + 1_023 + 512;
 pub(crate) const PROMPTS: u64 = COMPUTED + HITS;
@@ -61,7 +62,8 @@ pub(crate) fn totals(report: &Value) -> [u64; 3] {
     ["requests", "prompt_tokens", "generation_tokens"].map(|key| report[key].as_u64().expect("a plain integer"))
 }
 
-/// `[local_compute, local_cache_hit, external_kv_transfer]`, generated, iteration sum and count, steps.
+/// `[local_compute, local_cache_hit, external_kv_transfer]`, generated, iteration sum and count,
+/// steps.
 pub(crate) fn engine(report: &Value, index: usize) -> ([u64; 3], u64, [u64; 2], u64) {
     let engine = &report["engines"][index];
     let number = |value: &Value| value.as_u64().expect("a plain integer");

@@ -1,4 +1,5 @@
-//! What a trace's numbers mean: blocks of other sizes, times in other units, and traces that contradict them.
+//! What a trace's numbers mean: blocks of other sizes, times in other units, and traces that
+//! contradict them.
 
 use crate::support::*;
 
@@ -80,8 +81,8 @@ fn times_are_in_the_unit_that_is_said() {
         let trace = trace(&format!("unit-{name}"), timed(times));
         engine(&replay(&["--trace", &trace, "--mixed", "1", "--time-unit", unit]), 0).3
     };
-    // 40 ms apart: the second request comes while the first is running, and shares one of its two steps. A minute
-    // apart: it has two steps of its own.
+    // 40 ms apart: the second request comes while the first is running, and shares one of its two
+    // steps. A minute apart: it has two steps of its own.
     for (unit, scale) in [("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)] {
         assert_eq!(report(&format!("close-{unit}"), [5.0 * scale, 5.01 * scale], unit), 3, "{unit}");
         assert_eq!(report(&format!("far-{unit}"), [5.0 * scale, 65.0 * scale], unit), 4, "{unit}");

@@ -109,8 +109,8 @@ impl<A: Comparable, B: Comparable> Chosen for Pair<A, B> {
     }
 }
 
-/// A view of each series and the one that is as far from the end, so half of them aren't in the order
-/// of the slab.
+/// A view of each series and the one that is as far from the end, so half of them aren't in the
+/// order of the slab.
 pub(crate) fn views(plan: &Plan, handles: &[Handles]) -> Vec<Box<dyn Chosen>> {
     let places = (0..handles.len()).flat_map(|family| {
         let sets = plan.families[family].series().into_iter().enumerate();

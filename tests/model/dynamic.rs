@@ -1,4 +1,5 @@
-//! A family with dynamic labels, done with a map: a counter that each plan has, with room for two tenants per engine.
+//! A family with dynamic labels, done with a map: a counter that each plan has, with room for two
+//! tenants per engine.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
-//! The crate against a naive twin: any operations, done to both, must leave the same in every snapshot and on every page.
+//! The crate against a naive twin: any operations, done to both, must leave the same in every
+//! snapshot and on every page.
 //!
-//! `tests/step_model.rs` runs it on random operations, `fuzz/` on what a fuzzer makes of them. Both decode bytes into a
-//! [`plan::Plan`] (the schema) and [`op::Op`]s; [`run`] applies them.
+//! `tests/step_model.rs` runs it on random operations, `fuzz/` on what a fuzzer makes of them. Both
+//! decode bytes into a [`plan::Plan`] (the schema) and [`op::Op`]s; [`run`] applies them.
 
 pub(crate) mod bytes;
 mod chosen;

@@ -18,7 +18,8 @@ pub(crate) enum Op {
     Open(Owner),
     /// Into the innermost open step; if none is open, as a step of its own of this recorder.
     Record(Owner, Place, Call),
-    /// Through a shared recorder of the engine, whatever step is open. Gauges change by what others set.
+    /// Through a shared recorder of the engine, whatever step is open. Gauges change by what others
+    /// set.
     Share(usize, Place, Call),
     /// Through a shared recorder too.
     Dynamic(usize, DynamicOp),
@@ -29,7 +30,8 @@ pub(crate) enum Op {
     Render,
 }
 
-/// A recorder of an engine: by the order in which the engine's slabs came to be, modulo how many there are.
+/// A recorder of an engine: by the order in which the engine's slabs came to be, modulo how many
+/// there are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner {
     pub(crate) engine: usize,

@@ -22,7 +22,8 @@ enum Number {
     Float(f64),
 }
 
-/// Fails unless the page has just the samples of these engines, and counts the pages before it and their bytes.
+/// Fails unless the page has just the samples of these engines, and counts the pages before it and
+/// their bytes.
 pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine], pages: usize, bytes: usize) {
     let page = without_seconds(page, pages);
     let page = page.as_str();

@@ -66,8 +66,8 @@ impl Kind {
 const SHAPES: [&[usize]; 8] = [&[], &[], &[], &[1], &[2], &[3], &[2, 2], &[3, 1]];
 const LABEL_VALUES: [&str; 5] = ["", "a", "quote\" backslash\\ feed\n", "é🦀", "# x{} 1"];
 
-/// Bounds of histograms: of each sign, at the ends of the types, beyond what a float tells apart, and more than a batch
-/// counts bound by bound.
+/// Bounds of histograms: of each sign, at the ends of the types, beyond what a float tells apart,
+/// and more than a batch counts bound by bound.
 fn bounds(choice: u8, family: usize) -> Vec<f64> {
     const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
     match choice % 16 {
@@ -81,8 +81,8 @@ fn bounds(choice: u8, family: usize) -> Vec<f64> {
         9 => vec![1.0, 1.8e19, 18_446_744_073_709_551_616.0],
         10 => vec![5e-324, f64::MIN_POSITIVE, 1.0, 1e300, f64::MAX],
         11 | 12 => (1..=8).map(f64::from).collect(),
-        // More words than two for each entry of a step's log, so that only the log's own end can overflow it. Once a
-        // schema, since its pages are long.
+        // More words than two for each entry of a step's log, so that only the log's own end can
+        // overflow it. Once a schema, since its pages are long.
         15 if family == 0 => (0..600).map(|k| f64::from(k) / 2.0).collect(),
         _ => (0..40).map(f64::from).collect(),
     }
@@ -174,7 +174,8 @@ impl<H, T: Flat<H>, const N: usize> Flat<H> for [T; N] {
     }
 }
 
-/// Adds a label whose number of values is known at run time only; `$then` sees the declaration as `$declaration`.
+/// Adds a label whose number of values is known at run time only; `$then` sees the declaration as
+/// `$declaration`.
 macro_rules! label {
     ($declaration:ident, $label:expr, $then:expr) => {{
         let Label { name, values } = $label;

@@ -1,5 +1,5 @@
-//! What the documentation promises, done in the simplest way: maps from label sets to numbers, buckets found bound by
-//! bound, a step that is a copy of everything. Knows nothing of slabs.
+//! What the documentation promises, done in the simplest way: maps from label sets to numbers,
+//! buckets found bound by bound, a step that is a copy of everything. Knows nothing of slabs.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +76,8 @@ pub(crate) struct TwinSlab {
     /// Steps committed.
     step: u64,
     committed: Numbers,
-    /// A step was leaked, which shows as discarded when the next one opens, or the recorder is dropped.
+    /// A step was leaked, which shows as discarded when the next one opens, or the recorder is
+    /// dropped.
     leaked: bool,
     /// A step is open, or was leaked.
     is_open: bool,
@@ -230,9 +231,9 @@ impl TwinEngine {
         numbers.get_mut(&(place.family, set)).expect("the family was declared")
     }
 
-    /// The calls to make for `call`, whose outcome the documentation leaves open where a float's sum is about to overflow:
-    /// it depends on the order of additions. Then a batch goes value by value; and what meets a sum that isn't known to
-    /// the last digit is left out.
+    /// The calls to make for `call`, whose outcome the documentation leaves open where a float's
+    /// sum is about to overflow: it depends on the order of additions. Then a batch goes value by
+    /// value; and what meets a sum that isn't known to the last digit is left out.
     pub(crate) fn settled(&mut self, plan: &Plan, slab: Option<usize>, place: Place, call: &Call) -> Vec<Call> {
         let (Cell::HistogramF64 { sum, .. }, Call::ObserveF64(way)) = (self.cell(plan, slab, place), call) else {
             return vec![call.clone()];
@@ -272,7 +273,8 @@ impl Cell {
 }
 
 impl<T: Copy> Way<T> {
-    /// Observes each value (so many times) with `observe`, which says whether it could be counted. Returns how many couldn't.
+    /// Observes each value (so many times) with `observe`, which says whether it could be counted.
+    /// Returns how many couldn't.
     fn each(&self, mut observe: impl FnMut(T, u64) -> Option<()>) -> u64 {
         let mut rejected_of = |value, n| if observe(value, n).is_some() { 0 } else { rejections(n) };
         match self {
@@ -296,8 +298,8 @@ impl Way<f64> {
 }
 
 impl Sum {
-    /// What `way` adds to the slack: the usual bound on the error of a sum of so many terms, for each of the two orders,
-    /// doubled to cover its own rounding.
+    /// What `way` adds to the slack: the usual bound on the error of a sum of so many terms, for
+    /// each of the two orders, doubled to cover its own rounding.
     fn slack_of(&self, way: &Way<f64>) -> f64 {
         let terms = match way {
             _ if self.is_exact_with(way) => return 0.0,
@@ -307,7 +309,8 @@ impl Sum {
         2.0 * terms as f64 * f64::EPSILON * (self.value.abs() + way.magnitude())
     }
 
-    /// Whether the order of additions can't matter: there is only one, or all partial sums are multiples of 2^-20 below 2^32.
+    /// Whether the order of additions can't matter: there is only one, or all partial sums are
+    /// multiples of 2^-20 below 2^32.
     fn is_exact_with(&self, way: &Way<f64>) -> bool {
         let exact = |value: &f64| !value.is_finite() || (value * 2_f64.powi(20)).fract() == 0.0;
         let order_is_fixed = match way {

@@ -20,8 +20,8 @@ use super::{
     twin::{Cell, TwinEngine},
 };
 
-/// Applies `ops` to the crate and to the twin, with one engine attached and its recorder taken at first, and compares the
-/// two wherever the operations say so, and at the end.
+/// Applies `ops` to the crate and to the twin, with one engine attached and its recorder taken at
+/// first, and compares the two wherever the operations say so, and at the end.
 pub(crate) fn run(plan: &Plan, ops: &[Op]) {
     let mut world = World::new(plan);
     world.apply(&Op::Attach(plan.engine_labels.clone()));
@@ -84,8 +84,8 @@ fn attached(slots: &[Slot]) -> Vec<&TwinEngine> {
     slots.iter().map(|slot| &slot.twin).filter(|twin| twin.attached).collect()
 }
 
-// So that a long input doesn't get slow: engines that ever attach; and lines of pages (except for the last ones), whose parsing
-// takes longer than all else.
+// So that a long input doesn't get slow: engines that ever attach; and lines of pages (except for
+// the last ones), whose parsing takes longer than all else.
 const MAX_SLOTS: usize = 8;
 const MAX_LINES: usize = 1_000;
 /// Of an engine.

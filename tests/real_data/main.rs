@@ -1,4 +1,5 @@
-//! Tests with data that isn't part of the repository; `scripts/data` says where it is, and runs them.
+//! Tests with data that isn't part of the repository; `scripts/data` says where it is, and runs
+//! them.
 
 #[allow(dead_code)] // the tests of the example use more of it
 #[path = "../fleet/support.rs"]

@@ -149,7 +149,8 @@ fn the_info_that_was_set_last_is_shown_whichever_recorder_set_it() {
     assert_eq!(shown(), Some(("a".to_owned(), 0.5)), "it outlives its recorder");
 }
 
-/// `recorder = engine.recorder()?` leases the next recorder's slab before it gives up the one before.
+/// `recorder = engine.recorder()?` leases the next recorder's slab before it gives up the one
+/// before.
 #[test]
 fn replaced_recorders_leave_no_stale_info() {
     let (engine, info, mut shown) = engine_with_info();
@@ -318,7 +319,8 @@ fn an_engine_with_the_same_labels_ends_the_lingering() {
     }
 }
 
-/// The directory is changed in chunks: whatever the order of names, and of coming and leaving, it is what a plain list would be.
+/// The directory is changed in chunks: whatever the order of names, and of coming and leaving, it
+/// is what a plain list would be.
 #[test]
 fn hundreds_of_engines_are_found_by_label_and_stand_in_the_order_of_attaching() {
     let (registry, count) = registry(&["engine"]);

@@ -257,7 +257,8 @@ enum Operation {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    // The parser takes a carriage return for the end of a line; the format doesn't, and has no escape for it.
+    // The parser takes a carriage return for the end of a line; the format doesn't, and has no
+    // escape for it.
     let text = || prop_oneof![Just(String::new()), "[^\r]{0,8}", "[\"\\\\\n,={}é]{0,5}"];
     let value = prop_oneof![Just(1.0), Just(2.0), any::<f64>(), Just(f64::NAN), Just(f64::INFINITY)];
     prop_oneof![
@@ -270,7 +271,8 @@ fn operation() -> impl Strategy<Value = Operation> {
 /// Printed engine labels, own label values, value.
 type Shown = (Vec<(String, String)>, [String; 2], f64);
 
-/// The engines that are there, in the order in which they attached: number, handle, recorder, current sample.
+/// The engines that are there, in the order in which they attached: number, handle, recorder,
+/// current sample.
 type Attached = Vec<(usize, Engine, Recorder, Option<([String; 2], f64)>)>;
 
 /// What a page should show: of the engines that print the same labels, the newest.
@@ -305,7 +307,8 @@ fn compare(registry: &Registry, shown: &[Shown]) {
 }
 
 proptest! {
-    /// After each operation the page is one that a strict parser accepts, and shows what a naive model does.
+    /// After each operation the page is one that a strict parser accepts, and shows what a naive
+    /// model does.
     #[test]
     fn a_page_shows_what_it_should_after_any_operations(
         operations in prop::collection::vec(operation(), 0..30),

@@ -2,7 +2,8 @@
 
 use tachometer::{Registry, Schema, Snapshot};
 
-/// A slab of 65,536 words, the most there can be: what is recorded into the last ones shows, and is undone like any other.
+/// A slab of 65,536 words, the most there can be: what is recorded into the last ones shows, and is
+/// undone like any other.
 #[test]
 fn the_last_word_of_the_largest_slab_is_recorded() {
     let bounds: Vec<f64> = (1..=65_532).map(f64::from).collect();

@@ -1,5 +1,5 @@
-//! Shared recorders in several threads, recorders that are leased and dropped, engines that attach and detach, while others take
-//! snapshots and pages without a pause.
+//! Shared recorders in several threads, recorders that are leased and dropped, engines that attach
+//! and detach, while others take snapshots and pages without a pause.
 
 use std::{
     collections::BTreeMap,
@@ -92,7 +92,8 @@ impl Rig {
         requests
     }
 
-    /// Commits so many steps in a recorder that is leased and dropped; each third try is discarded, leaked, or both.
+    /// Commits so many steps in a recorder that is leased and dropped; each third try is discarded,
+    /// leaked, or both.
     fn lease(&self, engine: &Engine, steps: u64) {
         let Handles { moves, level, tokens, .. } = self.handles;
         let mut recorder = engine.recorder().unwrap();
@@ -126,7 +127,8 @@ impl Rig {
         committed
     }
 
-    /// Attaches an engine with the same label over and over; each incarnation begins at zero, and is exact before it leaves.
+    /// Attaches an engine with the same label over and over; each incarnation begins at zero, and
+    /// is exact before it leaves.
     fn attach_over_and_over(&self, name: &str) {
         let mut snapshot = Snapshot::new();
         let Handles { moves, hits, level, .. } = self.handles;

@@ -1,7 +1,7 @@
 //! Threads that record without a pause, against readers that snapshot as fast as they can.
 //!
-//! `TACHOMETER_STRESS_SECONDS` sets how long each part goes on (2 unless set), or longer where that is too little to
-//! say anything.
+//! `TACHOMETER_STRESS_SECONDS` sets how long each part goes on (2 unless set), or longer where that
+//! is too little to say anything.
 
 mod churn;
 #[path = "../common/mod.rs"]
@@ -38,14 +38,16 @@ impl Budget {
         Self { end: Instant::now() + Duration::from_secs_f64(seconds) }
     }
 
-    /// Until the time is over, and `enough` has happened to say something, however slow the machine is.
+    /// Until the time is over, and `enough` has happened to say something, however slow the machine
+    /// is.
     pub(crate) fn goes_on(self, enough: bool) -> bool {
         let now = Instant::now();
         assert!(now < self.end + PATIENCE, "too little happened to say anything");
         now < self.end || !enough
     }
 
-    /// Waits until as much was counted, or one of these threads has ended, which only a failed assertion does early.
+    /// Waits until as much was counted, or one of these threads has ended, which only a failed
+    /// assertion does early.
     pub(crate) fn wait<const N: usize>(
         self,
         counted: impl Fn() -> [u64; N],

@@ -1,5 +1,5 @@
-//! Two writers that commit back to back against two readers that snapshot as fast as they can. A writer that is stopped inside a
-//! commit needs the crate's inside: `src/tests/stopped_threads.rs`.
+//! Two writers that commit back to back against two readers that snapshot as fast as they can. A
+//! writer that is stopped inside a commit needs the crate's inside: `src/tests/stopped_threads.rs`.
 
 #[path = "../common/one_step.rs"]
 mod one_step;
@@ -194,7 +194,8 @@ impl Rig {
 fn stress(name: &str, large: bool) {
     let rig = &Rig::new(large);
     thread::scope(|scope| {
-        // Stops the writers also when an assertion of a reader fails; otherwise the scope would wait for them forever.
+        // Stops the writers also when an assertion of a reader fails; otherwise the scope would
+        // wait for them forever.
         let _stop = Stop(&rig.done);
         for (index, engine) in rig.engines.iter().enumerate() {
             let recorder = engine.recorder().unwrap();
@@ -248,8 +249,9 @@ fn an_open_step_holds_up_nobody() {
     assert_eq!(snapshot.engines().next().unwrap().counter(count), 101);
 }
 
-/// Reading 65,536 words takes as long as hundreds of one-word steps, so while steps are committed the newest copy is never had
-/// whole: the fallback copy serves this reader, or the pause in which the owner refreshes it.
+/// Reading 65,536 words takes as long as hundreds of one-word steps, so while steps are committed
+/// the newest copy is never had whole: the fallback copy serves this reader, or the pause in which
+/// the owner refreshes it.
 fn a_reader_that_cannot_keep_up_gets_its_snapshots() {
     let bounds: Vec<f64> = (0..65_533).map(f64::from).collect();
     let mut schema = Schema::builder(&[]);

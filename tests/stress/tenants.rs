@@ -1,4 +1,5 @@
-//! Tenants that are looked up, recorded and removed by several threads, while others take snapshots and pages without a pause.
+//! Tenants that are looked up, recorded and removed by several threads, while others take snapshots
+//! and pages without a pause.
 
 use std::{
     collections::BTreeMap,
@@ -55,7 +56,8 @@ impl Rig {
         !self.done.load(Relaxed)
     }
 
-    /// Counts for the tenants that stay, and for a guest that is looked up and removed, or finds no room.
+    /// Counts for the tenants that stay, and for a guest that is looked up and removed, or finds no
+    /// room.
     fn record(&self, guest: &str) -> Did {
         let recorder = self.engine.shared_recorder();
         let staying = STAYING.map(|tenant| recorder.with_label_values(self.hits, [tenant]));
@@ -83,7 +85,8 @@ impl Rig {
             assert!(seen.is_sorted_by(|one, other| one.0 < other.0), "{seen:?}");
             assert!(seen.len() <= STAYING.len() + 2, "{seen:?}");
             for (tenant, hits) in seen {
-                // A visit that began at zero, and the last addition, if it came before the words were read.
+                // A visit that began at zero, and the last addition, if it came before the words
+                // were read.
                 assert!(!tenant.starts_with("guest") || hits <= VISIT + 1, "{tenant} inherited: {hits}");
                 let before = newest.insert(tenant.to_owned(), hits);
                 assert!(tenant.starts_with("guest") || before.is_none_or(|before| before <= hits), "{tenant} fell");

@@ -24,13 +24,13 @@
 //! let mut metrics = families.engine_metrics(&mut recorder);
 //!
 //! let mut cache_config = CacheConfig::default();
-//! cache_config.set("num_gpu_blocks", 4096)?;                       // known once the engine has started
+//! cache_config.set("num_gpu_blocks", 4096)?; // known once the engine has started
 //! let mut step = recorder.step();
 //! metrics.cache_config(&mut step, &cache_config);
 //! metrics.sleep_state(&mut step, SleepState::Asleep { level: 1 });
 //! step.commit();
 //!
-//! let mut front = registry.recorder()?;                            // where requests are admitted, or not
+//! let mut front = registry.recorder()?; // where requests are admitted, or not
 //! let mut step = front.step();
 //! families.admission_rejected(&mut step, AdmissionRejection::QueuedRequests);
 //! step.commit();
@@ -54,8 +54,8 @@
 //! the GPU computed. [`IterationTokensDefinition::AllSources`] restores that definition for
 //! dashboards that were made for it.
 //!
-//! Three identities hold in every scrape for what one exclusive recorder recorded, and so for the sum
-//! over several, as long as `tachometer_rejected_observations_total` is 0:
+//! Three identities hold in every scrape for what one exclusive recorder recorded, and so for the
+//! sum over several, as long as `tachometer_rejected_observations_total` is 0:
 //!
 //! * prompt tokens = the sum over sources;
 //! * the sum of iteration tokens = tokens from `local_compute` + generated tokens, under `Computed`

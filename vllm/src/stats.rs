@@ -16,7 +16,8 @@ use crate::{MooncakeStats, NixlStats};
 /// use tachometer_vllm::PromptTokens;
 ///
 /// let mut prompt = PromptTokens { computed: 16, ..Default::default() };
-/// prompt.merge(PromptTokens { local_cache_hit: 48, external_kv_transfer: 936, ..Default::default() });
+/// let of_another = PromptTokens { local_cache_hit: 48, ..Default::default() };
+/// prompt.merge(PromptTokens { external_kv_transfer: 936, ..of_another });
 /// assert_eq!(prompt.total(), 1_000);
 /// assert_eq!(prompt.cached(), 984);
 /// ```

@@ -97,7 +97,8 @@ fn an_increment_that_would_overflow_its_counter_is_rejected() {
         rig.scheduler(&SchedulerStats { perf: Some(PerfStats { flops, ..Default::default() }), ..Default::default() });
     }
     assert_eq!(rig.read(|engine| engine.counter(set.estimated_flops)), 1.7e308);
-    // Prompt tokens by source, too; and what each of the last three iterations computed: its sum is full.
+    // Prompt tokens by source, too; and what each of the last three iterations computed: its sum is
+    // full.
     let iterations = rig.read(|engine| engine.histogram(set.iteration_tokens).count());
     assert_eq!((rig.rejected(), iterations), (1 + 2 + 3 + 1, 2));
 }
@@ -145,7 +146,8 @@ fn a_wrapped_difference_is_rejected_and_leaves_hit_rates_as_they_are() {
     let prompt_tokens = PromptTokens { computed: wrapped, local_cache_hit: 5, ..Default::default() };
     rig.iteration(&IterationStats { generation_tokens: wrapped, prompt_tokens, ..Default::default() });
     assert_eq!([set.generation_tokens, set.prompt_tokens].map(|count| rig.count(count)), [0; 2]);
-    // Queries, hits (twice, also by source); prompt tokens, those computed, generation tokens, and the iteration's.
+    // Queries, hits (twice, also by source); prompt tokens, those computed, generation tokens, and
+    // the iteration's.
     assert_eq!(rig.rejected(), 1 + 2 + 4);
     let mut lines = rig.families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).unwrap();
     let line = lines.next(&rig.snapshot(), 10.0)[0].text.clone();

@@ -1,5 +1,5 @@
-//! What log lines count, and over which interval: of engines that attach, leave and are replaced, and
-//! after idle time.
+//! What log lines count, and over which interval: of engines that attach, leave and are replaced,
+//! and after idle time.
 
 #[path = "common/log_rig.rs"]
 mod log_rig;

@@ -1,5 +1,5 @@
-//! Log lines where they differ from vLLM's (the corrected faults), with discarded steps, and in cases
-//! that the scenarios don't reach.
+//! Log lines where they differ from vLLM's (the corrected faults), with discarded steps, and in
+//! cases that the scenarios don't reach.
 
 #[path = "common/log_rig.rs"]
 mod log_rig;

@@ -79,9 +79,9 @@ fn pd_decode_engine_counts_them_under_the_earlier_definition() {
     assert_eq!(rig.tokens(), (1, 1_001, 1_000));
 }
 
-/// Records one request: a prompt of 10 tokens in chunks of 4, then 2 generated tokens, the first with
-/// the last chunk. Returns the observations, one at most per step, and what the identity says that they
-/// add up to: computed prompt tokens + generated tokens.
+/// Records one request: a prompt of 10 tokens in chunks of 4, then 2 generated tokens, the first
+/// with the last chunk. Returns the observations, one at most per step, and what the identity says
+/// that they add up to: computed prompt tokens + generated tokens.
 fn observations_of_a_request(definition: IterationTokensDefinition) -> (Vec<u64>, u64) {
     let mut rig = Rig::new(definition);
     let first = IterationStats {

@@ -107,7 +107,8 @@ impl<H: DynamicHandle, const N: usize> DynamicDeclaration<'_, H, N> {
     /// # use tachometer::{Registry, Schema};
     /// let mut schema = Schema::builder(&["engine"]);
     /// let tokens = schema.counter::<u64>("tenant_tokens", "Tokens generated, by tenant.");
-    /// let tokens = tokens.dynamic_labels(["tenant"], 100).overflow_value("(overflow)").max_value_len(64);
+    /// let tokens = tokens.dynamic_labels(["tenant"], 100);
+    /// let tokens = tokens.overflow_value("(overflow)").max_value_len(64);
     /// let tokens = tokens.declare()?;
     /// let registry = Registry::new(schema.build()?);
     /// let engine = registry.attach(&["0"])?;

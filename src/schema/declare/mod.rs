@@ -135,7 +135,8 @@ impl FamilySpec {
             Labels::Dynamic(_) if words > MAX_WORDS => {
                 return Err(SchemaError::SlabTooLarge { words, limit: MAX_WORDS });
             }
-            Labels::Dynamic(labels) => (labels.capacity.saturating_add(1), 0), // one more: the overflow series
+            // One more: the overflow series.
+            Labels::Dynamic(labels) => (labels.capacity.saturating_add(1), 0),
             Labels::Info { .. } => (1, 0),
         };
         Ok(Size { series, words, lines: if self.hidden { 0 } else { series.saturating_mul(lines) } })

@@ -1,10 +1,11 @@
 //! What readers can tell about the writer without its help: whether there is one, and whether its
 //! step is open.
 //!
-//! An odd `sequence` means that a step was opened and not committed. A discarded step leaves it odd,
-//! since `sequence` never goes back. So the writer notes which one was discarded, and takes the note
-//! back when it opens the step again: both on cold paths. A step that is opened and committed costs
-//! nothing more. A leaked step counts as open until the writer opens another, or gives up.
+//! An odd `sequence` means that a step was opened and not committed. A discarded step leaves it
+//! odd, since `sequence` never goes back. So the writer notes which one was discarded, and takes
+//! the note back when it opens the step again: both on cold paths. A step that is opened and
+//! committed costs nothing more. A leaked step counts as open until the writer opens another, or
+//! gives up.
 //!
 //! All is relaxed. Each answer is true by itself, and soon up to date; together they aren't one
 //! moment.

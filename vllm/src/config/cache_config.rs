@@ -49,7 +49,8 @@ const DEFAULTS: [(&str, &str); CacheConfig::FIELDS] = [
 /// use tachometer_vllm::CacheConfig;
 ///
 /// let mut config = CacheConfig::default();
-/// config.set("num_gpu_blocks", 4096)?.set("enable_prefix_caching", false)?.set("gpu_memory_utilization", 0.85)?;
+/// config.set("num_gpu_blocks", 4096)?.set("enable_prefix_caching", false)?;
+/// config.set("gpu_memory_utilization", 0.85)?;
 /// assert_eq!(config.get("enable_prefix_caching"), Some("False"));
 /// # Ok::<(), tachometer_vllm::UnknownField>(())
 /// ```

@@ -64,9 +64,9 @@ impl LogLine {
 /// Describes what happened between two snapshots, as vLLM's loggers do. [`Families::log_lines`]
 /// returns it.
 ///
-/// All rates and counts cover the interval since the previous call. Prompt tokens are those that were
-/// computed here, neither cached nor received. Hit rates cover the last 1,000 requests. An engine's
-/// line may be followed by one about its drafts and one about its estimated work
+/// All rates and counts cover the interval since the previous call. Prompt tokens are those that
+/// were computed here, neither cached nor received. Hit rates cover the last 1,000 requests. An
+/// engine's line may be followed by one about its drafts and one about its estimated work
 /// ([`Config::mfu`](crate::Config::mfu)), if it reported any in the interval.
 ///
 /// An engine that attached in the interval counts from zero, even if it has the labels of one that
@@ -85,12 +85,14 @@ impl LogLine {
 ///
 /// let (mut snapshot, start) = (Snapshot::new(), Instant::now());
 /// registry.snapshot(&mut snapshot);
-/// let mut lines = families.log_lines(LogStyle::PerEngine, &snapshot, 0.0).expect("they are switched on");
+/// let lines = families.log_lines(LogStyle::PerEngine, &snapshot, 0.0);
+/// let mut lines = lines.expect("they are switched on");
 /// // Every ten seconds or so:
 /// registry.snapshot(&mut snapshot);
 /// for line in lines.next(&snapshot, start.elapsed().as_secs_f64()) {
 ///     println!("{} {}", line.level, line.text);
-///     # assert_eq!(line.text, "Engine 000: Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 0.0 tokens/s, \
+///     # assert_eq!(line.text, "Engine 000: Avg prompt throughput: 0.0 tokens/s, \
+///     # Avg generation throughput: 0.0 tokens/s, \
 ///     # Running: 0 reqs, Waiting: 0 reqs, GPU KV cache usage: 0.0%");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

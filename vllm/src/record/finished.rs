@@ -18,7 +18,8 @@ impl Families {
         match request.cached_tokens.map(|cached| request.prompt_tokens.checked_sub(cached.max(0).unsigned_abs())) {
             None => {} // never scheduled
             Some(Some(computed)) => into.observe(self.request_prefill_kv_computed_tokens, computed),
-            Some(None) => into.reject(1), // more cached than there were: a negative number of computed tokens
+            // More cached than there were: a negative number of computed tokens.
+            Some(None) => into.reject(1),
         }
     }
 

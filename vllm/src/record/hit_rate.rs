@@ -110,7 +110,12 @@ fn wrapped(stats: &CacheStats) -> bool {
 /// # use tachometer_vllm::{EngineMetrics, SharedHitRates, StepStats};
 /// # struct Engine { recorder: Recorder, metrics: EngineMetrics }
 /// /// `front` is the registry's recorder.
-/// fn record(engine: &mut Engine, front: &mut Recorder, shared: &mut SharedHitRates, stats: &StepStats<'_>) {
+/// fn record(
+///     engine: &mut Engine,
+///     front: &mut Recorder,
+///     shared: &mut SharedHitRates,
+///     stats: &StepStats<'_>,
+/// ) {
 ///     let mut step = engine.recorder.step();
 ///     engine.metrics.record(&mut step, stats);
 ///     step.commit();

@@ -171,7 +171,7 @@ impl EngineMetrics {
     /// open:
     ///
     /// ```compile_fail,E0277
-    /// # fn example(metrics: &mut tachometer_vllm::EngineMetrics, step: &mut tachometer::Step<'_>) {
+    /// # fn example(metrics: &mut tachometer_vllm::EngineMetrics, step: &mut tachometer::Step) {
     /// let caught = std::panic::catch_unwind(|| metrics.iteration(step, |_| ()));
     /// # }
     /// ```
@@ -181,7 +181,7 @@ impl EngineMetrics {
     ///
     /// ```
     /// # use std::panic::AssertUnwindSafe;
-    /// # fn example(metrics: &mut tachometer_vllm::EngineMetrics, step: &mut tachometer::Step<'_>) {
+    /// # fn example(metrics: &mut tachometer_vllm::EngineMetrics, step: &mut tachometer::Step) {
     /// let caught = std::panic::catch_unwind(AssertUnwindSafe(|| metrics.iteration(step, |_| ())));
     /// # }
     /// ```
