@@ -41,7 +41,7 @@ struct Handles {
     open: Open,
 }
 
-/// Families with open labels, with room for one series each.
+/// Families with dynamic labels, with room for one series each.
 #[derive(Clone, Copy)]
 struct Open {
     count: DynamicFamily<Counter<f64>, 2>,
@@ -198,7 +198,7 @@ fn recording_open_labels_allocates_nothing() {
         series.observe_n(0.5, 3);
         series.observe_all(&[0.5, 0.7, f64::NAN]);
     };
-    assert_none("series with open labels", calls);
+    assert_none("series with dynamic labels", calls);
     let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
     assert_none("a snapshot of them", || registry.snapshot(&mut snapshot));
     assert_none("getters", || {

@@ -5,7 +5,7 @@ use tachometer::Schema;
 use crate::model::{
     self,
     bytes::Bytes,
-    op::{Call, Op, Owner, Place, Way, f64_near, u64_near},
+    op::{Call, Op, Series, Way, Writer, f64_near, u64_near},
     plan::{Family, Handles, Kind, Plan},
 };
 
@@ -82,10 +82,10 @@ fn ways<T: Copy>(
     bounds: &[T],
     near: fn(&mut Bytes<'_>, &[T]) -> T,
 ) -> Vec<Op> {
-    let place = Place { family, series: 0 };
+    let series = Series { family, label_set: 0 };
     let record = |engine, way: Way<T>| {
-        let owner = Owner { engine, slab: 0 };
-        [Op::Record(owner, place, call(way.clone())), Op::Share(engine, place, call(way))]
+        let writer = Writer { engine, slab: 0 };
+        [Op::Record(writer, series, call(way.clone())), Op::Share(engine, series, call(way))]
     };
     let values: Vec<T> = (0..bytes.below(40)).map(|_| near(bytes, bounds)).collect();
     let one_by_one = values.iter().flat_map(|v| [record(0, Way::One(*v)), record(1, Way::Times(*v, 1))]);

@@ -73,7 +73,7 @@ fn printed(page: &str) -> Families {
 #[test]
 fn the_documented_table_is_what_a_page_has() {
     let mut schema = Schema::builder(&["engine"]);
-    // So that there are families about the registry, and about open labels.
+    // So that there are registry-wide families and dynamic ones.
     schema.counter::<u64>("wide", "").registry_wide().dynamic_labels(["label"], 1).declare().unwrap();
     schema.counter::<u64>("open", "").dynamic_labels(["label"], 1).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());

@@ -110,7 +110,7 @@ fn two_runs_differ_in_nothing_but_seconds() {
     for layout in [&["--mixed", "3"][..], &["--prefill", "2", "--decode", "2"], &["--prefill", "3", "--decode", "1"]] {
         let first = without_seconds(replay(layout));
         assert_eq!(first, without_seconds(replay(layout)), "{layout:?}");
-        // Nor does it matter how fast virtual time runs, nor who listens.
+        // Nor does it matter how fast virtual time runs, nor whether anybody listens.
         let output = run(&[layout, &["--speed", "2000", "--listen", "127.0.0.1:0", "--json"]].concat());
         assert_eq!(first, without_seconds(serde_json::from_slice(&output.stdout).expect("JSON")), "{layout:?}");
     }

@@ -22,7 +22,7 @@ fn repeated(tokens: u64, block_size: u64) -> String {
 }
 
 #[test]
-fn a_hash_stands_for_as_many_tokens_as_is_said() {
+fn a_hash_covers_as_many_tokens_as_is_said() {
     for (block_size, found) in [(1, 999), (16, 992), (512, 512), (1_000, 999), (2_048, 0)] {
         let trace = trace(&format!("blocks-of-{block_size}"), repeated(1_000, block_size));
         let report = replay(&["--trace", &trace, "--mixed", "1", "--block-size", &block_size.to_string()]);

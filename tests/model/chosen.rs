@@ -112,19 +112,19 @@ impl<A: Comparable, B: Comparable> Chosen for Pair<A, B> {
 /// A view of each series and the one that is as far from the end, so half of them aren't in the
 /// order of the slab.
 pub(crate) fn views(plan: &Plan, handles: &[Handles]) -> Vec<Box<dyn Chosen>> {
-    let places = (0..handles.len()).flat_map(|family| {
+    let keys = (0..handles.len()).flat_map(|family| {
         let sets = plan.families[family].series().into_iter().enumerate();
         let bounds = &plan.families[family].bounds;
         sets.map(move |(series, set)| (series, Key { series: (family, set), bounds: bounds.clone() }))
     });
-    let places: Vec<(usize, Key)> = places.collect();
-    places.iter().zip(places.iter().rev()).map(|(one, other)| pair(handles, one, other)).collect()
+    let keys: Vec<(usize, Key)> = keys.collect();
+    keys.iter().zip(keys.iter().rev()).map(|(one, other)| pair(handles, one, other)).collect()
 }
 
 /// Runs `$then` with the handle of a series, whatever its type.
 macro_rules! with_handle {
-    ($handles:expr, $place:expr, $handle:ident => $then:expr) => {{
-        let (series, key) = $place;
+    ($handles:expr, $key:expr, $handle:ident => $then:expr) => {{
+        let (series, key) = $key;
         match &$handles[key.series.0] {
             Handles::CounterU64(of) => {
                 let $handle = of[*series];

@@ -39,11 +39,11 @@ impl DynamicOp {
 
 /// What an engine with a shared recorder has of it.
 pub(crate) struct DynamicTwin {
-    /// Each tenant's place in `totals`.
+    /// Each tenant's index in `totals`.
     pub(crate) tenants: BTreeMap<&'static str, usize>,
     /// Also of those that were removed.
     pub(crate) totals: Vec<u64>,
-    /// Places in `totals`, one per handle.
+    /// Indices in `totals`, one per handle.
     handles: Vec<usize>,
     pub(crate) overflowed: u64,
 }
@@ -56,9 +56,9 @@ impl DynamicTwin {
     fn look_up(&mut self, tenant: &'static str) {
         let full = self.tenants.len() > CAPACITY && !self.tenants.contains_key(tenant);
         self.overflowed += u64::from(full);
-        let place = *self.tenants.entry(if full { OTHER } else { tenant }).or_insert(self.totals.len());
-        self.totals.resize(self.totals.len().max(place + 1), 0);
-        self.handles.push(place);
+        let index = *self.tenants.entry(if full { OTHER } else { tenant }).or_insert(self.totals.len());
+        self.totals.resize(self.totals.len().max(index + 1), 0);
+        self.handles.push(index);
     }
 
     fn remove(&mut self, tenant: &str) -> bool {

@@ -13,14 +13,14 @@ pub(crate) enum Op {
     /// Drops the engine; its recorders go on unseen.
     Detach(usize),
     TakeRecorder(usize),
-    DropRecorder(Owner),
+    DropRecorder(Writer),
     /// Opens a step, inside the one that is open already if that is another recorder's.
-    Open(Owner),
+    Open(Writer),
     /// Into the innermost open step; if none is open, as a step of its own of this recorder.
-    Record(Owner, Place, Call),
+    Record(Writer, Series, Call),
     /// Through a shared recorder of the engine, whatever step is open. Gauges change by what others
     /// set.
-    Share(usize, Place, Call),
+    Share(usize, Series, Call),
     /// Through a shared recorder too.
     Dynamic(usize, DynamicOp),
     Commit,
@@ -33,16 +33,16 @@ pub(crate) enum Op {
 /// A recorder of an engine: by the order in which the engine's slabs came to be, modulo how many
 /// there are.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Owner {
+pub(crate) struct Writer {
     pub(crate) engine: usize,
     pub(crate) slab: usize,
 }
 
 /// A series: a family of the plan, and which of its label sets.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Series {
     pub(crate) family: usize,
-    pub(crate) series: usize,
+    pub(crate) label_set: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -67,25 +67,25 @@ pub(crate) enum Way<T> {
 
 impl Op {
     pub(crate) fn decode(bytes: &mut Bytes<'_>, plan: &Plan) -> Self {
-        let (choice, owner) = (bytes.u8(), bytes.u8());
-        let (engine, owner) =
-            (usize::from(owner % 8), Owner { engine: usize::from(owner % 8), slab: usize::from(owner / 8) });
+        let (choice, writer) = (bytes.u8(), bytes.u8());
+        let (engine, writer) =
+            (usize::from(writer % 8), Writer { engine: usize::from(writer % 8), slab: usize::from(writer / 8) });
         match choice % 32 {
             0..=13 if choice >= 224 => Self::Dynamic(engine, DynamicOp::decode(bytes)),
             0..=13 => {
-                let (place, call) = Call::decode(bytes, plan);
+                let (series, call) = Call::decode(bytes, plan);
                 let only_in_steps = matches!(call, Call::SetI64(_) | Call::SetF64(_));
                 match choice < 192 || only_in_steps {
-                    true => Self::Record(owner, place, call),
-                    false => Self::Share(engine, place, call),
+                    true => Self::Record(writer, series, call),
+                    false => Self::Share(engine, series, call),
                 }
             }
-            14..=17 => Self::Open(owner),
+            14..=17 => Self::Open(writer),
             18..=21 => Self::Commit,
             22 => Self::Discard,
             23 => Self::Leak,
             24 | 25 => Self::TakeRecorder(engine),
-            26 => Self::DropRecorder(owner),
+            26 => Self::DropRecorder(writer),
             27 | 28 => Self::Attach(engine_values(engine, plan)),
             29 => Self::Detach(engine),
             30 => Self::Snapshot,
@@ -101,10 +101,10 @@ fn engine_values(name: usize, plan: &Plan) -> Vec<String> {
 }
 
 impl Call {
-    fn decode(bytes: &mut Bytes<'_>, plan: &Plan) -> (Place, Self) {
+    fn decode(bytes: &mut Bytes<'_>, plan: &Plan) -> (Series, Self) {
         let family = bytes.below(plan.families.len());
         let of = &plan.families[family];
-        let place = Place { family, series: bytes.below(of.series().len()) };
+        let series = Series { family, label_set: bytes.below(of.series().len()) };
         let call = match of.kind {
             Kind::CounterU64 | Kind::CounterF64 if bytes.below(8) == 7 => Self::Inc,
             Kind::CounterU64 => Self::AddU64(u64_near(bytes, &[])),
@@ -119,7 +119,7 @@ impl Call {
             }
             Kind::HistogramF64 => Self::ObserveF64(Way::decode(bytes, &of.bounds, f64_near)),
         };
-        (place, call)
+        (series, call)
     }
 }
 

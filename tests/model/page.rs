@@ -96,10 +96,10 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     for (name, count) in own {
         add(name.to_owned(), &[&engine_labels], Number::Integer(count.into()), 0.0);
     }
-    for (twin, (tenant, place)) in engine.dynamic.iter().flat_map(|twin| twin.tenants.iter().map(move |of| (twin, of)))
+    for (twin, (tenant, index)) in engine.dynamic.iter().flat_map(|twin| twin.tenants.iter().map(move |of| (twin, of)))
     {
         let tenant = [(dynamic::LABEL.to_owned(), (*tenant).to_owned())];
-        add(dynamic::NAME.to_owned(), &[&engine_labels, &tenant], Number::Integer(twin.totals[*place].into()), 0.0);
+        add(dynamic::NAME.to_owned(), &[&engine_labels, &tenant], Number::Integer(twin.totals[*index].into()), 0.0);
     }
     for ((family, set), cell) in &engine.total() {
         let family = &plan.families[*family];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     dynamic::DynamicTwin,
-    op::{Call, Place, Way},
+    op::{Call, Series, Way},
     plan::{Kind, LabelSet, Plan},
 };
 
@@ -191,10 +191,10 @@ impl TwinEngine {
     }
 
     /// Records into the open step of a slab; or without a slab, into the shard.
-    pub(crate) fn record(&mut self, plan: &Plan, slab: Option<usize>, place: Place, call: &Call) {
-        let bounds = &plan.families[place.family].bounds;
+    pub(crate) fn record(&mut self, plan: &Plan, slab: Option<usize>, series: Series, call: &Call) {
+        let bounds = &plan.families[series.family].bounds;
         let limits = if slab.is_some() { Limits::OF_A_STEP } else { Limits::OF_A_SHARD };
-        let rejected = match (self.cell(plan, slab, place), call) {
+        let rejected = match (self.cell(plan, slab, series), call) {
             (Cell::U64(total), Call::AddU64(n)) => add_u64(total, *n, limits),
             (Cell::U64(total), Call::Inc) => add_u64(total, 1, limits),
             (Cell::F64(total), Call::AddF64(n)) => add_f64(total, *n, *n >= 0.0),
@@ -222,20 +222,20 @@ impl TwinEngine {
         self.rejected = self.rejected.saturating_add(rejected);
     }
 
-    fn cell(&mut self, plan: &Plan, slab: Option<usize>, place: Place) -> &mut Cell {
-        let set = plan.families[place.family].series().swap_remove(place.series);
+    fn cell(&mut self, plan: &Plan, slab: Option<usize>, series: Series) -> &mut Cell {
+        let set = plan.families[series.family].series().swap_remove(series.label_set);
         let numbers = match slab {
             Some(slab) => &mut self.slabs[slab].open,
             None => self.shared.as_mut().expect("there is a shared recorder"),
         };
-        numbers.get_mut(&(place.family, set)).expect("the family was declared")
+        numbers.get_mut(&(series.family, set)).expect("the family was declared")
     }
 
     /// The calls to make for `call`, whose outcome the documentation leaves open where a float's
     /// sum is about to overflow: it depends on the order of additions. Then a batch goes value by
     /// value; and what meets a sum that isn't known to the last digit is left out.
-    pub(crate) fn settled(&mut self, plan: &Plan, slab: Option<usize>, place: Place, call: &Call) -> Vec<Call> {
-        let (Cell::HistogramF64 { sum, .. }, Call::ObserveF64(way)) = (self.cell(plan, slab, place), call) else {
+    pub(crate) fn settled(&mut self, plan: &Plan, slab: Option<usize>, series: Series, call: &Call) -> Vec<Call> {
+        let (Cell::HistogramF64 { sum, .. }, Call::ObserveF64(way)) = (self.cell(plan, slab, series), call) else {
             return vec![call.clone()];
         };
         match way {

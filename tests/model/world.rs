@@ -14,7 +14,7 @@ use tachometer::{
 use super::{
     chosen::{self, Chosen, Comparable},
     dynamic::{self, DynamicOp},
-    op::{Call, Op, Owner, Place, Way},
+    op::{Call, Op, Series, Way, Writer},
     page,
     plan::{Handles, Plan},
     twin::{Cell, TwinEngine},
@@ -29,8 +29,8 @@ pub(crate) fn run(plan: &Plan, ops: &[Op]) {
     let mut ops = ops.iter();
     while let Some(op) = ops.next() {
         match op {
-            Op::Open(owner) => world.step(*owner, &mut ops),
-            Op::Record(owner, place, call) => world.single(*owner, *place, call),
+            Op::Open(writer) => world.step(*writer, &mut ops),
+            Op::Record(writer, series, call) => world.single(*writer, *series, call),
             op => world.apply(op),
         }
     }
@@ -114,13 +114,13 @@ impl<'p> World<'p> {
                 *engine = None;
             }
             Op::TakeRecorder(engine) => self.take_recorder(*engine),
-            Op::DropRecorder(owner) => {
-                let (plan, (slot, slab)) = (self.plan, self.slab(*owner));
+            Op::DropRecorder(writer) => {
+                let (plan, (slot, slab)) = (self.plan, self.slab(*writer));
                 if slot.recorders[slab].take().is_some() {
                     slot.twin.drop_recorder(slab, plan);
                 }
             }
-            Op::Share(engine, place, call) => self.share(*engine, *place, call),
+            Op::Share(engine, series, call) => self.share(*engine, *series, call),
             Op::Dynamic(engine, op) => self.dynamic(*engine, op),
             Op::Snapshot => self.check_snapshot(),
             Op::Render if self.lines < MAX_LINES => self.check_page(),
@@ -135,9 +135,9 @@ impl<'p> World<'p> {
     }
 
     /// The slot of a recorder, and which of its slabs.
-    fn slab(&mut self, owner: Owner) -> (&mut Slot, usize) {
-        let slot = self.slot(owner.engine);
-        let slab = owner.slab % slot.recorders.len();
+    fn slab(&mut self, writer: Writer) -> (&mut Slot, usize) {
+        let slot = self.slot(writer.engine);
+        let slab = writer.slab % slot.recorders.len();
         (slot, slab)
     }
 
@@ -169,15 +169,15 @@ impl<'p> World<'p> {
     }
 
     /// Opens a step and takes operations from `fallback` until it ends.
-    fn step(&mut self, owner: Owner, rest: &mut slice::Iter<'_, Op>) {
-        let index = owner.engine % self.slots.len();
-        let (slot, slab) = self.slab(owner);
+    fn step(&mut self, writer: Writer, rest: &mut slice::Iter<'_, Op>) {
+        let index = writer.engine % self.slots.len();
+        let (slot, slab) = self.slab(writer);
         let Some(mut recorder) = slot.recorders[slab].take() else { return };
         slot.twin.open(slab);
         let mut step = recorder.step();
         loop {
             match rest.next() {
-                Some(Op::Record(_, place, call)) => self.record(index, slab, &mut step, *place, call),
+                Some(Op::Record(_, series, call)) => self.record(index, slab, &mut step, *series, call),
                 Some(Op::Open(inner)) => self.step(*inner, rest),
                 Some(Op::Commit) => {
                     step.commit();
@@ -198,34 +198,34 @@ impl<'p> World<'p> {
     }
 
     /// A step of its own.
-    fn single(&mut self, owner: Owner, place: Place, call: &Call) {
-        let index = owner.engine % self.slots.len();
-        let (slot, slab) = self.slab(owner);
+    fn single(&mut self, writer: Writer, series: Series, call: &Call) {
+        let index = writer.engine % self.slots.len();
+        let (slot, slab) = self.slab(writer);
         let Some(mut recorder) = slot.recorders[slab].take() else { return };
         slot.twin.open(slab);
-        recorder.record(|step| self.record(index, slab, step, place, call));
+        recorder.record(|step| self.record(index, slab, step, series, call));
         self.slots[index].twin.commit(slab);
         self.slots[index].recorders[slab] = Some(recorder);
     }
 
-    fn record(&mut self, index: usize, slab: usize, step: &mut Step<'_>, place: Place, call: &Call) {
+    fn record(&mut self, index: usize, slab: usize, step: &mut Step<'_>, series: Series, call: &Call) {
         let twin = &mut self.slots[index].twin;
-        for call in twin.settled(self.plan, Some(slab), place, call) {
-            twin.record(self.plan, Some(slab), place, &call);
-            record(step, &self.handles[place.family], place.series, &call);
+        for call in twin.settled(self.plan, Some(slab), series, call) {
+            twin.record(self.plan, Some(slab), series, &call);
+            record(step, &self.handles[series.family], series.label_set, &call);
         }
     }
 
-    fn share(&mut self, engine: usize, place: Place, call: &Call) {
+    fn share(&mut self, engine: usize, series: Series, call: &Call) {
         let plan = self.plan;
         let Some(recorder) = self.slot(engine).shared_recorder() else { return };
         let twin = &mut self.slot(engine).twin;
         let mut calls = Vec::new();
-        for call in twin.settled(plan, None, place, call) {
-            twin.record(plan, None, place, &call);
+        for call in twin.settled(plan, None, series, call) {
+            twin.record(plan, None, series, &call);
             calls.push(call);
         }
-        calls.iter().for_each(|call| share(&recorder, &self.handles[place.family], place.series, call));
+        calls.iter().for_each(|call| share(&recorder, &self.handles[series.family], series.label_set, call));
     }
 
     fn dynamic(&mut self, engine: usize, op: &DynamicOp) {

@@ -53,7 +53,7 @@ fn rows(rows: &[(&str, u64)]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn series_stand_in_the_order_of_their_values_beside_the_overflow_series() {
+fn series_are_printed_in_the_order_of_their_values_with_the_overflow_series() {
     let rig = Rig::new();
     assert!(rig.tokens().is_empty(), "nobody can look up yet");
     let recorder = rig.engine.shared_recorder();

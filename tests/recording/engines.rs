@@ -24,7 +24,7 @@ fn lines(registry: &Registry) -> Vec<String> {
 }
 
 #[test]
-fn engines_stand_in_attach_order_and_vanish_when_dropped() {
+fn engines_are_printed_in_attach_order_and_vanish_when_dropped() {
     let (registry, count) = registry(&["engine"]);
     let [b, a] = ["b", "a"].map(|name| registry.attach(&[name]).unwrap());
     a.recorder().unwrap().inc(count);
@@ -322,7 +322,7 @@ fn an_engine_with_the_same_labels_ends_the_lingering() {
 /// The directory is changed in chunks: whatever the order of names, and of coming and leaving, it
 /// is what a plain list would be.
 #[test]
-fn hundreds_of_engines_are_found_by_label_and_stand_in_the_order_of_attaching() {
+fn hundreds_of_engines_are_found_by_label_and_listed_in_the_order_of_attaching() {
     let (registry, count) = registry(&["engine"]);
     let name = |n: u64| format!("{}", n.wrapping_mul(2_654_435_761) % 1_000);
     let mut engines: Vec<_> = (0..700).map(|n| (name(n), registry.attach(&[&name(n)]).unwrap())).collect();

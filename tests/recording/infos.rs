@@ -116,7 +116,7 @@ fn a_value_that_is_not_finite_is_rejected_and_hides_no_other_engine() {
 }
 
 #[test]
-fn engines_of_the_same_model_are_alike_and_others_are_not() {
+fn engines_of_the_same_model_print_the_same_labels_and_others_do_not() {
     let rig = Rig::new(&["model_name"]);
     let (_a, mut a) = rig.attach("a");
     let (_b, mut b) = rig.attach("b");

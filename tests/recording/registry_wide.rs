@@ -64,7 +64,7 @@ const OWN: [&str; 7] = [
 ];
 
 #[test]
-fn they_stand_on_a_page_once_in_declared_order_without_engine_labels() {
+fn a_page_has_them_once_in_declared_order_without_engine_labels() {
     let rig = Rig::new(&["engine", "model_name"]);
     let mut recorder = rig.registry.recorder().unwrap();
     rig.record(&mut recorder);

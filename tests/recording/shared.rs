@@ -242,7 +242,7 @@ const WRAPPED: [u64; 4] = [3_u64.wrapping_sub(5), u64::MAX, (1 << 63) + 1, 1 << 
 
 /// What each kind of recorder makes of it, and that it goes on counting.
 #[test]
-fn wrapped_differences_are_rejected_by_each_kind_of_recorder_alike() {
+fn every_type_of_recorder_rejects_wrapped_differences() {
     let mut schema = Schema::builder(&["engine"]);
     let count = schema.counter::<u64>("count", "").declare().unwrap();
     let tokens = schema.histogram::<u64>("tokens", "", &[10.0]).declare().unwrap();

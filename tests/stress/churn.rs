@@ -92,12 +92,12 @@ impl Rig {
         requests
     }
 
-    /// Commits so many steps in a recorder that is leased and dropped; each third try is discarded,
-    /// leaked, or both.
+    /// Commits so many steps in a recorder that is leased and dropped; each third attempt is
+    /// discarded, leaked, or both.
     fn lease(&self, engine: &Engine, steps: u64) {
         let Handles { moves, level, tokens, .. } = self.handles;
         let mut recorder = engine.recorder().unwrap();
-        let mut tries = 0_u64;
+        let mut attempts = 0_u64;
         let mut left = steps;
         while left > 0 {
             let mut step = recorder.step();
@@ -105,8 +105,8 @@ impl Rig {
             step.set(level, LEVEL);
             step.observe(tokens, left % 4);
             step.inc(moves[1]);
-            tries += 1;
-            match tries % 6 {
+            attempts += 1;
+            match attempts % 6 {
                 0 => drop(step),
                 3 => std::mem::forget(step),
                 _ => {

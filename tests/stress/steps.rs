@@ -90,7 +90,7 @@ impl Rig {
 
     /// Each fifth step is discarded and tried again, so that words of no step are there to be seen.
     fn write(&self, engine: usize, mut recorder: Recorder) {
-        let (mut steps, mut tries) = (0_u64, 0_u64);
+        let (mut steps, mut attempts) = (0_u64, 0_u64);
         while !self.done.load(Ordering::Relaxed) {
             let mut step = recorder.step();
             step.inc(self.moves[0]);
@@ -100,8 +100,8 @@ impl Rig {
             }
             step.set(self.level, steps as i64 + 1);
             step.inc(self.moves[1]);
-            tries += 1;
-            if tries % 5 == 0 {
+            attempts += 1;
+            if attempts % 5 == 0 {
                 drop(step);
             } else {
                 step.commit();
@@ -205,7 +205,7 @@ fn stress(name: &str, large: bool) {
         for (what, reader) in readers {
             let reads = reader.join().expect("a reader's assertion failed");
             println!(
-                "{name}, {what}: {} snapshots of {} different steps, 0 torn, {} failed tries, {} at most for one snapshot, \
+                "{name}, {what}: {} snapshots of {} different steps, 0 torn, {} failed attempts, {} at most for one snapshot, \
                  age in steps: half of them {} at most, 99 % {}, all {}",
                 reads.snapshots,
                 reads.different_steps,
@@ -251,7 +251,7 @@ fn an_open_step_holds_up_nobody() {
 
 /// Reading 65,536 words takes as long as hundreds of one-word steps, so while steps are committed
 /// the newest copy is never had whole: the fallback copy serves this reader, or the pause in which
-/// the owner refreshes it.
+/// the writer refreshes it.
 fn a_reader_that_cannot_keep_up_gets_its_snapshots() {
     let bounds: Vec<f64> = (0..65_533).map(f64::from).collect();
     let mut schema = Schema::builder(&[]);
@@ -290,7 +290,7 @@ fn a_reader_that_cannot_keep_up_gets_its_snapshots() {
         }
         let (snapshots, newest, retries, most) = reader.join().unwrap();
         println!(
-            "huge slab: {newest} steps, {snapshots} snapshots, {retries} failed tries, {most} at most for one snapshot"
+            "huge slab: {newest} steps, {snapshots} snapshots, {retries} failed attempts, {most} at most for one snapshot"
         );
     });
 }
