@@ -2,14 +2,14 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
-use super::{SharedRecorder, observe};
+use super::observe;
 use crate::{
     schema::{
         handle::{Counter, Gauge, Histogram},
         layout::HistogramLayout,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    store::dynamic::SeriesRow,
+    store::{dynamic::SeriesRow, shards::Shards},
 };
 
 /// A series of a family with [dynamic labels](crate::Declaration::dynamic_labels), for any thread.
@@ -22,7 +22,7 @@ use crate::{
 /// engine's loop too: a value that is recorded here while a step is open shows at once, and stays
 /// if the step is discarded. Values that can't be counted honestly are rejected by the same rules,
 /// and counted among the rejected observations of the engine. Whatever it records
-/// after the series was [removed](SharedRecorder::remove), or its engine detached, is lost.
+/// after the series was [removed](crate::SharedRecorder::remove), or its engine detached, is lost.
 ///
 /// # Progress
 /// As with a [`SharedRecorder`], no call waits or allocates. All threads add to the same words.
@@ -43,10 +43,13 @@ use crate::{
 /// series.set(1.0);
 /// # }
 /// ```
+///
+/// [`SharedRecorder`]: crate::SharedRecorder
+/// [`SharedRecorder::with_label_values`]: crate::SharedRecorder::with_label_values
 pub struct DynamicSeries<H> {
     row: Arc<SeriesRow>,
-    /// Counts rejections, which remain after the series is removed.
-    engine: SharedRecorder,
+    /// Those of the engine, which count rejections: they remain after the series is removed.
+    shards: Arc<Shards>,
     handle: PhantomData<fn() -> H>,
 }
 
@@ -54,8 +57,8 @@ pub struct DynamicSeries<H> {
 const SCALAR: u16 = 0;
 
 impl<H> DynamicSeries<H> {
-    pub(super) fn new(row: Arc<SeriesRow>, engine: SharedRecorder) -> Self {
-        Self { row, engine, handle: PhantomData }
+    pub(super) fn new(row: Arc<SeriesRow>, shards: Arc<Shards>) -> Self {
+        Self { row, shards, handle: PhantomData }
     }
 
     /// The label values, in declared order: those of the lookup, or the overflow value (`other`)
@@ -67,8 +70,13 @@ impl<H> DynamicSeries<H> {
     #[inline(always)]
     fn reject_unless(&self, counted: Option<()>, n: u64) {
         if counted.is_none() {
-            self.engine.reject(n);
+            self.reject(n);
         }
+    }
+
+    #[cold]
+    fn reject(&self, n: u64) {
+        observe::reject(self.shards.current(), n);
     }
 }
 
@@ -135,7 +143,7 @@ impl<T: ObservationValue> DynamicSeries<Histogram<T>> {
     pub fn observe_all(&self, values: &[T]) {
         let rejected = observe::observe_all(self.row.row(), self.layout(), values);
         if rejected > 0 {
-            self.engine.reject(rejected);
+            self.reject(rejected);
         }
     }
 
@@ -148,7 +156,7 @@ impl<T: ObservationValue> DynamicSeries<Histogram<T>> {
 // Not derived, since a derive would add bounds on `H`.
 impl<H> Clone for DynamicSeries<H> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.row), self.engine.clone())
+        Self::new(Arc::clone(&self.row), Arc::clone(&self.shards))
     }
 }
 

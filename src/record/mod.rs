@@ -168,12 +168,3 @@ impl fmt::Debug for Recorder {
         f.debug_struct("Recorder").field("schema", &self.layout.schema).finish_non_exhaustive()
     }
 }
-
-/// Panics under debug assertions if the schema of a handle isn't that of the recorder.
-fn debug_assert_own(schema: u32, own: u32) {
-    debug_assert!(
-        schema == own,
-        "a handle of schema {schema} was used with a recorder of schema {own}: use the handles that the builder of the \
-         recorder's schema returned (engines and the registry have different schema numbers)",
-    );
-}

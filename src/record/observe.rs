@@ -1,22 +1,41 @@
-//! Recording into a row that any thread adds to, and batches of observations for all recorders.
-//! Each function returns whether the value was counted; if not, nothing has changed.
+//! What recorders share: recording into a row that any thread adds to, batches of observations, and
+//! what is done about values and handles that can't be recorded. A function that records returns
+//! whether the value was counted; if not, nothing has changed.
 
-use super::step::MAX_BUCKET_COUNT;
 use crate::{
     schema::{
-        layout::HistogramLayout,
+        layout::{Diagnostic, HistogramLayout},
         number::WordType,
         value::{CounterValue, GaugeValue, ObservationValue, Summary, WRAPPED},
     },
-    store::row::Row,
+    store::{row::Row, shards::Shard},
 };
 
 /// The most observations of one value per call, so that a bucket can't overflow.
 const MAX_OBSERVATIONS_AT_ONCE: u64 = 1 << 32;
 
+/// The greatest count of a bucket that several observations of one value may reach, so that the
+/// length of a batch can't overflow it.
+pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
+
+/// Panics under debug assertions if the schema of a handle isn't that of the recorder.
+pub(super) fn debug_assert_own(schema: u32, own: u32) {
+    debug_assert!(
+        schema == own,
+        "a handle of schema {schema} was used with a recorder of schema {own}: use the handles that the builder of the \
+         recorder's schema returned (engines and the registry have different schema numbers)",
+    );
+}
+
 /// The rejections to count for `n` observations. A number that wrapped around counts as one.
 pub(super) fn rejections(n: u64) -> u64 {
     mutant!(if n < WRAPPED { n } else { 1 }, "value: a wrapped number of rejections is counted" => n)
+}
+
+/// Counts `n` observations as rejected.
+#[cold]
+pub(super) fn reject(shard: Shard<'_>, n: u64) {
+    shard.count_diagnostic(Diagnostic::RejectedObservations, rejections(n));
 }
 
 /// Adds to a counter.

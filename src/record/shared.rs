@@ -84,7 +84,7 @@ impl SharedRecorder {
     pub fn add<T: CounterValue>(&self, counter: Counter<T>, n: T) {
         let Some(shard) = self.shard(counter.schema) else { return };
         if observe::add(*shard, counter.word, n).is_none() {
-            reject(shard, 1);
+            observe::reject(shard, 1);
         }
     }
 
@@ -143,7 +143,7 @@ impl SharedRecorder {
     pub fn observe_n<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
         let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
         if observe::observe(*shard, layout, value, n).is_none() {
-            reject(shard, n);
+            observe::reject(shard, n);
         }
     }
 
@@ -154,7 +154,7 @@ impl SharedRecorder {
         let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
         let rejected = observe::observe_all(*shard, layout, values);
         if rejected > 0 {
-            reject(shard, rejected);
+            observe::reject(shard, rejected);
         }
     }
 
@@ -186,7 +186,7 @@ impl SharedRecorder {
         if mutant!(found.overflowed, "dynamic: overflows aren't counted" => false) {
             self.0.current().count_diagnostic(Diagnostic::OverflowedLabelValues, 1);
         }
-        DynamicSeries::new(found.row, self.clone())
+        DynamicSeries::new(found.row, Arc::clone(&self.0))
     }
 
     /// Removes a series from its family: pages and snapshots no longer have it, and there is room
@@ -217,7 +217,7 @@ impl SharedRecorder {
     /// histogram. An `n` of 2^63 or more, which wrapped around, counts as one.
     #[cold]
     pub fn reject(&self, n: u64) {
-        reject(self.0.current(), n);
+        observe::reject(self.0.current(), n);
     }
 
     #[inline(always)]
@@ -244,14 +244,9 @@ impl SharedRecorder {
 
     #[cold]
     fn refuse_foreign(&self, schema: u32) {
-        super::debug_assert_own(schema, self.0.layout.schema);
+        observe::debug_assert_own(schema, self.0.layout.schema);
         self.0.current().count_diagnostic(Diagnostic::ForeignHandles, 1);
     }
-}
-
-#[cold]
-fn reject(shard: Shard<'_>, n: u64) {
-    shard.count_diagnostic(Diagnostic::RejectedObservations, observe::rejections(n));
 }
 
 impl fmt::Debug for SharedRecorder {

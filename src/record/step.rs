@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
-use super::observe::{self, Batch};
+use super::observe::{self, Batch, MAX_BUCKET_COUNT};
 use crate::{
     schema::{
         handle::{Counter, Gauge, Histogram, Info, State, StateSet},
@@ -11,10 +11,6 @@ use crate::{
     },
     store::{info::InfoWriter, slab::StepWriter},
 };
-
-/// The greatest count of a bucket that [`Step::observe_n`] allows, so that the length of a batch
-/// can't overflow it.
-pub(super) const MAX_BUCKET_COUNT: u64 = 1 << 62;
 
 /// One step of an engine, open until [`commit`](Self::commit). Readers see all of it, or nothing.
 ///
@@ -290,7 +286,7 @@ impl<'a> Step<'a> {
 
     #[cold]
     fn refuse_foreign(&self, schema: u32) {
-        super::debug_assert_own(schema, self.layout.schema);
+        observe::debug_assert_own(schema, self.layout.schema);
         self.slab.count_diagnostic(Diagnostic::ForeignHandles, 1);
     }
 }

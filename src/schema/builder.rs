@@ -15,11 +15,22 @@ use super::{
     },
     limits::Limits,
     name,
-    number::{MetricType, Storage},
-    self_families::SelfFamilies,
+    number::{MetricType, Storage, WordType},
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 use crate::sync::unique_id;
+
+impl Schema {
+    /// A builder without families. `engine_labels` are the names of the labels by which engines
+    /// differ. An engine gives their values when it [attaches](crate::Registry::attach).
+    /// [`SchemaBuilder::build`] checks the names.
+    ///
+    /// # Panics
+    /// If the process has made 2,147,483,647 schemas before.
+    pub fn builder(engine_labels: &[&str]) -> SchemaBuilder {
+        SchemaBuilder::new(engine_labels)
+    }
+}
 
 /// Collects the families of a schema. A library declares its families into the builder that its
 /// user passes in.
@@ -48,7 +59,7 @@ pub struct SchemaBuilder {
 }
 
 impl SchemaBuilder {
-    pub(super) fn new(engine_labels: &[&str]) -> Self {
+    fn new(engine_labels: &[&str]) -> Self {
         Self {
             engine_labels: engine_labels.iter().copied().map(str::to_owned).collect(),
             layouts: Scope::ALL.map(|_| LayoutBuilder::new(unique_id())),
@@ -153,7 +164,7 @@ impl SchemaBuilder {
         self.check_samples()?;
         self.declare_diagnostics();
         self.declare_liveness();
-        let self_families = SelfFamilies::declare(&mut self);
+        let self_families = self.declare_self_families();
         self.check_text()?;
         let Self { engine_labels, families, limits, layouts, .. } = self;
         let layouts = layouts.map(|layout| Arc::new(layout.build()));
@@ -311,33 +322,10 @@ impl SchemaBuilder {
     pub(super) fn push(&mut self, spec: FamilySpec, bounds: Option<Bounds>, size: Size) -> usize {
         let FamilySpec { name, help, metric_type, word_type, storage, scope, hidden, labels, .. } = spec;
         let layout = &mut self.layouts[scope as usize];
-        let is_histogram = bounds.is_some();
         let (first, labels, samples) = match labels {
-            Labels::Closed(labels) if storage == Storage::Settable => {
-                let first = layout.settable.len();
-                layout.settable.resize(first + size.series, word_type);
-                let slots = (first..layout.settable.len()).map(|index| SeriesSlot::Settable(index as u16));
-                (first, labels, Samples::Series(slots.collect()))
-            }
-            Labels::Closed(labels) if storage != Storage::Summed => {
-                let states = size.words / STATE_WORDS;
-                let first = layout.add_states(states);
-                let slot = |series: usize| {
-                    let word = (first + series % states * STATE_WORDS) as u16;
-                    match storage {
-                        Storage::StateSet => SeriesSlot::OneOf { word, index: (series / states) as u64 },
-                        _ => SeriesSlot::Scalar(word),
-                    }
-                };
-                (first, labels, Samples::Series((0..size.series).map(slot).collect()))
-            }
             Labels::Closed(labels) => {
-                let first = layout.add_series(metric_type, word_type, bounds, size.series);
-                let slot = |index: usize| match is_histogram {
-                    true => SeriesSlot::Histogram(HistogramIndex(index as u16)),
-                    false => SeriesSlot::Scalar(index as u16),
-                };
-                (first, labels, Samples::Series((first..first + size.series).map(slot).collect()))
+                let (first, slots) = add_closed(layout, (metric_type, word_type, storage), bounds, &size);
+                (first, labels, Samples::Series(slots))
             }
             Labels::Dynamic(DynamicLabels { names, capacity, max_value_len, overflow_value }) => {
                 let mut series = LayoutBuilder::new(layout.schema);
@@ -360,6 +348,44 @@ impl SchemaBuilder {
         let lines = size.lines;
         self.families.push(Family { name, help, metric_type, word_type, scope, hidden, labels, samples, lines });
         first
+    }
+}
+
+/// Makes room for a family with closed labels. Returns the index of its first series, and where
+/// each is.
+fn add_closed(
+    layout: &mut LayoutBuilder,
+    (metric_type, word_type, storage): (MetricType, WordType, Storage),
+    bounds: Option<Bounds>,
+    size: &Size,
+) -> (usize, Vec<SeriesSlot>) {
+    match storage {
+        Storage::Settable => {
+            let first = layout.settable.len();
+            layout.settable.resize(first + size.series, word_type);
+            (first, (first..layout.settable.len()).map(|index| SeriesSlot::Settable(index as u16)).collect())
+        }
+        Storage::State | Storage::StateSet => {
+            let states = size.words / STATE_WORDS;
+            let first = layout.add_states(states);
+            let slot = |series: usize| {
+                let word = (first + series % states * STATE_WORDS) as u16;
+                match storage {
+                    Storage::StateSet => SeriesSlot::OneOf { word, index: (series / states) as u64 },
+                    _ => SeriesSlot::Scalar(word),
+                }
+            };
+            (first, (0..size.series).map(slot).collect())
+        }
+        Storage::Summed => {
+            let is_histogram = bounds.is_some();
+            let first = layout.add_series(metric_type, word_type, bounds, size.series);
+            let slot = |index: usize| match is_histogram {
+                true => SeriesSlot::Histogram(HistogramIndex(index as u16)),
+                false => SeriesSlot::Scalar(index as u16),
+            };
+            (first, (first..first + size.series).map(slot).collect())
+        }
     }
 }
 

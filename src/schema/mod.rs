@@ -46,16 +46,6 @@ struct Inner {
 }
 
 impl Schema {
-    /// A builder without families. `engine_labels` are the names of the labels by which engines
-    /// differ. An engine gives their values when it [attaches](crate::Registry::attach).
-    /// [`SchemaBuilder::build`] checks the names.
-    ///
-    /// # Panics
-    /// If the process has made 2,147,483,647 schemas before.
-    pub fn builder(engine_labels: &[&str]) -> SchemaBuilder {
-        SchemaBuilder::new(engine_labels)
-    }
-
     pub(crate) fn engine_labels(&self) -> &[String] {
         &self.0.engine_labels
     }

@@ -1,8 +1,6 @@
 //! Families with dynamic labels in a snapshot.
 
-use std::sync::Arc;
-
-use super::{EngineView, HistogramView};
+use super::{histogram::HistogramView, rows::DynamicReading, view::EngineView};
 use crate::{
     schema::{
         declare::dynamic::DynamicFamily,
@@ -10,36 +8,8 @@ use crate::{
         layout::DynamicIndex,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    sorted::Iter,
-    store::dynamic::{FamilySeries, SeriesList, SeriesRow},
+    store::dynamic::SeriesRow,
 };
-
-/// The series of one family of an engine, and their words.
-#[derive(Default)]
-pub(super) struct DynamicReading {
-    list: Option<Arc<SeriesList>>,
-    words: Vec<u64>,
-}
-
-impl DynamicReading {
-    /// Overwrites this with the family's series: none before the engine has a shared recorder. A
-    /// list that is still current is kept.
-    pub(super) fn fill(&mut self, family: Option<&FamilySeries>) {
-        let Self { list, words } = self;
-        *list = family.and_then(|family| family.newer_than(list.as_ref()).or_else(|| list.take()));
-        words.clear();
-        for series in list.iter().flat_map(|list| list.series()) {
-            words.extend((0..series.layout.words).map(|word| series.row().load(word)));
-        }
-    }
-
-    /// Each series with its words.
-    fn iter(&self) -> impl ExactSizeIterator<Item = (&SeriesRow, &[u64])> {
-        let series = self.list.as_ref().map_or_else(Iter::default, |list| list.series());
-        let words = series.clone().next().map_or(1, |series| series.layout.words);
-        series.map(Arc::as_ref).zip(self.words.chunks_exact(words))
-    }
-}
 
 /// Series of a family with dynamic labels.
 impl<'s> EngineView<'s> {

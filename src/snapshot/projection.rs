@@ -4,13 +4,10 @@ pub(crate) mod sealed;
 
 use std::{fmt, sync::Arc};
 
+use self::sealed::Cursor;
 use super::rows::{ChosenWords, RowHeader, Rows, Selection};
 use crate::{
-    schema::{
-        Schema,
-        layout::{Layout, STATE_WORDS, Scope},
-        number::WordType,
-    },
+    schema::{Schema, layout::Scope},
     store::engine::{EngineStore, Engines},
 };
 
@@ -144,8 +141,7 @@ impl<'v, H: Choice> EngineValues<'v, H> {
     /// The value of one of the schema's engine labels. The registry has none.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&'v str> {
-        let index = self.bound.schema.engine_labels().iter().position(|label| label == name)?;
-        self.label_values().get(index).map(String::as_str)
+        self.header().label(&self.bound.schema, name)
     }
 
     /// The values of the schema's engine labels, in their order. The registry has none.
@@ -204,61 +200,3 @@ impl<H> fmt::Debug for EngineValues<'_, H> {
 pub trait Choice: sealed::Choice {}
 
 impl<C: sealed::Choice> Choice for C {}
-
-/// A chosen series.
-#[derive(Clone, Copy)]
-pub enum Leaf {
-    Scalar { schema: u32, word: u16, word_type: WordType },
-    State { schema: u32, word: u16 },
-    Settable { schema: u32, index: u16 },
-    Histogram { schema: u32, index: u16, sum: WordType },
-}
-
-impl Leaf {
-    fn schema(self) -> u32 {
-        match self {
-            Self::Scalar { schema, .. }
-            | Self::State { schema, .. }
-            | Self::Settable { schema, .. }
-            | Self::Histogram { schema, .. } => schema,
-        }
-    }
-
-    /// Appends its words.
-    fn choose(self, layout: &Layout, chosen: &mut ChosenWords) {
-        match self {
-            Self::Scalar { word, word_type, .. } => {
-                chosen.words.push(word);
-                chosen.types.push(Some(word_type));
-            }
-            Self::Settable { index, .. } => chosen.settable.push(index),
-            Self::State { word, .. } => {
-                chosen.states.push(chosen.words.len());
-                chosen.words.extend([word, word + 1]);
-                chosen.types.extend([None; STATE_WORDS]);
-            }
-            Self::Histogram { index, sum, .. } => {
-                let histogram = &layout.histograms[usize::from(index)];
-                chosen.words.extend(histogram.first..=histogram.sum);
-                let types = (histogram.first..histogram.sum).map(|_| WordType::U64).chain([sum]);
-                chosen.types.extend(types.map(Some));
-            }
-        }
-    }
-}
-
-/// The words of a row that weren't read yet.
-pub struct Cursor<'v> {
-    layout: &'v Layout,
-    words: &'v [u64],
-    settable: &'v [u64],
-}
-
-impl<'v> Cursor<'v> {
-    #[inline]
-    fn take(&mut self, words: usize) -> &'v [u64] {
-        let (taken, rest) = self.words.split_at(words);
-        self.words = rest;
-        taken
-    }
-}

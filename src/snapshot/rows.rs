@@ -8,13 +8,15 @@
 
 use std::sync::Arc;
 
-use super::dynamic::DynamicReading;
 use crate::{
     schema::{
+        Schema,
         layout::{Layout, Liveness, take_newer},
         number::WordType,
     },
+    sorted::Iter,
     store::{
+        dynamic::{FamilySeries, SeriesList, SeriesRow},
         engine::{EngineLabels, EngineStore},
         info::InfoReading,
         slab::{Reading, Slab},
@@ -171,6 +173,41 @@ pub(super) struct Rows {
 pub(super) struct RowHeader {
     pub(super) labels: Arc<EngineLabels>,
     pub(super) reading: Reading,
+}
+
+impl RowHeader {
+    /// The value of one of the schema's engine labels. The registry has none.
+    pub(super) fn label(&self, schema: &Schema, name: &str) -> Option<&str> {
+        let index = schema.engine_labels().iter().position(|label| label == name)?;
+        self.labels.values.get(index).map(String::as_str)
+    }
+}
+
+/// The series of one family of an engine, and their words.
+#[derive(Default)]
+pub(super) struct DynamicReading {
+    list: Option<Arc<SeriesList>>,
+    words: Vec<u64>,
+}
+
+impl DynamicReading {
+    /// Overwrites this with the family's series: none before the engine has a shared recorder. A
+    /// list that is still current is kept.
+    pub(super) fn fill(&mut self, family: Option<&FamilySeries>) {
+        let Self { list, words } = self;
+        *list = family.and_then(|family| family.newer_than(list.as_ref()).or_else(|| list.take()));
+        words.clear();
+        for series in list.iter().flat_map(|list| list.series()) {
+            words.extend((0..series.layout.words).map(|word| series.row().load(word)));
+        }
+    }
+
+    /// Each series with its words.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&SeriesRow, &[u64])> {
+        let series = self.list.as_ref().map_or_else(Iter::default, |list| list.series());
+        let words = series.clone().next().map_or(1, |series| series.layout.words);
+        series.map(Arc::as_ref).zip(self.words.chunks_exact(words))
+    }
 }
 
 impl Rows {

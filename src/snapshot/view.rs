@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    HistogramView, InfoView,
+    histogram::HistogramView,
+    info::InfoView,
     rows::{RowHeader, Rows},
 };
 use crate::{
@@ -34,8 +35,7 @@ impl<'s> EngineView<'s> {
     /// The value of one of the schema's engine labels. The registry has none.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&'s str> {
-        let index = self.schema.engine_labels().iter().position(|label| label == name)?;
-        self.header().labels.values.get(index).map(String::as_str)
+        self.header().label(self.schema, name)
     }
 
     /// The values of the schema's engine labels, in their order.

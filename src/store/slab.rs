@@ -84,6 +84,7 @@
 //! `raw_write_seqcount_latch`.
 
 mod diagnostics;
+mod last_step;
 mod liveness;
 mod log;
 
@@ -91,7 +92,7 @@ use crossbeam_utils::CachePadded;
 
 use self::{
     diagnostics::Diagnostics,
-    liveness::LastStep,
+    last_step::LastStep,
     log::{LOG_CAPACITY, Log, copy_all, copy_out},
 };
 use super::{row::Words, stamps::Stamps};

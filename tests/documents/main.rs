@@ -9,10 +9,12 @@ mod one_step;
 mod traits;
 
 mod auto_traits;
+mod circles;
 mod claims;
 mod comments;
 mod compile_fail;
 mod layering;
+mod paths;
 mod proofs;
 mod readme;
 mod self_metrics;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tachometer::SchemaError;
 
-use crate::{BucketFamily, families::MAX_SPECULATIVE_TOKENS};
+use crate::{BucketFamily, config::MAX_SPECULATIVE_TOKENS};
 
 /// Why [`Families::declare`](crate::Families::declare) refused. Every message names what is wrong
 /// and says what to do. It includes the message of its [`source`](std::error::Error::source), if

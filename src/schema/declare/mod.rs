@@ -4,6 +4,7 @@
 pub(crate) mod dynamic;
 pub(crate) mod family;
 pub(crate) mod info;
+mod self_families;
 
 use std::collections::HashSet;
 

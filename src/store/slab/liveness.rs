@@ -10,18 +10,8 @@
 //! All is relaxed. Each answer is true by itself, and soon up to date; together they aren't one
 //! moment.
 
-use super::{Diagnostic, Log, Slab, Writer};
-use crate::sync::Ordering::Relaxed;
-
-/// What became of a writer's last step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LastStep {
-    Committed,
-    /// It is open, or was leaked if the writer opens another.
-    Open,
-    /// It was discarded, or the writer is new and doesn't know: the last writer may have discarded.
-    Discarded,
-}
+use super::{Slab, Writer, last_step::LastStep, log::Log};
+use crate::{schema::layout::Diagnostic, sync::Ordering::Relaxed};
 
 /// A note that no step was discarded: an even number isn't the sequence of an open step.
 const NONE: u64 = 0;

@@ -7,6 +7,9 @@ pub use self::cache_config::{CacheConfig, FieldValue, UnknownField};
 pub(crate) mod buckets;
 mod cache_config;
 
+/// The largest number of draft positions that have a series each.
+pub(crate) const MAX_SPECULATIVE_TOKENS: usize = 32;
+
 /// Which of vLLM's families the set has, and how they count. As in vLLM, everything optional is off
 /// by default.
 ///

@@ -7,12 +7,23 @@ use tachometer::{Counter, Gauge, Histogram, Info, SchemaBuilder, SchemaError, St
 use crate::{
     BucketFamily::*,
     CacheConfig, Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
+    config::MAX_SPECULATIVE_TOKENS,
     families::{
-        DiffusionFamilies, KvBlockFamilies, LoraFamilies, MAX_SPECULATIVE_TOKENS, PerPosition, SpecDecodeFamilies,
+        DiffusionFamilies, KvBlockFamilies, LoraFamilies, PerPosition, SpecDecodeFamilies,
         helpers::{Declarer, full},
         log::LogFamilies,
     },
 };
+
+/// `Families` whose fields have the names that the statements bind, in the order of the statements.
+macro_rules! in_order {
+    ($(
+        let $($one:ident)? $([$($several:ident),+])? $(($($mixed:ident),+))? = $declared:expr;
+    )+) => {{
+        $(let $($one)? $([$($several),+])? $(($($mixed),+))? = $declared;)+
+        Families { $($($one,)? $($($several,)+)? $($($mixed,)+)?)+ }
+    }};
+}
 
 impl Families {
     /// Declares the families in `schema`, which remains the caller's. It must have the engine label
@@ -31,59 +42,41 @@ impl Families {
 
     /// Declares the families in the order of vLLM's page.
     fn of(declarer: &mut Declarer<'_>, config: &Config) -> Result<Self, DeclareError> {
-        let (spec_decode, diffusion) = declarer.drafts()?;
-        let [estimated_flops, estimated_read_bytes, estimated_write_bytes] = declarer.estimates()?;
-        let [requests_running, requests_waiting] = declarer.queues()?;
-        let requests_waiting_by_reason = declarer.queues_by_reason()?;
-        let requests_kv_fetch_by_stage = config.kv_consumer.then(|| declarer.kv_fetch()).transpose()?;
-        let sleep_state = declarer.sleep_state()?;
-        let kv_cache_usage = declarer.ratio("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?;
-        let corrupted_requests = config.nan_check.then(|| declarer.corrupted_requests()).transpose()?;
-        let watermark_requests = config.watermark.then(|| declarer.watermark()).transpose()?;
-        let [prefix_cache_queries, prefix_cache_hits] = declarer.prefix_cache()?;
-        let [external_prefix_cache_queries, external_prefix_cache_hits] = declarer.external_prefix_cache()?;
-        let [mm_cache_queries, mm_cache_hits] = declarer.mm_cache()?;
-        let preemptions = declarer.counter("num_preemptions", "Times that a running request was preempted.")?;
-        let (prompt_tokens, prompt_tokens_by_source) = declarer.prompt_tokens()?;
-        let (prompt_tokens_cached, prompt_tokens_cached_by_source) = declarer.cached_tokens()?;
-        let generation_tokens = declarer.counter("generation_tokens", "Tokens generated.")?;
-        let request_success = declarer.request_success()?;
-        let admission_rejections = declarer.admission_rejections()?;
-        let [request_prompt_tokens, request_generation_tokens] = declarer.request_tokens()?;
-        let iteration_tokens =
-            declarer.histogram_u64("iteration_tokens_total", config.iteration_tokens.help(), IterationTokens)?;
-        let [request_max_generation_tokens, request_params_n, request_params_max_tokens] = declarer.request_params()?;
-        let [time_to_first_token, inter_token_latency, request_time_per_output_token] = declarer.token_latencies()?;
-        let [
-            e2e_request_latency,
-            request_queue_time,
-            request_inference_time,
-            request_prefill_time,
-            request_decode_time,
-        ] = declarer.request_times()?;
-        let [request_preemptions, request_prefill_kv_computed_tokens] = declarer.request_work()?;
-        let kv_blocks = config.kv_cache_metrics.then(|| declarer.kv_blocks()).transpose()?;
-        let lora = config.max_loras.map(|max_loras| declarer.lora(max_loras)).transpose()?;
-        let cache_config = declarer.cache_config()?;
-        let nixl = config.nixl.then(|| NixlFamilies::declare(declarer)).transpose()?;
-        let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(declarer)).transpose()?;
-        let log = config.log_lines.then(|| LogFamilies::declare(declarer, config)).transpose()?;
-        // A list of names: one per line would say no more.
-        #[rustfmt::skip]
-        let families = Self {
-            iteration_tokens_definition: config.iteration_tokens,
-            spec_decode, diffusion, estimated_flops, estimated_read_bytes, estimated_write_bytes, requests_running,
-            requests_waiting, requests_waiting_by_reason, requests_kv_fetch_by_stage, sleep_state, kv_cache_usage,
-            corrupted_requests, watermark_requests, prefix_cache_queries, prefix_cache_hits, external_prefix_cache_queries,
-            external_prefix_cache_hits, mm_cache_queries, mm_cache_hits, preemptions, prompt_tokens, prompt_tokens_by_source,
-            prompt_tokens_cached, prompt_tokens_cached_by_source, generation_tokens, request_success, admission_rejections,
-            request_prompt_tokens, request_generation_tokens, iteration_tokens, request_max_generation_tokens,
-            request_params_n, request_params_max_tokens, time_to_first_token, inter_token_latency,
-            request_time_per_output_token, e2e_request_latency, request_queue_time, request_inference_time,
-            request_prefill_time, request_decode_time, request_preemptions, request_prefill_kv_computed_tokens, kv_blocks,
-            lora, cache_config, nixl, mooncake, log,
-        };
-        Ok(families)
+        Ok(in_order! {
+            let iteration_tokens_definition = config.iteration_tokens;
+            let (spec_decode, diffusion) = declarer.drafts()?;
+            let [estimated_flops, estimated_read_bytes, estimated_write_bytes] = declarer.estimates()?;
+            let [requests_running, requests_waiting] = declarer.queues()?;
+            let requests_waiting_by_reason = declarer.queues_by_reason()?;
+            let requests_kv_fetch_by_stage = config.kv_consumer.then(|| declarer.kv_fetch()).transpose()?;
+            let sleep_state = declarer.sleep_state()?;
+            let kv_cache_usage = declarer.ratio("kv_cache_usage_perc", "Used share of the KV cache: 1 means full.")?;
+            let corrupted_requests = config.nan_check.then(|| declarer.corrupted_requests()).transpose()?;
+            let watermark_requests = config.watermark.then(|| declarer.watermark()).transpose()?;
+            let [prefix_cache_queries, prefix_cache_hits] = declarer.prefix_cache()?;
+            let [external_prefix_cache_queries, external_prefix_cache_hits] = declarer.external_prefix_cache()?;
+            let [mm_cache_queries, mm_cache_hits] = declarer.mm_cache()?;
+            let preemptions = declarer.counter("num_preemptions", "Times that a running request was preempted.")?;
+            let (prompt_tokens, prompt_tokens_by_source) = declarer.prompt_tokens()?;
+            let (prompt_tokens_cached, prompt_tokens_cached_by_source) = declarer.cached_tokens()?;
+            let generation_tokens = declarer.counter("generation_tokens", "Tokens generated.")?;
+            let request_success = declarer.request_success()?;
+            let admission_rejections = declarer.admission_rejections()?;
+            let [request_prompt_tokens, request_generation_tokens] = declarer.request_tokens()?;
+            let iteration_tokens =
+                declarer.histogram_u64("iteration_tokens_total", config.iteration_tokens.help(), IterationTokens)?;
+            let [request_max_generation_tokens, request_params_n, request_params_max_tokens] = declarer.request_params()?;
+            let [time_to_first_token, inter_token_latency, request_time_per_output_token] = declarer.token_latencies()?;
+            let [e2e_request_latency, request_queue_time, request_inference_time, request_prefill_time, request_decode_time]
+                = declarer.request_times()?;
+            let [request_preemptions, request_prefill_kv_computed_tokens] = declarer.request_work()?;
+            let kv_blocks = config.kv_cache_metrics.then(|| declarer.kv_blocks()).transpose()?;
+            let lora = config.max_loras.map(|max_loras| declarer.lora(max_loras)).transpose()?;
+            let cache_config = declarer.cache_config()?;
+            let nixl = config.nixl.then(|| NixlFamilies::declare(declarer)).transpose()?;
+            let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(declarer)).transpose()?;
+            let log = config.log_lines.then(|| LogFamilies::declare(declarer, config)).transpose()?;
+        })
     }
 }
 

@@ -4,8 +4,8 @@ use tachometer::{Counter, Gauge, SchemaError, Step};
 
 use crate::{
     Config, DeclareError, PerfStats, SpecDecodeStats,
-    families::{MAX_SPECULATIVE_TOKENS, helpers::Declarer},
-    record::hit_rate::HitRateFamilies,
+    config::MAX_SPECULATIVE_TOKENS,
+    families::{helpers::Declarer, hit_rate::HitRateFamilies},
 };
 
 /// What log lines need besides the families on pages.

@@ -3,14 +3,15 @@
 use tachometer::{Counter, Gauge, Histogram, Info, State, StateSet, Step};
 
 use self::log::LogFamilies;
-use crate::{CacheConfig, FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies};
+use crate::{
+    CacheConfig, FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies,
+    config::MAX_SPECULATIVE_TOKENS,
+};
 
 mod declare;
 pub(crate) mod helpers;
+pub(crate) mod hit_rate;
 pub(crate) mod log;
-
-/// The largest number of draft positions that have a series each.
-pub(crate) const MAX_SPECULATIVE_TOKENS: usize = 32;
 
 /// The handles of vLLM's families. Copy them into each engine's thread.
 ///

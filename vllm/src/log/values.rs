@@ -6,8 +6,8 @@ use tachometer::{Counter, EngineView, Gauge, Snapshot};
 
 use crate::{
     Families,
-    families::{MAX_SPECULATIVE_TOKENS, log::LogFamilies},
-    record::hit_rate::HitRateFamilies,
+    config::MAX_SPECULATIVE_TOKENS,
+    families::{hit_rate::HitRateFamilies, log::LogFamilies},
 };
 
 /// An engine's counters, or how much they grew.

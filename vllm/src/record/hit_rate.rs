@@ -6,45 +6,14 @@
 //! position than the window has, the updates since that position were discarded, and the window
 //! takes them back.
 
-use tachometer::{Gauge, SchemaError, Step};
+use tachometer::Step;
 
 use crate::{
     CacheStats, ConnectorCacheStats, Families, SchedulerStats, StepStats,
-    families::helpers::Declarer,
+    families::hit_rate::{Cache, HitRateFamilies},
     record::window::{Position, Totals, Window},
     stats::clamp,
 };
-
-/// The cache that was asked.
-#[derive(Clone, Copy, Debug)]
-enum Cache {
-    Prefix,
-    External,
-    MultiModal,
-}
-
-/// Per [`Cache`]: the window's [`Position`] (epoch and updates), requests, queries and hits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HitRateFamilies(pub(crate) [[Gauge<i64>; 5]; 3]);
-
-impl HitRateFamilies {
-    const CACHES: [&'static str; 3] = ["prefix", "external", "multi_modal"];
-    const TOTALS: [&'static str; 5] = ["epoch", "updates", "requests", "queries", "hits"];
-
-    /// The windows of one engine.
-    pub(crate) fn declare(declarer: &mut Declarer<'_>) -> Result<Self, SchemaError> {
-        let gauges =
-            declarer.schema.gauge("vllm:hit_rate_window", "Lookups of the last requests, for log lines.").hidden();
-        gauges.label("cache", Self::CACHES).label("total", Self::TOTALS).declare().map(Self)
-    }
-
-    /// The windows of all engines together.
-    pub(crate) fn declare_shared(declarer: &mut Declarer<'_>) -> Result<Self, SchemaError> {
-        let help = "Lookups of the last requests of all engines, for log lines.";
-        let gauges = declarer.schema.gauge("vllm:shared_hit_rate_window", help).hidden().registry_wide();
-        gauges.label("cache", Self::CACHES).label("total", Self::TOTALS).declare().map(Self)
-    }
-}
 
 /// The windows, one per cache.
 #[derive(Debug)]
@@ -153,7 +122,7 @@ impl SharedHitRates {
 mod tests {
     use proptest::prelude::*;
 
-    use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
+    use tachometer::{Engine, Gauge, Recorder, Registry, Schema, Snapshot};
 
     use super::*;
     use crate::{Config, EngineMetrics, record::window::WINDOW_REQUESTS};

@@ -17,7 +17,7 @@ pub use self::{
 
 mod connector;
 mod finished;
-pub(crate) mod hit_rate;
+mod hit_rate;
 mod iteration;
 mod shared;
 mod window;
