@@ -1,6 +1,6 @@
 //! A lock-free metrics core for the hot path of multi-engine LLM schedulers.
 //!
-//! # The tour, in the order of the flow
+//! # From a declaration to a page
 //!
 //! 1. **Declare.** A [`SchemaBuilder`] takes families and returns handles: [`Counter`], [`Gauge`],
 //!    [`Histogram`], and [`Info`] for label values that change. A wrong name, bound or label is
@@ -11,11 +11,11 @@
 //!    handlers and other threads share a [`SharedRecorder`], which also looks up series by [label
 //!    values that aren't known beforehand](Declaration::dynamic_labels). Code that serves both is
 //!    written for [`Record`].
-//! 3. **Publish.** [`Step::commit`]. Readers see whole steps only. A dropped step leaves no trace
-//!    (except in infos, which show at once).
+//! 3. **Publish.** [`Step::commit`] publishes the step. Readers see whole steps only. A step that
+//!    is dropped instead leaves no trace. (Infos aren't part of a step: they show at once.)
 //! 4. **Snapshot.** [`Registry::snapshot`] copies the newest step of each engine into plain
 //!    numbers, without ever waiting for a recorder. A router that reads a few numbers for each
-//!    request has a [`View`] of these.
+//!    request uses a [`View`] of just these.
 //! 5. **Render.** [`Registry::render`] turns a snapshot into Prometheus text, for any HTTP layer.
 //!    What pages say about themselves and about recorders is in [`docs::self_metrics`].
 //!
@@ -53,14 +53,14 @@
 //! | dropped | effect |
 //! |---|---|
 //! | a [`Step`] that wasn't committed, whether by an early return, a panic or a cancelled future | it is discarded, and counted in `tachometer_discarded_steps_total` |
-//! | a [`Recorder`] | its counts stay, and the engine's states and infos; its gauges go to zero |
+//! | a [`Recorder`] | its counts stay, and so do the engine's states and infos; its gauges go to zero |
 //! | an [`Engine`] | its series leave pages and snapshots, at once or after it [lingered](Engine::linger). A recorder that outlives it still records, but nothing shows |
 //! | a [`SharedRecorder`], a [`DynamicSeries`] | nothing: what they recorded stays |
 //!
 //! # Handles, snapshots and renderers of another schema
 //!
-//! A handle belongs to the schema that declared it, and there to engines or to the registry.
-//! Elsewhere it never reads or writes a word that isn't its own:
+//! A handle works with the schema that declared it: with its engines, or with the registry if the
+//! family is registry-wide. Used anywhere else, it reads and writes no word:
 //!
 //! | call | with something of another schema, or of the registry instead of an engine |
 //! |---|---|
@@ -71,7 +71,8 @@
 //! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there |
 //! | [`TextRenderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |
 //!
-//! Each of these is a bug that a program's first test run shows. So none is an error to handle.
+//! What panics here is a bug in the program, and its first test run shows it. So none of these
+//! calls returns an error that the program would have to handle.
 //!
 //! # Threads
 //!

@@ -21,14 +21,14 @@ use crate::{
 /// and the count of a histogram is the sum of its buckets. There is no step. That holds in an
 /// engine's loop too: a value that is recorded here while a step is open shows at once, and stays
 /// if the step is discarded. Values that can't be counted honestly are rejected by the same rules,
-/// and counted among the rejected observations of the engine. Whatever it records
-/// after the series was [removed](crate::SharedRecorder::remove), or its engine detached, is lost.
+/// and counted among the rejected observations of the engine. Whatever it records after the series
+/// was [removed](crate::SharedRecorder::remove), or its engine detached, is lost.
 ///
 /// # Progress
 /// As with a [`SharedRecorder`], no call waits or allocates. All threads add to the same words.
-/// Integers are added wait-free where the machine has one instruction for it, and floats lock-free,
-/// in a compare-and-swap loop. Threads that record the same series at the same time compete for its
-/// cache line.
+/// Integers up to 2^32 are added wait-free where the machine has one instruction for it. Greater
+/// integers and floats are added lock-free, in a compare-and-swap loop. Threads that record the
+/// same series at the same time compete for its cache line.
 ///
 /// Unlike a gauge, a counter can't be set:
 ///
@@ -130,8 +130,9 @@ impl<T: ObservationValue> DynamicSeries<Histogram<T>> {
         self.observe_n(value, 1);
     }
 
-    /// Observes one value `n` times, at most 2^32, at the cost of one observation. A float sum
-    /// grows by `value * n`, rounded once.
+    /// Observes one value `n` times, at the cost of one observation. A float sum grows by `value *
+    /// n`, rounded once. Rejected if `n` is more than 2^32, or if the bucket would then hold more
+    /// than 2^62.
     #[inline]
     pub fn observe_n(&self, value: T, n: u64) {
         self.reject_unless(observe::observe(self.row.row(), self.layout(), value, n), n);

@@ -55,10 +55,13 @@ use crate::{
 /// to the engine: the value that was set last is shown, whichever recorder set it.
 ///
 /// A snapshot takes one whole step from each recorder, but the steps of different recorders aren't
-/// from one moment. Even so, an identity between series holds in every snapshot if each recorder's
-/// steps keep it, since sums of equal numbers are equal. A gauge that several recorders set is
-/// the sum of the values that they set last. That is right for the requests in their queues. For a
-/// ratio, a time or a mode it would be wrong: those are states.
+/// from one moment. Even so, suppose that after each step of each recorder one series equals the
+/// sum of others. Then it does in every snapshot too, because the snapshot adds up both sides. This
+/// holds for sums only, not for products or ratios.
+///
+/// A gauge that several recorders set is the sum of the values that they set last. That is right
+/// for the requests in their queues. For a ratio, a time or a mode it would be wrong: those are
+/// states.
 ///
 /// # Progress
 /// Wait-free: plain loads and stores, no lock, no read-modify-write, no allocation, no system call.

@@ -38,9 +38,10 @@ use crate::{
 /// # Progress
 /// No call waits. Once the thread has recorded, no call allocates, except to look up or remove a
 /// dynamic series. Each thread adds to a shard that it shares with few others
-/// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers are added wait-free where
-/// the machine has one instruction for it. Floats are added in a compare-and-swap loop: lock-free,
-/// not wait-free, as it repeats when another thread of the same shard changed the same word.
+/// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers up to 2^32 are added
+/// wait-free where the machine has one instruction for it. Greater integers and floats are added in
+/// a compare-and-swap loop: lock-free, not wait-free, as it repeats when another thread of the same
+/// shard changed the same word.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};
@@ -137,8 +138,9 @@ impl SharedRecorder {
         self.observe_n(histogram, value, 1);
     }
 
-    /// Observes one value `n` times, at most 2^32, at the cost of one observation. A float sum
-    /// grows by `value * n`, rounded once.
+    /// Observes one value `n` times, at the cost of one observation. A float sum grows by `value *
+    /// n`, rounded once. Rejected if `n` is more than 2^32, or if the bucket would then hold more
+    /// than 2^62.
     #[inline]
     pub fn observe_n<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
         let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
@@ -173,8 +175,8 @@ impl SharedRecorder {
     /// (about 300 pointers if there are 10,000 series).
     ///
     /// # Panics
-    /// If the family belongs to another schema, or if one of the two belongs to the registry and
-    /// the other to engines.
+    /// If the family is of another schema; if it is registry-wide and this is an engine's recorder;
+    /// if it is a family of engines and this is the registry's recorder.
     #[must_use]
     pub fn with_label_values<H: DynamicHandle, const N: usize>(
         &self,

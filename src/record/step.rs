@@ -157,8 +157,8 @@ impl<'a> Step<'a> {
         T::from_word(if own { self.slab.load(gauge.word) } else { 0 })
     }
 
-    /// Sets a state of the engine, instead of what any of its recorders set before. A float takes
-    /// any value, NaN and infinities too.
+    /// Sets a state of the engine. It replaces what any of the engine's recorders set before. A
+    /// float takes any value, NaN and infinities too.
     #[inline]
     pub fn set_state<T: GaugeValue>(&mut self, state: State<T>, value: T) {
         if self.owns(state.schema) {
@@ -166,9 +166,10 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Makes the engine's state the one with this index in the declared values, instead of what any
-    /// of its recorders selected before: its sample is 1 and the others are 0. With `None` all are
-    /// 0. An index that isn't there is rejected, and changes nothing.
+    /// Selects one state of a set: the one with this index among the declared states. Its sample is
+    /// 1, and all others are 0. `None` selects no state: all samples are 0. The selection replaces
+    /// what any of the engine's recorders selected before. An index that is out of range is
+    /// rejected and counted, and changes nothing.
     #[inline]
     pub fn select_state(&mut self, set: StateSet, index: Option<usize>) {
         if !self.owns(set.schema) {
@@ -210,9 +211,9 @@ impl<'a> Step<'a> {
     }
 
     /// Sets the current sample of an info: its label values, in declared order, and its value.
-    /// Label values may be any UTF-8. The value is finite; with a time, readers of several pages
-    /// can find the newest. NaN and infinities, which no time can exceed, are rejected and counted,
-    /// and the sample stays as it was.
+    /// Label values may be any UTF-8. The value must be finite: a call with NaN or an infinity is
+    /// rejected and counted, and the sample stays as it was. If the value is the current time,
+    /// readers can tell which of several samples is the newest.
     ///
     /// An info isn't part of the step. The sample shows at once, and stays if the step is
     /// discarded. Readers see its label values and its value as one.

@@ -54,10 +54,11 @@ impl<'s> EngineView<'s> {
         self.header().labels.number()
     }
 
-    /// The number of the step that all numbers come from: how many steps the engine's recorders
-    /// have committed so far. If the schema has gauges, that includes the last step of each dropped
-    /// recorder. If neither it nor the [incarnation](Self::incarnation) has changed, nothing was
-    /// committed since. Additions by shared recorders don't change it.
+    /// How many steps the engine's recorders had committed when they were read. With one recorder,
+    /// that is the number of the step that this view shows. If the schema has gauges, the last step
+    /// of each dropped recorder counts too. If neither this number nor the
+    /// [incarnation](Self::incarnation) has changed, nothing was committed since. What shared
+    /// recorders record doesn't change it.
     ///
     /// # Is an engine stale?
     /// A step number that hasn't changed for a while is the sign, whatever the engine's numbers

@@ -54,21 +54,21 @@
 //! the GPU computed. [`IterationTokensDefinition::AllSources`] restores that definition for
 //! dashboards that were made for it.
 //!
-//! Three identities hold in every scrape for what one exclusive recorder recorded, and so for the
-//! sum over several, as long as `tachometer_rejected_observations_total` is 0:
+//! Three identities hold in every scrape of what exclusive recorders recorded, as long as
+//! `tachometer_rejected_observations_total` is 0:
 //!
 //! * prompt tokens = the sum over sources;
 //! * the sum of iteration tokens = tokens from `local_compute` + generated tokens, under `Computed`
 //!   only;
 //! * `request_success` summed over reasons = the count of `e2e_request_latency_seconds`.
 //!
-//! Durations that are NaN, infinite or negative are rejected, and so is whatever would overflow: a
-//! rejected value is missing on one side of an identity only. Request handlers that record from any
-//! thread ([`SharedMetrics`]) have no step. For their values the third identity holds only while no
-//! call is in progress.
+//! Durations that are NaN, infinite or negative are rejected, and so is whatever would overflow.
+//! Then one side of an identity lacks a value that the other side has. Request handlers that record
+//! from any thread ([`SharedMetrics`]) have no step. For their values the third identity holds only
+//! while no call is in progress.
 //!
-//! The gauges of an engine's exclusive recorders are added up. Let exactly one of them, with one
-//! [`EngineMetrics`], record the scheduler.
+//! A gauge is summed over the exclusive recorders of an engine. So record
+//! [`StepStats::scheduler`] through one recorder of the engine only, with one [`EngineMetrics`].
 //!
 //! # Stability
 //!
