@@ -5,9 +5,13 @@
 //! cache lines in `src/tests/slab.rs`, the words of a slab in `src/schema/tests.rs`, and 1 against
 //! 1,001 tokens in `vllm/tests/tokens.rs`.
 
-use crate::one_step::OneStep as _;
-use crate::sources;
-use tachometer::{Engine, Histogram, Recorder, Registry, Schema, SchemaError, Snapshot, TextRenderer};
+use crate::{
+    one_engine::OneEngine,
+    one_step::OneStep as _,
+    shown::{page, snapshot},
+    sources,
+};
+use tachometer::{Engine, Histogram, Recorder, Registry, Schema, SchemaError, TextRenderer};
 use tachometer_vllm as vllm;
 
 const README: &str = include_str!("../../README.md");
@@ -32,25 +36,15 @@ fn grouped(number: usize) -> String {
 
 /// An engine of a schema with one histogram.
 fn histogram<T: tachometer::ObservationValue>(bounds: &[f64]) -> (Registry, Engine, Recorder, Histogram<T>) {
-    let mut schema = Schema::builder(&[]);
-    let histogram = schema.histogram("histogram", "A histogram.", bounds).declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: histogram } =
+        OneEngine::without_labels(|schema| schema.histogram("histogram", "A histogram.", bounds).declare().unwrap());
     let recorder = engine.recorder().unwrap();
     (registry, engine, recorder, histogram)
 }
 
-fn snapshot(registry: &Registry) -> Snapshot {
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
-    snapshot
-}
-
 /// Lines of a page.
 fn of_engine_0(registry: &Registry) -> usize {
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    String::from_utf8(page).unwrap().lines().filter(|line| line.contains("engine=\"0\"")).count()
+    page(registry).lines().filter(|line| line.contains("engine=\"0\"")).count()
 }
 
 #[test]
@@ -96,12 +90,13 @@ fn recorders_unless_limited() {
 
 #[test]
 fn a_shared_recorder_takes_so_much() {
-    let mut schema = Schema::builder(&[]);
-    schema.shards(1);
-    let count = schema.counter::<u64>("count", "").declare().unwrap();
-    let seconds = schema.histogram::<f64>("seconds", "", &[1.0]).declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: (count, seconds) } = OneEngine::without_labels(|schema| {
+        schema.shards(1);
+        (
+            schema.counter::<u64>("count", "").declare().unwrap(),
+            schema.histogram::<f64>("seconds", "", &[1.0]).declare().unwrap(),
+        )
+    });
     let shared = engine.shared_recorder();
     (0..2).for_each(|_| shared.add(count, 1 << 62));
     shared.inc(count);

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/one_engine.rs"]
+mod one_engine;
 #[path = "../common/one_step.rs"]
 mod one_step;
 #[macro_use]
@@ -19,4 +21,5 @@ mod proofs;
 mod readme;
 mod self_metrics;
 
+use one_engine::shown;
 use traits::sources;

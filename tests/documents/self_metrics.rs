@@ -1,17 +1,11 @@
 //! What a page says about itself, and where that is documented.
 
-use crate::common;
+use crate::{common, shown::page};
 use std::{collections::BTreeMap, sync::mpsc, thread, time::Instant};
 
 use tachometer::{Registry, Schema, Snapshot, TextRenderer};
 
 const TABLE: &str = include_str!("../../docs/self-metrics.md");
-
-fn page(registry: &Registry) -> String {
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    String::from_utf8(page).unwrap()
-}
 
 /// The crate's own samples without labels, except for buckets.
 fn own(page: &str) -> BTreeMap<String, f64> {

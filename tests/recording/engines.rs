@@ -1,6 +1,10 @@
 //! Engines attach, hand out recorders, and detach.
 
-use crate::one_step::OneStep as _;
+use crate::{
+    one_engine::OneEngine,
+    one_step::OneStep as _,
+    shown::{self, page, snapshot},
+};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -17,10 +21,7 @@ fn registry(labels: &[&str]) -> (Registry, Counter<u64>) {
 
 /// The page's lines of `count_total`.
 fn lines(registry: &Registry) -> Vec<String> {
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    let page = String::from_utf8(page).unwrap();
-    page.lines().filter(|line| line.starts_with("count_total")).map(str::to_owned).collect()
+    shown::lines(registry, "count_total")
 }
 
 #[test]
@@ -50,20 +51,17 @@ fn totals_outlive_the_recorder_and_the_next_one_goes_on() {
 
 /// Counts, level and steps of the only engine.
 fn seen(registry: &Registry, count: Counter<u64>, level: Gauge<i64>) -> (u64, i64, u64) {
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(registry);
     let view = snapshot.engines().next().unwrap();
     (view.counter(count), view.gauge(level), view.step())
 }
 
 #[test]
 fn several_recorders_add_up_and_give_up_their_gauges() {
-    let mut schema = Schema::builder(&[]);
-    schema.max_recorders(3);
-    let count = schema.counter::<u64>("count", "").declare().unwrap();
-    let level = schema.gauge::<i64>("level", "").declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: (count, level) } = OneEngine::without_labels(|schema| {
+        schema.max_recorders(3);
+        (schema.counter::<u64>("count", "").declare().unwrap(), schema.gauge::<i64>("level", "").declare().unwrap())
+    });
     let mut recorders: Vec<Recorder> = (0..3).map(|_| engine.recorder().unwrap()).collect();
     let refused = engine.recorder().unwrap_err();
     assert!(refused.to_string().contains("3 recorders of engine [] are in use"), "{refused}");
@@ -92,36 +90,28 @@ fn several_recorders_add_up_and_give_up_their_gauges() {
 
 #[test]
 fn a_returned_recorder_gives_up_a_leaked_step_too() {
-    let mut schema = Schema::builder(&[]);
-    let level = schema.gauge::<f64>("level", "").declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: level } =
+        OneEngine::without_labels(|schema| schema.gauge::<f64>("level", "").declare().unwrap());
     let mut recorder = engine.recorder().unwrap();
     recorder.set(level, f64::NAN);
     let mut step = recorder.step();
     step.set(level, 7.0);
     std::mem::forget(step);
     drop(recorder);
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    let page = String::from_utf8(page).unwrap();
+    let page = page(&registry);
     assert!(page.contains("level 0.0\n") && page.contains("tachometer_discarded_steps_total 1\n"), "{page}");
 }
 
 /// A schema with one info, an engine, and what its page and a snapshot show of the info.
 fn engine_with_info() -> (Engine, Info<1>, impl FnMut() -> Option<(String, f64)>) {
-    let mut schema = Schema::builder(&[]);
-    let info = schema.info("cache_config", "", ["blocks"]).declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: info } =
+        OneEngine::without_labels(|schema| schema.info("cache_config", "", ["blocks"]).declare().unwrap());
     let mut snapshot = Snapshot::new();
     let shown = move || {
         registry.snapshot(&mut snapshot);
         let view = snapshot.engines().next().unwrap().info(info);
         let view = view.map(|view| (view.values()[0].to_owned(), view.value()));
-        let mut page = Vec::new();
-        registry.render(&mut page);
-        let page = String::from_utf8(page).unwrap();
+        let page = page(&registry);
         let lines: Vec<_> = page.lines().filter(|line| line.starts_with("cache_config{")).collect();
         assert_eq!(lines.len(), usize::from(view.is_some()), "{page}");
         assert!(view.iter().all(|(blocks, _)| lines[0].contains(&format!("\"{blocks}\""))), "{page}");
@@ -270,8 +260,7 @@ fn a_renderer_of_another_schema_panics() {
 
 /// The counts that a snapshot has for an engine label, with the engine's incarnation.
 fn counts(registry: &Registry, count: Counter<u64>, label: &str) -> Vec<(u64, u64)> {
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(registry);
     let engines = snapshot.engines().filter(|engine| engine.label("engine") == Some(label));
     engines.map(|engine| (engine.incarnation(), engine.counter(count))).collect()
 }
@@ -330,8 +319,7 @@ fn hundreds_of_engines_are_found_by_label_and_listed_in_the_order_of_attaching()
     let mut keep = 0..;
     engines.retain(|_| keep.next().is_some_and(|n: u64| n % 3 != 1));
     engines.extend((700..900).map(|n| (name(n), registry.attach(&[&name(n)]).unwrap())));
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(&registry);
     let seen: Vec<_> = snapshot.engines().map(|engine| engine.label("engine").unwrap()).collect();
     assert!(seen.iter().eq(engines.iter().map(|(name, _)| name)), "{seen:?}");
     for (name, _) in &engines {

@@ -1,7 +1,11 @@
 //! Infos: one sample per engine, whose label values change.
 
-use crate::common;
-use crate::one_step::OneStep as _;
+use crate::{
+    common,
+    one_engine::OneEngine,
+    one_step::OneStep as _,
+    shown::{lines, page, snapshot},
+};
 use std::thread;
 
 use proptest::prelude::*;
@@ -32,11 +36,8 @@ impl Rig {
     }
 
     fn lines(&self) -> Vec<String> {
-        let mut page = Vec::new();
-        self.registry.render(&mut page);
-        let page = String::from_utf8(page).unwrap();
-        common::parse(&page);
-        page.lines().filter(|line| line.starts_with("adapters_info")).map(str::to_owned).collect()
+        common::parse(&page(&self.registry));
+        lines(&self.registry, "adapters_info")
     }
 }
 
@@ -103,16 +104,13 @@ fn a_value_that_is_not_finite_is_rejected_and_hides_no_other_engine() {
         rig.set(&mut two, ["b", ""], value);
     }
     assert_eq!(rig.lines(), ["adapters_info{running=\"a\",waiting=\"\"} 1.0"]);
-    let mut snapshot = Snapshot::new();
-    rig.registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(&rig.registry);
     let info = snapshot.engine(&["1", "m"]).unwrap().info(rig.adapters).unwrap();
     assert_eq!((info.values(), info.value()), (["b", ""], 0.5), "it keeps the sample that it had");
     rig.set(&mut two, ["c", ""], 2.0);
     assert_eq!(rig.lines(), ["adapters_info{running=\"c\",waiting=\"\"} 2.0"]);
-    let mut page = Vec::new();
-    rig.registry.render(&mut page);
     let rejected = "tachometer_rejected_observations_total{engine=\"1\",model_name=\"m\"} 12";
-    assert!(String::from_utf8(page).unwrap().lines().any(|line| line == rejected));
+    assert!(page(&rig.registry).lines().any(|line| line == rejected));
 }
 
 #[test]
@@ -150,14 +148,10 @@ fn each_page_groups_the_engines_that_are_there() {
 
 #[test]
 fn an_info_without_any_label_is_a_gauge() {
-    let mut schema = Schema::builder(&[]);
-    let info = schema.info("x", "", []).declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: info } =
+        OneEngine::without_labels(|schema| schema.info("x", "", []).declare().unwrap());
     engine.recorder().unwrap().record(|step| step.set_info(info, [], -0.5));
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    assert!(String::from_utf8(page).unwrap().starts_with("# TYPE x gauge\nx -0.5\n"));
+    assert!(page(&registry).starts_with("# TYPE x gauge\nx -0.5\n"));
 }
 
 #[test]
@@ -216,8 +210,7 @@ fn an_engine_shows_nothing_of_the_one_before_it() {
 fn a_foreign_info_panics_in_a_snapshot() {
     let [rig, other] = [Rig::new(&["engine"]), Rig::new(&["engine"])];
     let _engine = rig.attach("0");
-    let mut snapshot = Snapshot::new();
-    rig.registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(&rig.registry);
     let _ = snapshot.engines().next().unwrap().info(other.adapters);
 }
 
@@ -293,9 +286,7 @@ fn shown(attached: &Attached, labels: [[&str; 2]; 3], chosen: &[&str]) -> Vec<Sh
 }
 
 fn compare(registry: &Registry, shown: &[Shown]) {
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    let samples = common::parse(std::str::from_utf8(&page).unwrap());
+    let samples = common::parse(&page(registry));
     let samples: Vec<_> = samples.into_iter().filter(|((name, _), _)| name == "adapters_info").collect();
     assert_eq!(samples.len(), shown.len());
     for (labels, [running, waiting], value) in shown {

@@ -1,5 +1,6 @@
 //! Slabs of 65,536 words, the most there can be.
 
+use crate::{one_engine::OneEngine, shown::snapshot};
 use tachometer::{Registry, Schema, Snapshot};
 
 /// A slab of 65,536 words, the most there can be: what is recorded into the last ones shows, and is
@@ -7,13 +8,14 @@ use tachometer::{Registry, Schema, Snapshot};
 #[test]
 fn the_last_word_of_the_largest_slab_is_recorded() {
     let bounds: Vec<f64> = (1..=65_532).map(f64::from).collect();
-    let mut schema = Schema::builder(&[]);
-    schema.max_samples(usize::MAX);
-    let first = schema.counter::<u64>("first", "").declare().unwrap();
-    let last = schema.gauge::<i64>("last", "").declare().unwrap();
-    let wide = schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: (first, last, wide) } = OneEngine::without_labels(|schema| {
+        schema.max_samples(usize::MAX);
+        (
+            schema.counter::<u64>("first", "").declare().unwrap(),
+            schema.gauge::<i64>("last", "").declare().unwrap(),
+            schema.histogram::<u64>("wide", "", &bounds).declare().unwrap(),
+        )
+    });
     let mut recorder = engine.recorder().unwrap();
     for n in 1..=3 {
         let mut step = recorder.step();
@@ -23,8 +25,7 @@ fn the_last_word_of_the_largest_slab_is_recorded() {
         step.commit();
         recorder.step().observe(wide, 70_000);
     }
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(&registry);
     let engine = snapshot.engines().next().unwrap();
     assert_eq!((engine.counter(first), engine.gauge(last)), (3, 3));
     assert_eq!((engine.histogram(wide).count(), engine.histogram(wide).sum()), (3, 210_000));
@@ -67,16 +68,14 @@ fn the_last_of_very_many_states_is_selected() {
     const STATES: usize = 66_000;
     let values: Vec<String> = (0..STATES).map(|state| state.to_string()).collect();
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
-    let mut schema = Schema::builder(&[]);
-    schema.max_samples(usize::MAX);
-    let set = schema.state_set("state", "", "state", &values).declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: set } = OneEngine::without_labels(|schema| {
+        schema.max_samples(usize::MAX);
+        schema.state_set("state", "", "state", &values).declare().unwrap()
+    });
     let mut recorder = engine.recorder().unwrap();
     let mut step = recorder.step();
     step.select_state(set, Some(STATES - 1));
     step.commit();
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(&registry);
     assert_eq!(snapshot.engines().next().unwrap().selected_state(set), Some(STATES - 1));
 }

@@ -2,16 +2,22 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/one_engine.rs"]
+mod one_engine;
 #[path = "../common/one_step.rs"]
 mod one_step;
 
 mod dynamic_labels;
+mod dynamic_overflow;
 mod engines;
 mod infos;
 mod largest_slab;
 mod registry_wide;
 mod settable;
 mod shared;
+mod shared_limits;
 mod states;
 mod steps;
 mod view;
+
+use one_engine::shown;

@@ -1,7 +1,10 @@
 //! Families of the registry, and families that are never printed.
 
-use crate::common;
-use crate::one_step::OneStep as _;
+use crate::{
+    common,
+    one_step::OneStep as _,
+    shown::{page, snapshot},
+};
 use tachometer::{Counter, Gauge, Histogram, Recorder, Registry, Schema, Snapshot};
 
 /// A family of each kind for the registry, between families of engines.
@@ -27,15 +30,9 @@ impl Rig {
         Self { registry: Registry::new(schema.build().unwrap()), steps, rejections, load, seconds, waits }
     }
 
-    fn page(&self) -> String {
-        let mut page = Vec::new();
-        self.registry.render(&mut page);
-        String::from_utf8(page).unwrap()
-    }
-
     /// The samples, without the lines about recorders.
     fn samples(&self) -> Vec<String> {
-        let page = self.page();
+        let page = page(&self.registry);
         common::parse(&page);
         page.lines()
             .filter(|line| !line.starts_with("# ") && !line.starts_with("tachometer_"))
@@ -118,7 +115,7 @@ fn what_the_registrys_recorder_rejects_is_counted_apart() {
     let mut recorder = rig.registry.recorder().unwrap();
     recorder.observe(rig.seconds, f64::NAN);
     drop(recorder.step());
-    let page = rig.page();
+    let page = page(&rig.registry);
     let samples = common::parse(&page);
     let sample = |name: &str| samples[&(format!("tachometer_{name}_total"), Vec::new())];
     let names = ["rejected_observations", "discarded_steps", "foreign_handles"];
@@ -132,9 +129,7 @@ fn a_schema_without_them_has_a_page_without_them() {
     schema.counter::<u64>("steps", "").declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     registry.recorder().unwrap().step().commit();
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    assert!(!String::from_utf8(page).unwrap().contains("tachometer_registry_"));
+    assert!(!page(&registry).contains("tachometer_registry_"));
 }
 
 #[cfg(debug_assertions)]
@@ -161,7 +156,7 @@ fn handles_of_the_other_scope_are_ignored_and_counted_in_release() {
     let engine = rig.registry.attach(&[]).unwrap();
     engine.recorder().unwrap().set(rig.load, 1.0);
     rig.registry.recorder().unwrap().inc(rig.steps);
-    let page = rig.page();
+    let page = page(&rig.registry);
     for line in ["load_ratio 0.0", "steps_total 0", "tachometer_foreign_handles_total 1"] {
         assert!(page.lines().any(|other| other == line), "{line}");
     }
@@ -173,8 +168,7 @@ fn handles_of_the_other_scope_are_ignored_and_counted_in_release() {
 fn an_engines_view_refuses_the_registrys_handles() {
     let rig = Rig::new(&["engine"]);
     let _engine = rig.registry.attach(&["0"]).unwrap();
-    let mut snapshot = Snapshot::new();
-    rig.registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(&rig.registry);
     let _ = snapshot.engines().next().unwrap().gauge(rig.load);
 }
 
@@ -195,13 +189,10 @@ fn hidden_families_are_read_but_not_printed() {
         step.observe(seconds, 0.5);
     });
     registrys.set(own, 0.25);
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(&registry);
     let view = snapshot.engines().next().unwrap();
     assert_eq!((view.counter(shown), view.gauge(a), view.gauge(b)), (1, 1, 2));
     assert_eq!((view.histogram(seconds).count(), snapshot.registry().unwrap().gauge(own)), (1, 0.25));
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    let names: Vec<_> = common::parse(std::str::from_utf8(&page).unwrap()).into_keys().map(|(name, _)| name).collect();
+    let names: Vec<_> = common::parse(&page(&registry)).into_keys().map(|(name, _)| name).collect();
     assert_eq!(names.iter().filter(|name| !name.starts_with("tachometer_")).collect::<Vec<_>>(), ["shown_total"]);
 }

@@ -1,13 +1,13 @@
 //! States of the engine: what one of its recorders set last, never a sum.
 
-use crate::one_step::OneStep as _;
+use crate::{one_engine::OneEngine, one_step::OneStep as _, shown::snapshot};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-use tachometer::{Counter, Engine, Gauge, Recorder, Registry, Schema, Snapshot, State, StateSet, View};
+use tachometer::{Counter, Gauge, Registry, Schema, Snapshot, State, StateSet, View};
 
 const STATES: [&str; 3] = ["awake", "asleep", "gone"];
 
@@ -21,41 +21,18 @@ struct Handles {
     count: Counter<u64>,
 }
 
-struct Rig {
-    registry: Registry,
-    engine: Engine,
-    handles: Handles,
+fn one_engine() -> OneEngine<Handles> {
+    OneEngine::new(|schema| Handles {
+        count: schema.counter("count", "").declare().unwrap(),
+        usage: schema.gauge("usage", "").state().declare().unwrap(),
+        limits: schema.gauge("limit", "").label("of", ["slots", "blocks"]).state().declare().unwrap(),
+        sleep: schema.state_set("sleep", "", "state", &STATES).declare().unwrap(),
+        lamps: schema.state_set("lamp", "", "lit", &["off", "on"]).label("at", ["door", "gate"]).declare().unwrap(),
+        level: schema.gauge("level", "").declare().unwrap(),
+    })
 }
 
-impl Rig {
-    fn new() -> Self {
-        let mut schema = Schema::builder(&["engine"]);
-        let handles = Handles {
-            count: schema.counter("count", "").declare().unwrap(),
-            usage: schema.gauge("usage", "").state().declare().unwrap(),
-            limits: schema.gauge("limit", "").label("of", ["slots", "blocks"]).state().declare().unwrap(),
-            sleep: schema.state_set("sleep", "", "state", &STATES).declare().unwrap(),
-            lamps: schema.state_set("lamp", "", "lit", &["off", "on"]).label("at", ["door", "gate"]).declare().unwrap(),
-            level: schema.gauge("level", "").declare().unwrap(),
-        };
-        let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(&["0"]).unwrap();
-        Self { registry, engine, handles }
-    }
-
-    fn recorder(&self) -> Recorder {
-        self.engine.recorder().unwrap()
-    }
-
-    /// The samples of a family on a page, in its order.
-    fn samples(&self, family: &str) -> Vec<String> {
-        let mut page = Vec::new();
-        self.registry.render(&mut page);
-        let page = String::from_utf8(page).unwrap();
-        let lines = page.lines().filter_map(|line| line.strip_prefix(&format!("{family}{{engine=\"0\"")));
-        lines.map(|line| line.trim_start_matches([',', '}', ' ']).to_owned()).collect()
-    }
-
+impl OneEngine<Handles> {
     fn sleep(&self) -> Vec<String> {
         self.samples("sleep").iter().map(|line| line.split(' ').next_back().unwrap().to_owned()).collect()
     }
@@ -63,7 +40,7 @@ impl Rig {
 
 #[test]
 fn a_state_set_shows_exactly_one_state_whatever_recorders_do() {
-    let rig = Rig::new();
+    let rig = one_engine();
     let sleep = rig.handles.sleep;
     assert_eq!(rig.sleep(), ["1", "0", "0"], "the first one, before anything was recorded");
     let [mut one, mut other] = [rig.recorder(), rig.recorder()];
@@ -87,7 +64,7 @@ fn a_state_set_shows_exactly_one_state_whatever_recorders_do() {
 
 #[test]
 fn a_state_set_is_printed_with_its_label_before_others() {
-    let rig = Rig::new();
+    let rig = one_engine();
     rig.recorder().record(|step| step.select_state(rig.handles.lamps[1], Some(1)));
     let expected = [
         r#"lit="off",at="door"} 1"#,
@@ -100,7 +77,7 @@ fn a_state_set_is_printed_with_its_label_before_others() {
 
 #[test]
 fn a_ratio_is_never_a_sum_of_ratios() {
-    let rig = Rig::new();
+    let rig = one_engine();
     let Handles { usage, level, limits, .. } = rig.handles;
     let mut recorders = [rig.recorder(), rig.recorder()];
     for (recorder, share) in [(0, 0.75), (1, 0.5), (0, 0.25), (0, 1.0)] {
@@ -120,7 +97,7 @@ fn a_ratio_is_never_a_sum_of_ratios() {
 
 #[test]
 fn a_discarded_step_leaves_no_trace_in_a_state() {
-    let rig = Rig::new();
+    let rig = one_engine();
     let Handles { usage, sleep, .. } = rig.handles;
     let [mut one, mut other] = [rig.recorder(), rig.recorder()];
     one.record(|step| step.set_state(usage, 0.5));
@@ -146,7 +123,7 @@ fn a_discarded_step_leaves_no_trace_in_a_state() {
 
 #[test]
 fn a_view_has_the_same_states_as_a_snapshot() {
-    let rig = Rig::new();
+    let rig = one_engine();
     let Handles { usage, sleep, lamps, limits, count, .. } = rig.handles;
     let mut recorders = [rig.recorder(), rig.recorder(), rig.recorder()];
     let mut view = View::new((sleep, count, limits, usage, lamps[1]));
@@ -180,14 +157,14 @@ fn a_view_has_the_same_states_as_a_snapshot() {
 
 #[test]
 fn a_state_that_is_not_there_is_rejected() {
-    let rig = Rig::new();
+    let rig = one_engine();
     let mut recorder = rig.recorder();
     recorder.record(|step| step.select_state(rig.handles.sleep, Some(1)));
     for index in [3, 4, usize::MAX] {
         recorder.record(|step| step.select_state(rig.handles.sleep, Some(index)));
     }
     assert_eq!(rig.sleep(), ["0", "1", "0"]);
-    assert_eq!(rig.samples("tachometer_rejected_observations_total"), ["3"]);
+    assert_eq!(rig.self_metric("rejected_observations"), 3);
 }
 
 #[test]
@@ -203,15 +180,14 @@ fn the_registry_has_states_too() {
         step.select_state(role, Some(1));
     });
     drop([one, other]);
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
+    let snapshot = snapshot(&registry);
     let own = snapshot.registry().unwrap();
     assert_eq!((own.state(share), own.selected_state(role)), (0.75, Some(1)));
 }
 
 #[test]
 fn a_foreign_state_panics_under_debug_assertions() {
-    let (rig, other) = (Rig::new(), Rig::new().handles);
+    let (rig, other) = (one_engine(), one_engine().handles);
     let mut recorder = rig.recorder();
     let mut record = |f: fn(&mut tachometer::Step<'_>, Handles)| {
         let panics = catch_unwind(AssertUnwindSafe(|| recorder.record(|step| f(step, other)))).is_err();
@@ -226,7 +202,7 @@ fn a_foreign_state_panics_under_debug_assertions() {
 /// what they see only goes forward.
 #[test]
 fn a_state_never_goes_back() {
-    let rig = Rig::new();
+    let rig = one_engine();
     let Handles { usage, limits, .. } = rig.handles;
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

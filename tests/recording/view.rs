@@ -1,11 +1,11 @@
 //! A view of a few chosen series: what a router reads for each request.
 
-use crate::one_step::OneStep as _;
+use crate::{one_step::OneStep as _, shown::snapshot};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tachometer::{
     Choice, Counter, Engine, EngineValues, EngineView, Gauge, Histogram, HistogramView, Recorder, Registry, Schema,
-    SharedRecorder, Snapshot, View,
+    SharedRecorder, View,
 };
 
 /// Series of each kind, with others between them.
@@ -80,12 +80,6 @@ impl Rig {
         View::new((delays, [load, load], refused))
     }
 
-    fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        snapshot
-    }
-
     fn step(&self, recorder: &mut Recorder, n: u64) {
         let Handles { finished, other, seconds, waiting, usage, latency, tokens, moves, .. } = self.handles;
         recorder.record(|step| {
@@ -129,7 +123,7 @@ impl Rig {
     fn assert_same(&self, view: &mut View<Chosen>, own: &mut View<Own>) {
         self.registry.view(view);
         self.registry.view(own);
-        let all = self.snapshot();
+        let all = snapshot(&self.registry);
         let rows: Vec<Row> = view.engines().map(chosen_of).collect();
         assert_eq!(rows, all.engines().map(|engine| self.all_of(engine)).collect::<Vec<_>>());
         for row in rows {

@@ -6,6 +6,10 @@
 mod churn;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/one_engine.rs"]
+mod one_engine;
+#[path = "../common/one_step.rs"]
+mod one_step;
 mod steps;
 mod tenants;
 

@@ -1,17 +1,13 @@
 //! Two writers that commit back to back against two readers that snapshot as fast as they can. A
 //! writer that is stopped inside a commit needs the crate's inside: `src/tests/stopped_threads.rs`.
 
-#[path = "../common/one_step.rs"]
-mod one_step;
-
-use one_step::OneStep as _;
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::Duration,
 };
 
-use super::{Budget, Stop};
+use super::{Budget, Stop, one_engine::OneEngine, one_step::OneStep as _};
 use tachometer::{
     Counter, Engine, EngineValues, EngineView, Gauge, Histogram, HistogramView, Recorder, Registry, Schema, Snapshot,
     View,
@@ -230,10 +226,8 @@ pub(crate) fn a_snapshot_is_whole_and_recent_whatever_the_writer_does() {
 
 /// A step that stays open is no reason to wait: the reader gets the step before, at the first try.
 fn an_open_step_holds_up_nobody() {
-    let mut schema = Schema::builder(&[]);
-    let count = schema.counter::<u64>("count", "").declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: count } =
+        OneEngine::without_labels(|schema| schema.counter::<u64>("count", "").declare().unwrap());
     let mut recorder = engine.recorder().unwrap();
     recorder.inc(count);
     let mut step = recorder.step();
@@ -254,12 +248,11 @@ fn an_open_step_holds_up_nobody() {
 /// the writer refreshes it.
 fn a_reader_that_cannot_keep_up_gets_its_snapshots() {
     let bounds: Vec<f64> = (0..65_533).map(f64::from).collect();
-    let mut schema = Schema::builder(&[]);
-    schema.max_samples(100_000);
-    let count = schema.counter::<u64>("count", "").declare().unwrap();
-    schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: count } = OneEngine::without_labels(|schema| {
+        schema.max_samples(100_000);
+        schema.histogram::<u64>("wide", "", &bounds).declare().unwrap();
+        schema.counter::<u64>("count", "").declare().unwrap()
+    });
     let mut recorder = engine.recorder().unwrap();
     let done = AtomicBool::new(false);
     let budget = Budget::begin();
@@ -270,27 +263,31 @@ fn a_reader_that_cannot_keep_up_gets_its_snapshots() {
                 recorder.inc(count);
             }
         });
-        let reader = scope.spawn(|| {
-            let mut snapshot = Snapshot::new();
-            let (mut snapshots, mut newest, mut retries, mut most) = (0, 0, 0, 0);
-            while budget.goes_on(snapshots > 10 && retries > 0) {
-                registry.snapshot(&mut snapshot);
-                let view = snapshot.engines().next().unwrap();
-                assert_eq!(view.counter(count), view.step());
-                assert!(view.step() >= newest);
-                newest = view.step();
-                snapshots += 1;
-                retries += view.retries();
-                most = most.max(view.retries());
-            }
-            (snapshots, newest, retries, most)
-        });
+        let reader = scope.spawn(|| read_counts(&registry, count, budget));
         while !reader.is_finished() && budget.goes_on(false) {
             thread::sleep(Duration::from_millis(10));
         }
-        let (snapshots, newest, retries, most) = reader.join().unwrap();
+        let [steps, snapshots, failed, most] = reader.join().unwrap();
         println!(
-            "huge slab: {newest} steps, {snapshots} snapshots, {retries} failed attempts, {most} at most for one snapshot"
+            "huge slab: {steps} steps, {snapshots} snapshots, {failed} failed attempts, {most} at most for one snapshot"
         );
     });
+}
+
+/// Takes snapshots of an engine that counts its steps. Returns how many steps and snapshots there
+/// were, and how many attempts failed: of all snapshots together, and of one at most.
+fn read_counts(registry: &Registry, count: Counter<u64>, budget: Budget) -> [u64; 4] {
+    let mut snapshot = Snapshot::new();
+    let [mut steps, mut snapshots, mut failed, mut most] = [0; 4];
+    while budget.goes_on(snapshots > 10 && failed > 0) {
+        registry.snapshot(&mut snapshot);
+        let view = snapshot.engines().next().unwrap();
+        assert_eq!(view.counter(count), view.step());
+        assert!(view.step() >= steps);
+        steps = view.step();
+        snapshots += 1;
+        failed += u64::from(view.retries());
+        most = most.max(u64::from(view.retries()));
+    }
+    [steps, snapshots, failed, most]
 }

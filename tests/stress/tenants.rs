@@ -7,9 +7,9 @@ use std::{
     thread,
 };
 
-use tachometer::{Counter, DynamicFamily, Engine, Registry, Schema, Snapshot};
+use tachometer::{Counter, DynamicFamily, Snapshot};
 
-use super::{Budget, Stop, common};
+use super::{Budget, Stop, common, one_engine::OneEngine};
 
 const THREADS: u64 = 3;
 /// Looked up once; besides them there is room for one guest, and each thread has one.
@@ -18,9 +18,7 @@ const STAYING: [&str; 2] = ["stays", "stays too"];
 const VISIT: u64 = 5;
 
 struct Rig {
-    registry: Registry,
-    engine: Engine,
-    hits: DynamicFamily<Counter<u64>, 1>,
+    one: OneEngine<DynamicFamily<Counter<u64>, 1>>,
     done: AtomicBool,
     /// Of guests.
     visits: AtomicU64,
@@ -37,19 +35,11 @@ struct Did {
 
 impl Rig {
     fn new() -> Self {
-        let mut schema = Schema::builder(&["engine"]);
-        let hits = schema.counter("hits", "").dynamic_labels(["tenant"], STAYING.len() + 1).declare().unwrap();
-        let registry = Registry::new(schema.build().unwrap());
+        let one = OneEngine::new(|schema| {
+            schema.counter("hits", "").dynamic_labels(["tenant"], STAYING.len() + 1).declare().unwrap()
+        });
         let [visits, snapshots, pages] = [(); 3].map(|()| AtomicU64::new(0));
-        Self {
-            engine: registry.attach(&["0"]).unwrap(),
-            registry,
-            hits,
-            done: AtomicBool::new(false),
-            visits,
-            snapshots,
-            pages,
-        }
+        Self { one, done: AtomicBool::new(false), visits, snapshots, pages }
     }
 
     fn goes_on(&self) -> bool {
@@ -59,16 +49,16 @@ impl Rig {
     /// Counts for the tenants that stay, and for a guest that is looked up and removed, or finds no
     /// room.
     fn record(&self, guest: &str) -> Did {
-        let recorder = self.engine.shared_recorder();
-        let staying = STAYING.map(|tenant| recorder.with_label_values(self.hits, [tenant]));
+        let recorder = self.one.engine.shared_recorder();
+        let staying = STAYING.map(|tenant| recorder.with_label_values(self.one.handles, [tenant]));
         let mut did = Did::default();
         while self.goes_on() {
             staying.iter().for_each(|series| series.inc());
             did.staying += 1;
-            let series = recorder.with_label_values(self.hits, [guest]);
+            let series = recorder.with_label_values(self.one.handles, [guest]);
             (0..VISIT).for_each(|_| series.inc());
             let no_room = series.values().eq(["other"]);
-            assert_eq!(recorder.remove(self.hits, [guest]), !no_room, "nobody else removes {guest}");
+            assert_eq!(recorder.remove(self.one.handles, [guest]), !no_room, "nobody else removes {guest}");
             series.inc(); // unseen, unless it went to the overflow series
             did.overflows += u64::from(no_room);
             self.visits.fetch_add(u64::from(!no_room), Relaxed);
@@ -79,9 +69,9 @@ impl Rig {
     fn take_snapshots(&self) {
         let (mut snapshot, mut newest) = (Snapshot::new(), BTreeMap::new());
         while self.goes_on() {
-            self.registry.snapshot(&mut snapshot);
+            self.one.registry.snapshot(&mut snapshot);
             let engine = snapshot.engines().next().unwrap();
-            let seen: Vec<_> = engine.counters(self.hits).map(|([tenant], hits)| (tenant, hits)).collect();
+            let seen: Vec<_> = engine.counters(self.one.handles).map(|([tenant], hits)| (tenant, hits)).collect();
             assert!(seen.is_sorted_by(|one, other| one.0 < other.0), "{seen:?}");
             assert!(seen.len() <= STAYING.len() + 2, "{seen:?}");
             for (tenant, hits) in seen {
@@ -99,7 +89,7 @@ impl Rig {
         let mut page = Vec::new();
         while self.goes_on() {
             page.clear();
-            self.registry.render(&mut page);
+            self.one.registry.render(&mut page);
             common::parse(std::str::from_utf8(&page).unwrap()); // refuses a series that appears twice
             self.pages.fetch_add(1, Relaxed);
         }
@@ -129,15 +119,12 @@ pub(crate) fn totals_of_tenants_are_exact() {
     let total = |of: fn(&Did) -> u64| did.iter().map(of).sum::<u64>();
     let (staying, overflows) = (total(|did| did.staying), total(|did| did.overflows));
     let [visits, ..] = rig.counts_of_events();
-    let mut snapshot = Snapshot::new();
-    rig.registry.snapshot(&mut snapshot);
     let expected = [("other", overflows * (VISIT + 1)), ("stays", staying), ("stays too", staying)];
-    let seen: Vec<_> = snapshot.engines().next().unwrap().counters(rig.hits).map(|([tenant], n)| (tenant, n)).collect();
-    assert_eq!(seen, expected);
-    let mut page = Vec::new();
-    rig.registry.render(&mut page);
-    let line = format!("tachometer_overflowed_label_values_total{{engine=\"0\"}} {overflows}\n");
-    assert!(String::from_utf8(page).unwrap().contains(&line), "{line}");
+    rig.one.read(|engine| {
+        let seen: Vec<_> = engine.counters(rig.one.handles).map(|([tenant], n)| (tenant, n)).collect();
+        assert_eq!(seen, expected);
+    });
+    assert_eq!(rig.one.self_metric("overflowed_label_values"), overflows);
     println!(
         "tenants: {staying} hits of each of {STAYING:?}, {visits} visits, {overflows} without room, all of them counted"
     );
