@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    /// Items come at one end and leave at the other, but for one in 128 that stays.
+    /// Items come at one end and leave at the other, except for one in 128, which stays.
     #[test]
     fn items_that_come_and_leave_don_t_wear_out_the_chunks() {
         let mut list = Sorted::new();

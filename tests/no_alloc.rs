@@ -248,7 +248,7 @@ fn reading_allocates_nothing() {
         black_box((info.values(), info.value()));
         black_box(snapshot.registry().unwrap().counter(wide));
     });
-    assert_none("a renderer of one's own", || {
+    assert_none("a renderer of the user's", || {
         page.clear();
         renderer.render(&snapshot, &mut page);
     });

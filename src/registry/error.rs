@@ -13,7 +13,7 @@ pub enum AttachError {
         /// The values as given.
         values: Vec<String>,
     },
-    /// An engine with these label values is attached.
+    /// An engine with these label values is already attached.
     AlreadyAttached {
         /// The values as given.
         values: Vec<String>,

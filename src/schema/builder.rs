@@ -80,13 +80,13 @@ impl SchemaBuilder {
     }
 
     /// Describes a state of the engine that is one of `values`: a gauge with a sample for each of
-    /// them, of which one is 1 and the others are 0. It shows what was set last by
-    /// [`Step::select_state`](crate::Step::select_state), whichever of the engine's recorders set
-    /// it, and stays when they are dropped. Before, it is the first of `values`. Like a gauge it is
-    /// part of the step.
+    /// them. The sample of the selected one is 1, and all others are 0. It shows what was selected
+    /// last by [`Step::select_state`](crate::Step::select_state), whichever of the engine's
+    /// recorders selected it, and stays when they are dropped. Until then it is the first of
+    /// `values`. Like a gauge it is part of the step.
     ///
-    /// `label` stands before all others on a page. Further [labels](Declaration::label) make it one
-    /// state set for each of their values.
+    /// On a page `label` is the first of the family's own labels. With further
+    /// [labels](Declaration::label) there is a state set for each of their values.
     ///
     /// ```
     /// # use tachometer::{Registry, Schema};

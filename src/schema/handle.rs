@@ -139,8 +139,8 @@ pub struct State<T> {
     value: PhantomData<fn() -> T>,
 }
 
-/// A state of the engine that is one of a few: one sample each, of which one is 1 and the others
-/// are 0. See [`SchemaBuilder::state_set`](crate::SchemaBuilder::state_set).
+/// A state of the engine that is one of a few. Each has a sample: that of the selected one is 1,
+/// and all others are 0. See [`SchemaBuilder::state_set`](crate::SchemaBuilder::state_set).
 #[derive(Clone, Copy, Debug)]
 pub struct StateSet {
     pub(crate) schema: u32,
@@ -190,7 +190,7 @@ impl<T> State<T> {
 }
 
 impl StateSet {
-    /// The index in its word; any other number stands for none.
+    /// The index in its word; any other number means that none is selected.
     pub(crate) fn selected(self, word: u64) -> Option<usize> {
         usize::try_from(word).ok().filter(|index| *index < self.states as usize)
     }

@@ -36,9 +36,9 @@ use crate::{
 /// # What it promises
 /// All counters, gauges and histograms that an exclusive recorder contributes come from **one** of
 /// its finished steps. That step isn't older than the newest one when the read began, and a later
-/// snapshot never shows an earlier step. Different engines don't show one moment. Nor do different
-/// recorders of one engine, whose steps are added up. What shared recorders added is true word by
-/// word.
+/// snapshot never shows an earlier step. The steps of different recorders aren't from one moment,
+/// whether the recorders are of one engine or of several. What shared recorders added is true word
+/// by word.
 ///
 /// No counter of an attached engine ever falls, with one exception: a series with dynamic labels
 /// that was [removed](crate::SharedRecorder::remove) begins at zero when it is looked up again.

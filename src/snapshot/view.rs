@@ -61,10 +61,10 @@ impl<'s> EngineView<'s> {
     /// recorders record doesn't change it.
     ///
     /// # Is an engine stale?
-    /// A step number that hasn't changed for a while is the sign, whatever the engine's numbers
-    /// say. An engine that idles without committing looks the same here. A page tells them apart,
-    /// by its [self-metrics](crate::docs::self_metrics). To know how old a step is, let each step
-    /// set a state to its time: states are part of the step, so the time shows together with it. Of
+    /// It is stale if this number hasn't changed for a while, whatever the other numbers say. An
+    /// engine that idles without committing looks the same here. A page tells them apart, by its
+    /// [self-metrics](crate::docs::self_metrics). To know how old a step is, let each step set a
+    /// state to its time: states are part of the step, so the time shows together with it. Of
     /// several recorders' steps it is the time of the one that set it last.
     ///
     /// ```

@@ -2,7 +2,7 @@
 //! of the engine's recorders sets it, and isn't part of a step.
 //!
 //! ```text
-//!   a recorder                              slot, one per info and engine    readers
+//!   a recorder                                slot, one per info and engine  readers
 //!   its own pointer ─┬─ same labels: store ──▶ ┌────────────────────────────┐
 //!                    │                value    │ sample: id, labels (fixed) │ ◀─ snapshot, page
 //!                    └─ other labels: a ─────▶ │         value (a word)     │

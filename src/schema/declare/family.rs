@@ -131,13 +131,13 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
 }
 
 impl<'b, T: GaugeValue, S: Shape> Declaration<'b, Gauge<T>, S> {
-    /// Makes it a state of the engine: a ratio, a time, a limit; whatever isn't a number of things.
-    /// It shows what was set last by [`Step::set_state`](crate::Step::set_state), whichever of the
-    /// engine's recorders set it. So it isn't summed over recorders, stays when they are dropped,
-    /// and is 0 before it is set. Like a gauge it is part of the step.
+    /// Makes this gauge a state of the engine, such as a ratio, a time or a limit. It shows what
+    /// was set last by [`Step::set_state`](crate::Step::set_state), whichever of the engine's
+    /// recorders set it. So it isn't summed over recorders, stays when they are dropped, and is 0
+    /// before it is set. Like a gauge it is part of the step.
     ///
-    /// Set at the same time by two recorders, one of both shows, the same to every reader. Each
-    /// series takes two words. A state that is one of a few is a [state
+    /// If two recorders set it at the same time, all readers see the same one of the two values.
+    /// Each series takes two words. A state that is one of a few is a [state
     /// set](SchemaBuilder::state_set).
     ///
     /// ```
@@ -162,7 +162,7 @@ impl<'b, T: GaugeValue, S: Shape> Declaration<'b, Gauge<T>, S> {
         Declaration { builder: self.builder, spec: self.spec, shape: PhantomData }
     }
 
-    /// Makes it a gauge that any thread sets, through [`SharedRecorder`](crate::SharedRecorder):
+    /// Makes this a gauge that any thread sets, through [`SharedRecorder`](crate::SharedRecorder):
     /// one cell per series, and the last write wins. It isn't part of a step, shows at once, and
     /// doesn't depend on recorders: it keeps its value until it is set again, and is 0 before. With
     /// [labels](Self::label) each series is a gauge of its own.
