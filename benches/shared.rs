@@ -7,7 +7,8 @@
 //! * Attaching and leasing: an engine of the vLLM base set attaches and detaches while others stay;
 //!   a recorder is leased and dropped.
 //! * `dynamic`: a series with dynamic labels, one of a hundred: an addition, and the lookup of an
-//!   existing series. A snapshot of all of them.
+//!   existing series. A snapshot of all of them. And 20,000 values that are looked up for the first
+//!   time, one after the other.
 //! * A snapshot of an engine with two shards, or with a second slab, next to that of one slab.
 //!
 //! The histogram has 19 bounds; values are 12 to 40 ms. The price includes fetching the value,
@@ -32,6 +33,7 @@ fn main() {
     additions(&mut criterion);
     observations(&mut criterion);
     dynamic_labels(&mut criterion);
+    new_label_values(&mut criterion);
     lifecycle(&mut criterion);
     snapshots(&mut criterion);
     criterion.final_summary();
@@ -139,6 +141,32 @@ fn dynamic_labels(criterion: &mut Criterion) {
     });
     let mut snapshot = Snapshot::new();
     criterion.bench_function("dynamic/snapshot_of_100", |bencher| bencher.iter(|| registry.snapshot(&mut snapshot)));
+}
+
+/// Each label value is new, and all of them stay.
+fn new_label_values(criterion: &mut Criterion) {
+    const VALUES: usize = 20_000;
+    let mut schema = Schema::builder(&["engine"]);
+    schema.max_samples(2 * VALUES);
+    let hits = schema.counter::<u64>("hits", "Hits.").dynamic_labels(["tenant"], VALUES).declare();
+    let hits: DynamicFamily<Counter<u64>, 1> = hits.expect("a valid family");
+    let registry = Registry::new(schema.build().expect("a valid schema"));
+    let names: Vec<String> = (0..VALUES).map(|tenant| format!("tenant {tenant}")).collect();
+    let mut group = criterion.benchmark_group("dynamic");
+    group.throughput(criterion::Throughput::Elements(VALUES as u64));
+    group.bench_function(BenchmarkId::new("new_label_values", VALUES), |bencher| {
+        let attach = || {
+            let engine = registry.attach(&["comes"]).expect("the one before was dropped");
+            (engine.shared_recorder(), engine)
+        };
+        let look_up_all = |(recorder, engine): (SharedRecorder, Engine)| {
+            for name in &names {
+                drop(recorder.with_label_values(hits, [name]));
+            }
+            (recorder, engine) // dropped unmeasured
+        };
+        bencher.iter_batched(attach, look_up_all, BatchSize::PerIteration);
+    });
 }
 
 fn lifecycle(criterion: &mut Criterion) {

@@ -62,14 +62,16 @@ impl<T: Clone> Sorted<T> {
     pub(crate) fn inserted(&self, Position { chunk, index }: Position, item: T) -> Self {
         let items: &[T] = self.chunks.get(chunk).map_or(&[], |chunk| chunk);
         let (before, after) = items.split_at(index);
-        let grown: Vec<T> = before.iter().cloned().chain([item]).chain(after.iter().cloned()).collect();
-        let largest = largest(self.len);
-        // Appending fills the last chunk, so that a list which grows in order has full chunks.
-        let appended = chunk + 1 >= self.chunks.len() && after.is_empty();
-        let first = if appended { largest } else { grown.len() / 2 };
-        let replacement = match grown.len() > largest {
-            true => vec![grown[..first].into(), grown[first..].into()],
-            false => vec![grown.into()],
+        let grown = before.iter().cloned().chain([item]).chain(after.iter().cloned());
+        let (largest, len) = (largest(self.len), items.len() + 1);
+        let replacement = if len > largest {
+            // Appending fills the last chunk, so that a list which grows in order has full chunks.
+            let appended = chunk + 1 >= self.chunks.len() && after.is_empty();
+            let first = if appended { largest } else { len / 2 };
+            let grown: Vec<T> = grown.collect();
+            vec![grown[..first].into(), grown[first..].into()]
+        } else {
+            vec![grown.collect()]
         };
         let replaced = chunk.min(self.chunks.len())..(chunk + 1).min(self.chunks.len());
         self.with_chunks(replaced, &replacement, self.len + 1)

@@ -114,7 +114,10 @@ impl Directory {
     /// once.
     fn without_expired(&self, now: Instant) -> Self {
         const FEW: usize = 8;
-        let expired = self.lingering.iter().take_while(|(until, _)| *until <= now);
+        let expired = self
+            .lingering
+            .iter()
+            .take_while(|(until, _)| mutant!(*until <= now, "engine: what lingered too long is never freed" => false));
         if expired.clone().take(FEW + 1).count() <= FEW {
             return expired.fold(self.clone(), |directory, (_, labels)| directory.without(labels));
         }
@@ -133,7 +136,10 @@ impl Directory {
             changed.lingering = self.lingering.removed(at);
         }
         changed.engines = self.engines.removed(self.position(gone));
-        changed.labels = self.labels.removed(at);
+        changed.labels = mutant!(
+            self.labels.removed(at),
+            "registry: labels of an engine that left are kept" => self.labels.clone(),
+        );
         changed.membership = StdArc::new(());
         changed
     }

@@ -43,7 +43,10 @@ impl Settable {
     #[inline]
     pub(crate) fn store(&self, index: u16, word: u64) {
         match &self.0[usize::from(index)] {
-            Cell::I64(cell) => cell.store(word as i64, Relaxed),
+            Cell::I64(cell) => mutant!(
+                cell.store(word as i64, Relaxed),
+                "settable: setting is an addition" => _ = cell.fetch_add(word as i64, Relaxed),
+            ),
             Cell::F64(cell) => cell.store(f64::from_bits(word), Relaxed),
         }
     }
@@ -58,7 +61,10 @@ impl Settable {
                 "settable: an integer by load and store" => cell.store(cell.load(Relaxed).wrapping_add(word as i64), Relaxed),
             ),
             Cell::F64(cell) => {
-                let sum = |now: f64| Some(now + f64::from_bits(word)).filter(|sum| sum.is_finite());
+                let sum = |now: f64| {
+                    let sum = now + f64::from_bits(word);
+                    mutant!(sum.is_finite(), "settable: a sum may be infinite" => true).then_some(sum)
+                };
                 mutant!(
                     _ = cell.fetch_update(Relaxed, Relaxed, sum).ok()?,
                     "settable: a float by load and store" => cell.store(sum(cell.load(Relaxed))?, Relaxed),

@@ -11,7 +11,7 @@ use loom::thread;
 
 use super::explore::explore;
 use crate::{
-    Counter, Engine, EngineView, Histogram, Registry, Schema, SettableGauge, Snapshot,
+    Counter, Engine, EngineView, GaugeValue, Histogram, Registry, Schema, SettableGauge, Snapshot,
     schema::layout::{Diagnostic, Liveness},
     store::Indices,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
@@ -213,6 +213,27 @@ fn a_settable_gauge_is_the_sum_of_its_changes() {
             seen
         },
     );
+}
+
+/// One thread sets a settable gauge, another one adds to it. The value that was set holds, with or
+/// without the addition. The outcome: what a reader sees meanwhile, and what stays.
+#[test]
+fn setting_a_gauge_is_one_moment_for_additions() {
+    let allowed = [(0, 8), (0, 9), (1, 8), (8, 8), (8, 9), (9, 9)];
+    explore(3, allowed, || set_and_add(|rig| rig.level, 8, 1));
+    let allowed = allowed.map(|(seen, stays)| (seen as f64, stays as f64));
+    explore(3, allowed, || set_and_add(|rig| rig.load, 8.0, 1.0));
+}
+
+fn set_and_add<T: GaugeValue + 'static>(gauge: fn(&Rig) -> SettableGauge<T>, value: T, added: T) -> (T, T) {
+    let rig = Rig::new();
+    let (gauge, recorder) = (gauge(&rig), rig.engine.shared_recorder());
+    let (one, other) = (recorder.clone(), recorder.clone());
+    let threads =
+        [rig.done.spawn(move || one.set_gauge(gauge, value)), rig.done.spawn(move || other.add_gauge(gauge, added))];
+    let seen = rig.seen(|view| view.settable(gauge));
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    (seen, rig.seen(|view| view.settable(gauge)))
 }
 
 /// Two threads ask for the first shared recorder while a third takes a snapshot. Both get the same

@@ -138,8 +138,10 @@ impl<T: Word> Atomic<T> {
         T::from_word(self.word.load(ordering))
     }
 
+    /// A swap. A store and an addition have an order that all threads agree on, but loom knows it
+    /// only between two operations that both read and write.
     pub(crate) fn store(&self, value: T, ordering: Ordering) {
-        self.word.store(value.to_word(), ordering);
+        self.word.swap(value.to_word(), ordering);
     }
 
     pub(crate) fn fetch_update(
