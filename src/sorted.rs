@@ -173,7 +173,7 @@ mod tests {
         }
     }
 
-    /// Copied items and chunks of one change, with so many items in the list.
+    /// Copied items and chunks of one change, with this many items in the list.
     fn copied(items: u32, in_order: bool) -> usize {
         let copies = Rc::new(Cell::new(0));
         let mut list = Sorted::new();

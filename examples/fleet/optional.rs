@@ -46,7 +46,7 @@ impl Optional {
     }
 }
 
-/// Tokens to draft for a request that has so many tokens to go: the last one needs no draft.
+/// Tokens to draft for a request that has this many tokens to go: the last one needs no draft.
 pub(crate) fn draft_length(to_go: u64) -> u64 {
     DRAFT_TOKENS.min(to_go.saturating_sub(1))
 }

@@ -1,6 +1,6 @@
 //! Any names, help texts, labels and limits: a declaration is refused for a rule that it breaks, or
-//! its family reads back from the page as declared. The rules stand here a second time, as the
-//! documentation of `SchemaError` and `SchemaBuilder` words them.
+//! its family reads back from the page as declared. The rules are written here a second time, as
+//! the documentation of `SchemaError` and `SchemaBuilder` words them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,7 +98,7 @@ fn check_family(page: &Page, name: &str, help: &str, kind: PrometheusType, mut s
     assert_eq!(seen, series, "series of {name} in\n{page:?}");
 }
 
-/// This parser takes the suffix of a histogram's sample off as often as it stands there, so that it
+/// This parser takes the suffix of a histogram's sample off as often as it occurs, so that it
 /// loses a part of a name such as `x_count`.
 fn parser_strips_too_much(family: &Family) -> bool {
     family.kind.is_histogram() && ["_bucket", "_sum", "_count"].iter().any(|suffix| family.name.ends_with(suffix))

@@ -239,7 +239,7 @@ impl LayoutBuilder {
         }
     }
 
-    /// Adds so many states, of [`STATE_WORDS`] each. Returns the first one's word.
+    /// Adds this many states, of [`STATE_WORDS`] each. Returns the first one's word.
     pub(super) fn add_states(&mut self, states: usize) -> usize {
         let (first, words) = (self.scalars.len(), states * STATE_WORDS);
         self.scalars.extend(iter::repeat_n(Scalar { word_type: None, is_gauge: false }, words));

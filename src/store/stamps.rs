@@ -33,7 +33,7 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
-    /// For the first of so many slabs at most.
+    /// For the first of at most `max_slabs` slabs.
     pub(crate) fn new(max_slabs: usize) -> Self {
         Self { words: Arc::new(Words::zeroed(1 + max_slabs)), own: 0 }.of_slab(0)
     }

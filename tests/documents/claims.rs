@@ -1,5 +1,5 @@
 //! The numbers that the documentation states, and that no other test measures. Each is measured
-//! here; those that change when families or limits do are looked for where they stand.
+//! here; those that change when families or limits do are looked for where they are stated.
 //!
 //! Elsewhere: bytes in `footprint.rs`, dependencies in `readme.rs`, the log, its refreshes and
 //! cache lines in `src/tests/slab.rs`, the words of a slab in `src/schema/tests.rs`, and 1 against

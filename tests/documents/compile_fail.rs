@@ -1,4 +1,4 @@
-//! Each doc test that must not compile says with which error, and stands before a twin that must
+//! Each doc test that must not compile says with which error, and comes before a twin that must
 //! compile and differs from it in the forbidden thing only.
 //!
 //! Stable rustdoc doesn't compare the errors; `scripts/test` has it done.
@@ -27,7 +27,7 @@ const FORBIDDEN: [(&str, &str); 16] = [
 ];
 
 struct Example {
-    /// What stands behind the opening fence.
+    /// What follows the opening fence.
     kind: String,
     lines: Vec<String>,
 }

@@ -21,7 +21,7 @@ fn table() -> Vec<(String, May)> {
         let module = cells[1].trim_matches('`').to_owned();
         let may = match cells[3] {
             "all of the above" => table.iter().map(|(module, _)| module.clone()).collect(),
-            // Every second piece stands between backticks.
+            // Every second piece is between backticks.
             list => list.split('`').skip(1).step_by(2).map(str::to_owned).collect(),
         };
         table.push((module, may));

@@ -12,7 +12,7 @@ pub(crate) struct Names {
 pub(crate) struct Path {
     /// From the root of the crate.
     pub(crate) segments: Vec<String>,
-    /// If it stands in a `use`: the name that it gets.
+    /// If it is in a `use`: the name that it gets.
     pub(crate) imported: Option<String>,
     /// Whether that is a `pub use`.
     pub(crate) public: bool,
@@ -124,7 +124,7 @@ impl<'t, F: Fn(usize) -> &'t str> Tree<'_, F> {
 #[derive(Clone, Copy)]
 struct Token<'s> {
     text: &'s str,
-    /// How many inline modules it stands in.
+    /// How many inline modules it is in.
     depth: usize,
 }
 

@@ -17,7 +17,7 @@ fn promises() -> Vec<Vec<&'static str>> {
     rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
-/// What stands between backticks.
+/// What is between backticks.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> + '_ {
     cell.split('`').skip(1).step_by(2)
 }

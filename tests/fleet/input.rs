@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 
 use crate::support::*;
 
-/// Gzipped: `begin`, and then so many MiB of `byte`, each a member of its own.
+/// Gzipped: `begin`, and then this many MiB of `byte`, each MiB in a member of its own.
 fn gzip_long(begin: &str, byte: u8, mebibytes: usize) -> Vec<u8> {
     [gzip(begin.as_bytes()), gzip(&vec![byte; 1 << 20]).repeat(mebibytes)].concat()
 }

@@ -19,7 +19,7 @@ const REQUESTS: usize = 2_400;
 const LARGE: std::ops::Range<usize> = 300..312;
 /// Small requests that come all at once, more than a batch takes.
 const CROWD: std::ops::Range<usize> = 1_000..1_700;
-/// Of so many requests, the last 30 come at once.
+/// Of each 100 requests, the last 30 come at once.
 const BURST_EVERY: usize = 100;
 const BURST_AFTER: usize = 70;
 /// Together longer than a prefix cache; some go on more often than others.
@@ -305,7 +305,7 @@ fn quantiles(trace: &str, layout: &[&str]) -> Vec<[String; 3]> {
     let output = run(&[&["--trace", trace, "--speed", "max", "--no-listen"], layout].concat());
     let stdout = String::from_utf8(output.stdout).expect("the table is text");
     let rows = stdout.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
-    // Nothing stands before the first bar and after the last; header and rule come first.
+    // Nothing comes before the first bar or after the last; header and rule come first.
     rows.filter(|row| row.len() == 12).skip(2).map(|row| [row[8], row[9], row[10]].map(str::to_owned)).collect()
 }
 

@@ -139,7 +139,7 @@ fn parse(page: &str, engines: usize) -> Vec<Scraped> {
     scraped
 }
 
-/// The different pages of a fleet of four engines that runs at this speed, until so many requests
+/// The different pages of a fleet of four engines that runs at this speed, until this many requests
 /// have ended.
 fn scraped_while_running(speed: &str, layout: &[&str], ended: f64) -> Vec<Vec<Scraped>> {
     let serving = Serving::start(&[&["--speed", speed, "--hold"], layout].concat());
@@ -188,8 +188,8 @@ fn a_held_fleet_serves_until_it_is_interrupted() {
 
 #[test]
 fn kv_transfers_show_in_the_families_of_the_connector() {
-    // Of 128 KiB a token and 16 tokens a descriptor: prompts of 1,200, 1,200, 1,024, 700 and 100
-    // tokens.
+    // Of 128 KiB per token and 16 tokens per descriptor: prompts of 1,200, 1,200, 1,024, 700 and
+    // 100 tokens.
     let (bytes, descriptors) = (PROMPTS << 17, 75 + 75 + 64 + 44 + 7);
     for (connector, other, engine) in [("nixl", "mooncake", 1), ("mooncake", "nixl", 0)] {
         let trace = fixture("mooncake.jsonl");

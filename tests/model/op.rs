@@ -131,7 +131,7 @@ impl<T: Copy> Way<T> {
             3 | 4 => {
                 let times = match bytes.below(8) {
                     small @ 0..4 => small as u64,
-                    // Four buckets of so many overflow the count.
+                    // Four such buckets overflow the count of the histogram.
                     4 | 5 => 1 << 62,
                     _ => u64_near(bytes, &[]),
                 };

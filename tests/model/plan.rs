@@ -82,7 +82,7 @@ fn bounds(choice: u8, family: usize) -> Vec<f64> {
         10 => vec![5e-324, f64::MIN_POSITIVE, 1.0, 1e300, f64::MAX],
         11 | 12 => (1..=8).map(f64::from).collect(),
         // More words than two for each entry of a step's log, so that only the log's own end can
-        // overflow it. Once a schema, since its pages are long.
+        // overflow it. Once per schema, since its pages are long.
         15 if family == 0 => (0..600).map(|k| f64::from(k) / 2.0).collect(),
         _ => (0..40).map(f64::from).collect(),
     }

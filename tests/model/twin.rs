@@ -273,8 +273,8 @@ impl Cell {
 }
 
 impl<T: Copy> Way<T> {
-    /// Observes each value (so many times) with `observe`, which says whether it could be counted.
-    /// Returns how many couldn't.
+    /// Observes each value, once or several times, with `observe`, which says whether it could be
+    /// counted. Returns how many couldn't.
     fn each(&self, mut observe: impl FnMut(T, u64) -> Option<()>) -> u64 {
         let mut rejected_of = |value, n| if observe(value, n).is_some() { 0 } else { rejections(n) };
         match self {
@@ -298,7 +298,7 @@ impl Way<f64> {
 }
 
 impl Sum {
-    /// What `way` adds to the slack: the usual bound on the error of a sum of so many terms, for
+    /// What `way` adds to the slack: the usual bound on the error of a sum of this many terms, for
     /// each of the two orders, doubled to cover its own rounding.
     fn slack_of(&self, way: &Way<f64>) -> f64 {
         let terms = match way {

@@ -49,7 +49,7 @@ impl Rig {
     }
 }
 
-/// What stands on a page of the registry's own families, once.
+/// What a page has of the registry's own families, once.
 const OWN: [&str; 7] = [
     "rejections_total{model_name=\"m\",reason=\"requests\"} 0",
     "rejections_total{model_name=\"m\",reason=\"tokens\"} 1",
@@ -109,7 +109,7 @@ fn recorders_are_limited_and_the_next_one_goes_on() {
 
 #[test]
 fn what_the_registrys_recorder_rejects_is_counted_apart() {
-    // Without engine labels the series would clash if they stood in the engines' families.
+    // Without engine labels the series would clash if they were in the engines' families.
     let rig = Rig::new(&[]);
     let _engine = rig.registry.attach(&[]).unwrap();
     let mut recorder = rig.registry.recorder().unwrap();

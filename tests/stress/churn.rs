@@ -92,7 +92,7 @@ impl Rig {
         requests
     }
 
-    /// Commits so many steps in a recorder that is leased and dropped; each third attempt is
+    /// Commits this many steps in a recorder that is leased and dropped; each third attempt is
     /// discarded, leaked, or both.
     fn lease(&self, engine: &Engine, steps: u64) {
         let Handles { moves, level, tokens, .. } = self.handles;

@@ -79,7 +79,7 @@ fn split_number<'l>(line: &'l str, name: &str) -> Option<[&'l str; 3]> {
     Some([&line[..begin], &line[begin..end], &line[end..]])
 }
 
-/// The line with other rates of drafts or of estimated work: those over so many seconds.
+/// The line with other rates of drafts or of estimated work: those over this many seconds.
 fn rates_over(line: &str, seconds: f64, [flops, bytes]: [f64; 2]) -> String {
     let rate = |amount: f64| if seconds > 0.0 { amount / seconds } else { 0.0 };
     let throughput = |name, count| {
