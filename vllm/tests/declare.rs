@@ -1,5 +1,8 @@
 //! The vLLM set is declared whole or not at all.
 
+#[path = "../../tests/common/shown.rs"]
+mod shown;
+
 use tachometer::{Registry, Schema, SchemaBuilder, SchemaError};
 use tachometer_vllm::{BucketFamily, Config, DeclareError, Families};
 
@@ -21,9 +24,7 @@ fn full() -> Config {
 fn page(schema: SchemaBuilder) -> String {
     let registry = Registry::new(schema.build().unwrap());
     let _engine = registry.attach(&["0"]).unwrap();
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    String::from_utf8(page).unwrap()
+    shown::page(&registry)
 }
 
 /// The page and the handles of the full set, declared into `schema`.

@@ -3,13 +3,16 @@
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
+#[path = "../../tests/common/one_engine.rs"]
+mod one_engine;
 #[path = "../../tests/common/one_step.rs"]
 mod one_step;
 
+use one_engine::OneEngine;
 use one_step::OneStep as _;
 use std::thread;
 
-use tachometer::{Engine, Registry, Schema};
+use tachometer::Recorder;
 use tachometer_vllm::{self as vllm, AdmissionRejection, Families, FinishReason, FinishedRequest};
 
 const REASONS: [FinishReason; 3] = [FinishReason::Stop, FinishReason::Length, FinishReason::Abort];
@@ -36,27 +39,22 @@ fn request(k: u64) -> FinishedRequest {
 /// Latencies whose sums are exact in any order.
 const LATENCIES: [f64; 4] = [0.015625, 0.03125, 0.0625, 8.0];
 
-fn rig() -> (Registry, Engine, Families) {
-    let mut schema = Schema::builder(&["engine", "model_name"]);
-    schema.shards(4);
-    let families = Families::declare(&mut schema, &vllm::Config::new().model_name("m")).unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&["0", "m"]).unwrap();
-    (registry, engine, families)
+fn one_engine() -> OneEngine<Families> {
+    OneEngine::new(|schema| {
+        schema.shards(4);
+        Families::declare(schema, &vllm::Config::new().model_name("m")).unwrap()
+    })
 }
 
-fn samples(registry: &Registry) -> common::Samples {
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    common::parse(std::str::from_utf8(&page).unwrap())
+fn samples(rig: &OneEngine<Families>) -> common::Samples {
+    common::parse(&rig.page())
 }
 
-#[test]
-fn handlers_record_what_an_iteration_would() {
-    const REQUESTS: u64 = 40;
-    let (registry, engine, families) = rig();
-    let mut recorder = engine.recorder().unwrap();
-    let mut metrics = families.engine_metrics(&mut recorder);
+const REQUESTS: u64 = 40;
+
+fn record_in_an_iteration(rig: &OneEngine<Families>) -> Recorder {
+    let mut recorder = rig.recorder();
+    let mut metrics = rig.handles.engine_metrics(&mut recorder);
     recorder.record(|step| {
         metrics.iteration(step, |iteration| {
             for k in 0..REQUESTS {
@@ -65,17 +63,19 @@ fn handlers_record_what_an_iteration_would() {
             }
         });
     });
-    registry.recorder().unwrap().record(|step| {
-        (0..REQUESTS).for_each(|_| families.admission_rejected(step, AdmissionRejection::QueuedTokens));
+    rig.registry.recorder().unwrap().record(|step| {
+        (0..REQUESTS).for_each(|_| rig.handles.admission_rejected(step, AdmissionRejection::QueuedTokens));
     });
+    recorder
+}
 
-    let (other, engine, families) = rig();
-    let mut recorder = engine.recorder().unwrap();
-    let mut metrics = families.engine_metrics(&mut recorder);
+fn record_in_handlers(rig: &OneEngine<Families>) -> Recorder {
+    let mut recorder = rig.recorder();
+    let mut metrics = rig.handles.engine_metrics(&mut recorder);
     // The engine's part: an iteration without tokens.
     recorder.record(|step| metrics.iteration(step, |_| ()));
-    let (handlers, front) =
-        (families.shared_metrics(&engine.shared_recorder()), families.shared_metrics(&other.shared_recorder()));
+    let [handlers, front] = [rig.engine.shared_recorder(), rig.registry.shared_recorder()]
+        .map(|recorder| rig.handles.shared_metrics(&recorder));
     thread::scope(|scope| {
         for thread in 0..4 {
             let (handlers, front) = (handlers.clone(), &front);
@@ -90,24 +90,32 @@ fn handlers_record_what_an_iteration_would() {
             });
         }
     });
-    assert_eq!(samples(&registry), samples(&other));
+    recorder
+}
+
+#[test]
+fn handlers_record_what_an_iteration_would() {
+    let [iteration, handlers] = [one_engine(), one_engine()];
+    // Kept, since dropping them would give up gauges.
+    let _recorders = [record_in_an_iteration(&iteration), record_in_handlers(&handlers)];
+    assert_eq!(samples(&iteration), samples(&handlers));
 }
 
 /// What one exclusive recorder recorded satisfies the identities, whatever handlers add. All values
 /// do once the handlers are done.
 #[test]
 fn identities_hold_when_the_handlers_are_done() {
-    let (registry, engine, families) = rig();
-    let mut recorder = engine.recorder().unwrap();
-    let mut metrics = families.engine_metrics(&mut recorder);
+    let rig = one_engine();
+    let mut recorder = rig.recorder();
+    let mut metrics = rig.handles.engine_metrics(&mut recorder);
     recorder.record(|step| metrics.iteration(step, |iteration| _ = iteration.finished(&request(1))));
-    let handlers = families.shared_metrics(&engine.shared_recorder());
+    let handlers = rig.handles.shared_metrics(&rig.engine.shared_recorder());
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| (0..100).for_each(|k| handlers.finished(&request(k))));
         }
     });
-    let samples = samples(&registry);
+    let samples = samples(&rig);
     let sum = |name: &str| {
         let of = samples.iter().filter(|((sample, _), _)| sample == name);
         of.map(|(_, value)| value).sum::<f64>()

@@ -1,39 +1,23 @@
 //! An iteration is recorded whole or not at all: what a panic in it leaves, and what happens to
 //! foreign handles.
 
-#[path = "../../tests/common/one_step.rs"]
-mod one_step;
+#[path = "common/vllm_engine.rs"]
+mod vllm_engine;
 
-use one_step::OneStep as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tachometer::{Engine, Recorder, Registry, Schema};
-use tachometer_vllm::{Config, EngineMetrics, Families, FinishReason, FinishedRequest, Iteration, PromptTokens};
+use tachometer_vllm::{Config, FinishReason, FinishedRequest, Iteration, PromptTokens};
+use vllm_engine::{VllmEngine, one_step::OneStep as _};
 
-/// An engine with the vLLM set, in its own schema.
-struct Rig {
-    registry: Registry,
-    _engine: Engine,
-    recorder: Recorder,
-    metrics: EngineMetrics,
+/// With a schema of its own.
+fn engine() -> VllmEngine {
+    VllmEngine::new(&Config::new())
 }
 
-impl Rig {
-    fn new() -> Self {
-        let mut schema = Schema::builder(&["engine"]);
-        let families = Families::declare(&mut schema, &Config::new()).unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(&["0"]).unwrap();
-        let mut recorder = engine.recorder().unwrap();
-        let metrics = families.engine_metrics(&mut recorder);
-        Self { registry, _engine: engine, recorder, metrics }
-    }
-
+impl VllmEngine {
     /// The samples of vLLM's families, and the recorder's diagnostics that aren't 0.
     fn samples(&self) -> (Vec<String>, Vec<String>) {
-        let mut page = Vec::new();
-        self.registry.render(&mut page);
-        let page = String::from_utf8(page).unwrap();
+        let page = self.one.page();
         let lines = |begin| page.lines().filter(move |line| line.starts_with(begin));
         let liveness =
             |line: &&str| ["tachometer_steps_total", "tachometer_recorders"].iter().any(|of| line.starts_with(of));
@@ -67,9 +51,9 @@ fn all_pieces(iteration: &mut Iteration<'_, '_>) {
 
 #[test]
 fn a_panic_in_an_iteration_records_nothing_of_it() {
-    let mut rig = Rig::new();
+    let mut rig = engine();
     let (before, _) = rig.samples();
-    let Rig { recorder, metrics, .. } = &mut rig;
+    let VllmEngine { recorder, metrics, .. } = &mut rig;
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         recorder.record(|step| {
             metrics.iteration(step, |iteration| {
@@ -84,13 +68,13 @@ fn a_panic_in_an_iteration_records_nothing_of_it() {
 
 #[test]
 fn after_a_panic_the_engine_is_recorded_as_if_there_had_been_none() {
-    let (mut rig, mut other) = (Rig::new(), Rig::new());
-    let Rig { recorder, metrics, .. } = &mut rig;
+    let (mut rig, mut other) = (engine(), engine());
+    let VllmEngine { recorder, metrics, .. } = &mut rig;
     catch_unwind(AssertUnwindSafe(|| {
         recorder.record(|step| metrics.iteration(step, |_| panic!("in the middle")));
     }))
     .unwrap_err();
-    for Rig { recorder, metrics, .. } in [&mut rig, &mut other] {
+    for VllmEngine { recorder, metrics, .. } in [&mut rig, &mut other] {
         recorder.record(|step| metrics.iteration(step, all_pieces));
     }
     assert_eq!(rig.samples().0, other.samples().0);
@@ -101,7 +85,7 @@ fn after_a_panic_the_engine_is_recorded_as_if_there_had_been_none() {
 /// which would abort the process.
 #[test]
 fn foreign_handles_panic_once_under_debug_assertions_and_are_counted_otherwise() {
-    let (mut rig, mut other) = (Rig::new(), Rig::new());
+    let (mut rig, mut other) = (engine(), engine());
     let (before, _) = other.samples();
     let recorded = catch_unwind(AssertUnwindSafe(|| {
         other.recorder.record(|step| rig.metrics.iteration(step, all_pieces));

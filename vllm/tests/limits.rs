@@ -1,90 +1,44 @@
 //! What the vLLM set can't count, and how far its numbers go: cases in which vLLM's Python goes on
 //! in floats, or raises.
 
-#[path = "../../tests/common/one_step.rs"]
-mod one_step;
+#[path = "common/vllm_engine.rs"]
+mod vllm_engine;
 
-use one_step::OneStep as _;
-use tachometer::{Counter, Engine, EngineView, Recorder, Registry, Schema, Snapshot};
-use tachometer_vllm::{
-    CacheStats, Config, EngineMetrics, Families, IterationStats, LogStyle, PerfStats, PromptTokens, SchedulerStats,
-    StepStats,
-};
+use tachometer::{Counter, Snapshot};
+use tachometer_vllm::{CacheStats, Config, IterationStats, LogStyle, PerfStats, PromptTokens, SchedulerStats};
+use vllm_engine::{VllmEngine, one_engine::shown::snapshot};
 
-struct Rig {
-    registry: Registry,
-    families: Families,
-    _engine: Engine,
-    recorder: Recorder,
-    metrics: EngineMetrics,
+fn engine() -> VllmEngine {
+    VllmEngine::new(&Config::new().log_lines(true))
 }
 
-impl Rig {
-    fn new() -> Self {
-        let mut schema = Schema::builder(&["engine"]);
-        let families = Families::declare(&mut schema, &Config::new().log_lines(true)).unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(&["0"]).unwrap();
-        let mut recorder = engine.recorder().unwrap();
-        let metrics = families.engine_metrics(&mut recorder);
-        Self { registry, families, _engine: engine, recorder, metrics }
-    }
-
-    fn scheduler(&mut self, stats: &SchedulerStats<'_>) {
-        let Self { recorder, metrics, .. } = self;
-        recorder.record(|step| metrics.record(step, &StepStats { scheduler: Some(stats), ..Default::default() }));
-    }
-
-    fn iteration(&mut self, stats: &IterationStats<'_>) {
-        let Self { recorder, metrics, .. } = self;
-        recorder.record(|step| metrics.record(step, &StepStats { iteration: Some(stats), ..Default::default() }));
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        snapshot
-    }
-
-    fn read<T>(&self, read: impl FnOnce(&EngineView<'_>) -> T) -> T {
-        read(&self.snapshot().engines().next().unwrap())
-    }
-
+impl VllmEngine {
     fn count(&self, counter: Counter<u64>) -> u64 {
-        self.read(|engine| engine.counter(counter))
+        self.one.read(|engine| engine.counter(counter))
     }
 
-    fn page(&self) -> String {
-        let mut page = Vec::new();
-        self.registry.render(&mut page);
-        String::from_utf8(page).unwrap()
-    }
-
-    /// `tachometer_rejected_observations_total`.
     fn rejected(&self) -> u64 {
-        let page = self.page();
-        let line = page.lines().find(|line| line.starts_with("tachometer_rejected_observations_total{")).unwrap();
-        line.rsplit(' ').next().unwrap().parse().unwrap()
+        self.one.self_metric("rejected_observations")
     }
 }
 
 #[test]
 fn increments_that_are_negative_or_not_finite_are_rejected() {
-    let mut rig = Rig::new();
+    let mut rig = engine();
     let flops = rig.families.estimated_flops;
     for (flops, read_bytes) in [(2.0, -1.0), (-0.5, f64::NAN), (f64::INFINITY, f64::NEG_INFINITY), (1.0, 4.0)] {
         let perf = Some(PerfStats { flops, read_bytes, ..Default::default() });
         rig.scheduler(&SchedulerStats { perf, ..Default::default() });
     }
-    assert_eq!(rig.read(|engine| engine.counter(flops)), 3.0);
+    assert_eq!(rig.one.read(|engine| engine.counter(flops)), 3.0);
     let read_bytes = rig.families.estimated_read_bytes;
-    assert_eq!(rig.read(|engine| engine.counter(read_bytes)), 4.0);
+    assert_eq!(rig.one.read(|engine| engine.counter(read_bytes)), 4.0);
     assert_eq!(rig.rejected(), 5);
 }
 
 #[test]
 fn an_increment_that_would_overflow_its_counter_is_rejected() {
-    let mut rig = Rig::new();
+    let mut rig = engine();
     let set = rig.families;
     const HALF: u64 = i64::MAX as u64; // the greatest number that is added at once
     for (generation_tokens, prompt) in [(HALF, 0), (HALF, 0), (2, HALF), (1, HALF), (0, HALF)] {
@@ -96,16 +50,16 @@ fn an_increment_that_would_overflow_its_counter_is_rejected() {
     for flops in [1.7e308, 1.7e308] {
         rig.scheduler(&SchedulerStats { perf: Some(PerfStats { flops, ..Default::default() }), ..Default::default() });
     }
-    assert_eq!(rig.read(|engine| engine.counter(set.estimated_flops)), 1.7e308);
+    assert_eq!(rig.one.read(|engine| engine.counter(set.estimated_flops)), 1.7e308);
     // Prompt tokens by source, too; and what each of the last three iterations computed: its sum is
     // full.
-    let iterations = rig.read(|engine| engine.histogram(set.iteration_tokens).count());
+    let iterations = rig.one.read(|engine| engine.histogram(set.iteration_tokens).count());
     assert_eq!((rig.rejected(), iterations), (1 + 2 + 3 + 1, 2));
 }
 
 #[test]
 fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
-    let mut rig = Rig::new();
+    let mut rig = engine();
     let prefix_cache = CacheStats { requests: 1, queries: i64::MAX as u64, hits: 1 << 62, ..Default::default() };
     rig.scheduler(&SchedulerStats {
         running: u64::MAX,
@@ -114,7 +68,7 @@ fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
         prefix_cache,
         ..Default::default()
     });
-    let page = rig.page();
+    let page = rig.one.page();
     for line in [
         r#"vllm:num_requests_running{engine="0"} 9223372036854775807"#,
         r#"vllm:num_requests_waiting{engine="0"} 9223372036854775807"#,
@@ -124,7 +78,7 @@ fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
         assert!(page.lines().any(|printed| printed == line), "{line} isn't in\n{page}");
     }
     let mut lines = rig.families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).unwrap();
-    let line = lines.next(&rig.snapshot(), 10.0)[0].text.clone();
+    let line = lines.next(&snapshot(&rig.one.registry), 10.0)[0].text.clone();
     assert!(line.contains("Running: 9223372036854775807 reqs, Waiting: 9223372036854775807 reqs"), "{line}");
     assert!(line.ends_with("Prefix cache hit rate: 50.0%"), "2^62 of 2^63 - 1, {line}");
 }
@@ -132,7 +86,7 @@ fn gauges_and_totals_of_hit_rates_end_at_the_greatest_signed_integer() {
 /// An engine that was restarted counts from zero again, and its adapter forgets that.
 #[test]
 fn a_wrapped_difference_is_rejected_and_leaves_hit_rates_as_they_are() {
-    let mut rig = Rig::new();
+    let mut rig = engine();
     let wrapped = 3_u64.wrapping_sub(5);
     let mut lookups = |requests, queries, hits| {
         let prefix_cache = CacheStats { requests, queries, hits, ..Default::default() };
@@ -150,13 +104,13 @@ fn a_wrapped_difference_is_rejected_and_leaves_hit_rates_as_they_are() {
     // the iteration's.
     assert_eq!(rig.rejected(), 1 + 2 + 4);
     let mut lines = rig.families.log_lines(LogStyle::PerEngine, &Snapshot::new(), 0.0).unwrap();
-    let line = lines.next(&rig.snapshot(), 10.0)[0].text.clone();
+    let line = lines.next(&snapshot(&rig.one.registry), 10.0)[0].text.clone();
     assert!(line.ends_with("Prefix cache hit rate: 75.0%"), "{line}");
 }
 
 #[test]
 fn counts_beyond_2_to_the_53_are_exact() {
-    let mut rig = Rig::new();
+    let mut rig = engine();
     let set = rig.families;
     let large = (1 << 53) + 1;
     for generation_tokens in [large, 1, 1] {
@@ -164,7 +118,7 @@ fn counts_beyond_2_to_the_53_are_exact() {
     }
     // Floats would stop at 2^53: adding 1 changes nothing there.
     assert_eq!(rig.count(set.generation_tokens), large + 2);
-    let sums = rig.read(|engine| [set.iteration_tokens, set.request_params_n].map(|of| engine.histogram(of).sum()));
+    let sums = rig.one.read(|engine| [set.iteration_tokens, set.request_params_n].map(|of| engine.histogram(of).sum()));
     assert_eq!(sums, [large + 2, 3 * large]);
-    assert!(rig.page().contains("vllm:generation_tokens_total{engine=\"0\"} 9007199254740995\n"));
+    assert!(rig.one.page().contains("vllm:generation_tokens_total{engine=\"0\"} 9007199254740995\n"));
 }

@@ -3,14 +3,11 @@
 
 #[path = "common/log_rig.rs"]
 mod log_rig;
-#[path = "../../tests/common/one_step.rs"]
-mod one_step;
 
 use std::time::Duration;
 
 use log_rig::Rig;
 use proptest::prelude::*;
-use tachometer::Snapshot;
 use tachometer_vllm::{
     Config, IterationStats, LogLevel, LogStyle, PerfStats, PromptTokens, SchedulerStats, SpecDecodeStats, StepStats,
 };
@@ -26,10 +23,10 @@ fn count(rig: &mut Rig, engine: usize, [computed, generation_tokens, preemptions
 
 /// Replaces an engine by another with the same labels.
 fn replace(rig: &mut Rig, engine: usize) {
-    drop(rig.engines.remove(engine));
-    rig.attach(&engine.to_string());
-    let last = rig.engines.pop().unwrap();
-    rig.engines.insert(engine, last);
+    drop(rig.all.engines.remove(engine));
+    rig.all.attach(&engine.to_string());
+    let last = rig.all.engines.pop().unwrap();
+    rig.all.engines.insert(engine, last);
 }
 
 /// Throughputs and preemptions of each line.
@@ -94,11 +91,11 @@ fn an_engine_that_left_takes_nothing_from_those_that_stayed() {
         let mut rig = Rig::new(Config::new(), style, 2);
         (0..2).for_each(|engine| count(&mut rig, engine, [400, 40, 2]));
         counted(&mut rig, 10.0);
-        drop(rig.engines.pop());
+        drop(rig.all.engines.pop());
         count(&mut rig, 0, [100, 10, 1]);
         assert_eq!(counted(&mut rig, 20.0), all);
         // It comes back much later, and counts from zero all the same.
-        rig.attach("1");
+        rig.all.attach("1");
         count(&mut rig, 1, [400, 40, 2]);
         assert!(counted(&mut rig, 30.0).contains(&one.map(str::to_owned)), "{style:?}");
     }
@@ -115,11 +112,11 @@ fn what_a_lingering_engine_counted_last_is_in_one_more_line() {
         counted(&mut rig, 10.0);
         count(&mut rig, 0, [100, 10, 1]);
         count(&mut rig, 1, [30, 2, 0]);
-        let (engine, ..) = rig.engines.pop().unwrap();
+        let (engine, ..) = rig.all.engines.pop().unwrap();
         drop(engine.linger(Duration::from_secs(100_000)));
         assert_eq!(counted(&mut rig, 20.0), expected);
         // The next one with its labels ends the lingering, and counts from zero.
-        rig.attach("1");
+        rig.all.attach("1");
         count(&mut rig, 1, [500, 50, 3]);
         let replaced = counted(&mut rig, 30.0);
         assert_eq!(replaced.last().unwrap(), &["50.0", "5.0", "3"], "{style:?}");
@@ -133,9 +130,9 @@ fn engines_that_swap_their_labels_are_other_engines() {
     count(&mut rig, 0, [400, 40, 2]);
     count(&mut rig, 1, [100, 10, 1]);
     counted(&mut rig, 10.0);
-    rig.engines.clear();
-    rig.attach("1");
-    rig.attach("0");
+    rig.all.engines.clear();
+    rig.all.attach("1");
+    rig.all.attach("0");
     count(&mut rig, 0, [500, 50, 3]);
     count(&mut rig, 1, [500, 50, 3]);
     assert_eq!(counted(&mut rig, 20.0), [["50.0", "5.0", "3"]; 2]);
@@ -232,8 +229,7 @@ fn the_rates_of_all_engines_and_of_a_diffusion_model_cover_the_interval_too() {
 #[test]
 fn an_older_snapshot_gives_no_negative_rates() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
-    let mut older = Snapshot::new();
-    rig.registry.snapshot(&mut older);
+    let older = rig.all.snapshot();
     rig.generate(0, 100);
     rig.lines(10.0);
     let text = rig.lines.next(&older, 20.0).remove(0).text;
@@ -251,17 +247,17 @@ fn engines_may_attach_and_detach_between_lines() {
             .starts_with("2 Engines Aggregated: Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 20.0")
     );
     // Its replacement counts from zero, and what was counted before isn't printed again.
-    drop(rig.engines.remove(0));
-    rig.attach("0");
+    drop(rig.all.engines.remove(0));
+    rig.all.attach("0");
     rig.generate(1, 30);
-    rig.attach("2");
+    rig.all.attach("2");
     rig.generate(2, 20);
     assert!(
         rig.line(20.0)
             .text
             .starts_with("3 Engines Aggregated: Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 5.0")
     );
-    rig.engines.clear();
+    rig.all.engines.clear();
     let idle = rig.line(30.0);
     assert!(
         idle.text.starts_with("0 Engines Aggregated: ") && idle.text.ends_with("GPU KV cache usage: 0.0%"),
@@ -273,9 +269,7 @@ fn engines_may_attach_and_detach_between_lines() {
 fn what_happened_before_the_first_snapshot_is_not_printed() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
     rig.generate(0, 1_000);
-    let mut snapshot = Snapshot::new();
-    rig.registry.snapshot(&mut snapshot);
-    rig.lines = rig.families.log_lines(LogStyle::PerEngine, &snapshot, 100.0).unwrap();
+    rig.lines = rig.all.families.log_lines(LogStyle::PerEngine, &rig.all.snapshot(), 100.0).unwrap();
     rig.generate(0, 10);
     assert!(rig.line(110.0).text.contains("Avg generation throughput: 1.0 tokens/s"));
 }

@@ -3,12 +3,13 @@
 
 #[path = "common/log_rig.rs"]
 mod log_rig;
-#[path = "../../tests/common/one_step.rs"]
-mod one_step;
 
-use log_rig::Rig;
+use log_rig::{
+    Rig,
+    vllm_engines::{VllmEngines, shown::page},
+};
 use proptest::prelude::*;
-use tachometer::{Registry, Schema, Snapshot};
+use tachometer::{Schema, Snapshot};
 use tachometer_vllm::{
     CacheStats, Config, Families, IterationStats, KvFetchStats, LogLevel, LogStyle, PerfStats, PromptTokens,
     SchedulerStats, SpecDecodeStats, StepStats,
@@ -70,8 +71,8 @@ fn a_line_is_info_until_one_interval_after_the_last_token() {
 #[test]
 fn odd_numbers_are_written_as_python_does() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 0);
-    rig.attach("-7");
-    rig.attach("decode");
+    rig.all.attach("-7");
+    rig.all.attach("decode");
     for (engine, kv_cache_usage) in [f64::NAN, f64::NEG_INFINITY].into_iter().enumerate() {
         let spec_decode = Some(SpecDecodeStats { accepted_per_position: &[0], ..Default::default() });
         rig.scheduler(engine, &SchedulerStats { kv_cache_usage, spec_decode, ..Default::default() });
@@ -145,7 +146,7 @@ fn a_diffusion_model_without_steps_or_committed_tokens_has_no_means() {
 fn a_discarded_step_leaves_no_trace_in_hit_rates() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
     rig.lookups(0, lookups(1, 4, 1));
-    let (_, recorder, metrics) = &mut rig.engines[0];
+    let (_, recorder, metrics) = &mut rig.all.engines[0];
     let lost =
         SchedulerStats { prefix_cache: CacheStats { reset: true, ..lookups(9, 100, 100) }, ..Default::default() };
     for _ in 0..3 {
@@ -166,8 +167,8 @@ fn a_discarded_step_leaves_no_trace_in_hit_rates() {
 fn new_engine_metrics_start_with_an_empty_window() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
     rig.lookups(0, lookups(1, 4, 1));
-    let (_, recorder, metrics) = &mut rig.engines[0];
-    *metrics = rig.families.engine_metrics(recorder);
+    let (_, recorder, metrics) = &mut rig.all.engines[0];
+    *metrics = rig.all.families.engine_metrics(recorder);
     assert_eq!(rig.part(10.0, "Prefix").unwrap(), "Prefix cache hit rate: 25.0%", "as published, until it has its own");
     rig.lookups(0, lookups(1, 4, 3));
     assert_eq!(rig.part(20.0, "Prefix").unwrap(), "Prefix cache hit rate: 75.0%");
@@ -179,11 +180,11 @@ fn new_engine_metrics_start_with_an_empty_window() {
 fn hit_rates_begin_anew_with_another_recorder() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
     (0..3_000).for_each(|_| rig.lookups(0, lookups(1, 4, 1)));
-    let (engine, recorder, _) = &mut rig.engines[0];
+    let (engine, recorder, _) = &mut rig.all.engines[0];
     *recorder = engine.recorder().unwrap();
     assert_eq!(rig.part(10.0, "Prefix"), None, "the recorder gave up its gauges");
     (0..9).for_each(|_| rig.lookups(0, lookups(1, 4, 3)));
-    let (_, recorder, metrics) = &mut rig.engines[0];
+    let (_, recorder, metrics) = &mut rig.all.engines[0];
     let lost = SchedulerStats { prefix_cache: lookups(1, 100, 100), ..Default::default() };
     metrics.scheduler(&mut recorder.step(), &lost);
     rig.lookups(0, lookups(1, 4, 3));
@@ -194,7 +195,7 @@ fn hit_rates_begin_anew_with_another_recorder() {
 fn the_line_about_all_engines_adds_up_their_windows_or_has_one_of_its_own() {
     for (shared, after_reset) in [(false, Some("Prefix cache hit rate: 75.0%")), (true, None)] {
         let mut rig = Rig::new(Config::new().shared_hit_rates(shared), LogStyle::Aggregated, 2);
-        assert_eq!(rig.families.shared_hit_rates().is_some(), shared);
+        assert_eq!(rig.all.families.shared_hit_rates().is_some(), shared);
         rig.lookups(0, lookups(1, 4, 1));
         rig.lookups(1, lookups(1, 4, 3));
         assert_eq!(rig.part(10.0, "Prefix").as_deref(), Some("Prefix cache hit rate: 50.0%"));
@@ -215,17 +216,11 @@ fn without_the_option_there_are_no_lines_and_no_hidden_families() {
 
 #[test]
 fn log_lines_change_no_page() {
-    let page = |log_lines| {
-        let mut schema = Schema::builder(&["engine"]);
+    let printed = |log_lines| {
         let config = Config::new().model_name("m").log_lines(log_lines).shared_hit_rates(true);
-        Families::declare(&mut schema, &config).unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let _engine = registry.attach(&["0"]).unwrap();
-        let mut page = Vec::new();
-        registry.render(&mut page);
-        String::from_utf8(page).unwrap()
+        page(&VllmEngines::new(&config, 1).registry)
     };
-    assert_eq!(page(true), page(false));
+    assert_eq!(printed(true), printed(false));
 }
 
 proptest! {

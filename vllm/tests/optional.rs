@@ -5,63 +5,16 @@
 mod common;
 #[path = "../../tests/common/example.rs"]
 mod example;
+#[path = "common/vllm_engines.rs"]
+mod vllm_engines;
 
-#[path = "../../tests/common/one_step.rs"]
-mod one_step;
-
-use one_step::OneStep as _;
-use tachometer::{Counter, Engine, Gauge, Recorder, Registry, Schema, SchemaError, Snapshot};
+use tachometer::{Counter, EngineView, Gauge, Schema, SchemaError};
 use tachometer_vllm::{
-    AdmissionRejection, BucketFamily, Config, DeclareError, EngineMetrics, Eviction, Families, IterationStats,
-    KvFetchStats, LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, SchedulerStats, SpecDecodeStats,
-    StepStats, WatermarkStats,
+    AdmissionRejection, BucketFamily, Config, DeclareError, Eviction, Families, IterationStats, KvFetchStats,
+    LoraStats, MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats, NixlTransfer,
+    SchedulerStats, SpecDecodeStats, StepStats, WatermarkStats,
 };
-
-/// Engines of one registry.
-struct Rig {
-    registry: Registry,
-    families: Families,
-    engines: Vec<(Engine, Recorder, EngineMetrics)>,
-}
-
-impl Rig {
-    fn new(config: &Config, engines: usize) -> Self {
-        let mut schema = Schema::builder(&["engine", "model_name"]);
-        let families = Families::declare(&mut schema, config).unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let attach = |number: usize| {
-            let engine = registry.attach(&[&number.to_string(), "m"]).unwrap();
-            let mut recorder = engine.recorder().unwrap();
-            let metrics = families.engine_metrics(&mut recorder);
-            (engine, recorder, metrics)
-        };
-        let engines = (0..engines).map(attach).collect();
-        Self { registry, families, engines }
-    }
-
-    fn record(&mut self, engine: usize, stats: &StepStats<'_>) {
-        let (_, recorder, metrics) = &mut self.engines[engine];
-        recorder.record(|step| metrics.record(step, stats));
-    }
-
-    fn scheduler(&mut self, engine: usize, stats: &SchedulerStats<'_>) {
-        self.record(engine, &StepStats { scheduler: Some(stats), ..Default::default() });
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        snapshot
-    }
-
-    /// The lines of a family.
-    fn lines(&self, family: &str) -> Vec<String> {
-        let mut page = Vec::new();
-        self.registry.render(&mut page);
-        let page = String::from_utf8(page).unwrap();
-        page.lines().filter(|line| line.starts_with(family)).map(str::to_owned).collect()
-    }
-}
+use vllm_engines::{VllmEngines, one_step::OneStep as _};
 
 /// Two drafts of six tokens, three of which were accepted.
 fn two_drafts(accepted_per_position: &[u64]) -> SpecDecodeStats<'_> {
@@ -74,7 +27,7 @@ fn drafts(accepted_per_position: &[u64]) -> SchedulerStats<'_> {
 
 #[test]
 fn positions_that_are_missing_add_nothing_and_those_beyond_are_ignored() {
-    let mut rig = Rig::new(&Config::new().spec_decode(3), 1);
+    let mut rig = VllmEngines::new(&Config::new().spec_decode(3), 1);
     rig.scheduler(0, &drafts(&[2, 1, 0]));
     rig.scheduler(0, &drafts(&[1]));
     rig.scheduler(0, &drafts(&[1, 1, 1, 9]));
@@ -91,7 +44,7 @@ fn positions_that_are_missing_add_nothing_and_those_beyond_are_ignored() {
 #[test]
 fn there_are_as_many_positions_as_speculative_tokens_and_no_more_than_32() {
     for tokens in [0, 1, 2, 31, 32] {
-        let rig = Rig::new(&Config::new().spec_decode(tokens), 1);
+        let rig = VllmEngines::new(&Config::new().spec_decode(tokens), 1);
         let lines = rig.lines("vllm:spec_decode_num_accepted_tokens_per_pos_total{");
         assert_eq!(lines.len(), tokens);
         let has = |position: usize| lines.iter().any(|line| line.contains(&format!("position=\"{position}\"")));
@@ -103,7 +56,7 @@ fn there_are_as_many_positions_as_speculative_tokens_and_no_more_than_32() {
 
 #[test]
 fn a_diffusion_model_counts_drafts_under_names_of_its_own() {
-    let mut rig = Rig::new(&Config::new().diffusion(true).spec_decode(3), 1);
+    let mut rig = VllmEngines::new(&Config::new().diffusion(true).spec_decode(3), 1);
     rig.scheduler(0, &drafts(&[]));
     let snapshot = rig.snapshot();
     let engine = snapshot.engines().next().unwrap();
@@ -115,7 +68,7 @@ fn a_diffusion_model_counts_drafts_under_names_of_its_own() {
 
 #[test]
 fn what_is_not_configured_is_not_recorded() {
-    let mut rig = Rig::new(&Config::new(), 1);
+    let mut rig = VllmEngines::new(&Config::new(), 1);
     let before = rig.lines("vllm:");
     let scheduler = SchedulerStats {
         spec_decode: Some(two_drafts(&[2, 1, 0])),
@@ -147,7 +100,7 @@ fn what_is_not_configured_is_not_recorded() {
 #[test]
 fn blocks_fetches_watermarks_and_corrupted_requests() {
     let config = Config::new().kv_cache_metrics(true).kv_consumer(true).watermark(true).nan_check(true);
-    let mut rig = Rig::new(&config, 1);
+    let mut rig = VllmEngines::new(&config, 1);
     let scheduler = SchedulerStats {
         kv_fetch: KvFetchStats { waiting_to_start: 1, in_progress: 2, completed_waiting: 3, ..Default::default() },
         evictions: &[
@@ -176,7 +129,7 @@ fn blocks_fetches_watermarks_and_corrupted_requests() {
 
 #[test]
 fn transfers_of_both_connectors() {
-    let mut rig = Rig::new(&Config::new().nixl(true).mooncake(true), 1);
+    let mut rig = VllmEngines::new(&Config::new().nixl(true).mooncake(true), 1);
     let transfers = [
         NixlTransfer { seconds: 0.25, post_seconds: 0.001, bytes: 4096, descriptors: 30, ..Default::default() },
         NixlTransfer { seconds: 0.5, post_seconds: 0.002, bytes: 1 << 34, descriptors: 31, ..Default::default() },
@@ -200,8 +153,11 @@ fn transfers_of_both_connectors() {
     rig.record(0, &StepStats { nixl: Some(&nixl), mooncake: Some(&mooncake), ..Default::default() });
     let snapshot = rig.snapshot();
     let engine = snapshot.engines().next().unwrap();
+    assert_nixl(engine, rig.families.nixl.unwrap());
+    assert_mooncake(engine, rig.families.mooncake.unwrap());
+}
 
-    let families = rig.families.nixl.unwrap();
+fn assert_nixl(engine: EngineView<'_>, families: NixlFamilies) {
     let durations = [families.transfer_time, families.post_time].map(|of| engine.histogram(of));
     assert_eq!(durations.map(|histogram| (histogram.count(), histogram.sum())), [(2, 0.75), (2, 0.003)]);
     let sizes = [families.bytes, families.descriptors].map(|of| engine.histogram(of));
@@ -210,8 +166,9 @@ fn transfers_of_both_connectors() {
     assert_eq!(engine.counter(families.failed_notifications), 100);
     assert_eq!(engine.counter(families.kv_expired_requests), 5);
     assert_eq!(engine.counter(families.notifications_after_expiry), 6);
+}
 
-    let families = rig.families.mooncake.unwrap();
+fn assert_mooncake(engine: EngineView<'_>, families: MooncakeFamilies) {
     let bytes = engine.histogram(families.bytes);
     assert_eq!((bytes.count(), bytes.sum(), bytes.cumulative_buckets().next()), (1, 2048, Some((2048.0, 1))));
     assert_eq!(engine.histogram(families.transfer_time).sum(), 0.125);
@@ -222,7 +179,7 @@ fn transfers_of_both_connectors() {
 
 #[test]
 fn only_the_newest_adapters_of_all_engines_show() {
-    let mut rig = Rig::new(&Config::new().lora(4), 2);
+    let mut rig = VllmEngines::new(&Config::new().lora(4), 2);
     assert!(rig.lines("vllm:lora_requests_info").is_empty(), "nothing before the first step");
     let mut step = |engine, running: &[&str], waiting: &[&str], wall_time| {
         let lora = Some(LoraStats { running, waiting, wall_time, ..Default::default() });
@@ -242,7 +199,7 @@ fn only_the_newest_adapters_of_all_engines_show() {
 #[test]
 fn of_equally_new_adapters_those_of_the_engine_that_was_attached_last_show() {
     for order in [[0, 1], [1, 0]] {
-        let mut rig = Rig::new(&Config::new().lora(4), 2);
+        let mut rig = VllmEngines::new(&Config::new().lora(4), 2);
         for engine in order {
             let lora = Some(LoraStats { running: &[["first", "last"][engine]], wall_time: 5.0, ..Default::default() });
             rig.scheduler(engine, &SchedulerStats { lora, ..Default::default() });
@@ -254,7 +211,7 @@ fn of_equally_new_adapters_those_of_the_engine_that_was_attached_last_show() {
 
 #[test]
 fn rejected_requests_belong_to_no_engine() {
-    let rig = Rig::new(&Config::new().model_name("m\"1"), 2);
+    let rig = VllmEngines::new(&Config::new().model_name("m\"1"), 2);
     let mut front = rig.registry.recorder().unwrap();
     front.record(|step| rig.families.admission_rejected(step, AdmissionRejection::QueuedRequests));
     (0..2).for_each(|_| front.record(|step| rig.families.admission_rejected(step, AdmissionRejection::QueuedTokens)));

@@ -1,17 +1,10 @@
 //! Finished requests that never reached some of their phases.
 
-#[path = "../../tests/common/one_step.rs"]
-mod one_step;
+#[path = "common/vllm_engine.rs"]
+mod vllm_engine;
 
-use one_step::OneStep as _;
-use tachometer::{Engine, Registry, Schema, Snapshot};
 use tachometer_vllm::{Config, Families, FinishReason, FinishedRequest, IterationStats, StepStats};
-
-struct Rig {
-    registry: Registry,
-    engine: Engine,
-    families: Families,
-}
+use vllm_engine::{one_engine::OneEngine, one_step::OneStep as _};
 
 /// How requests are recorded: all at once in a step, piece by piece in a step, or from any thread.
 #[derive(Clone, Copy, Debug)]
@@ -21,49 +14,41 @@ enum Way {
     Shared,
 }
 
-impl Rig {
-    fn new() -> Self {
-        let mut schema = Schema::builder(&["engine"]);
-        let families = Families::declare(&mut schema, &Config::new()).unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(&["0"]).unwrap();
-        Self { registry, engine, families }
-    }
+fn one_engine() -> OneEngine<Families> {
+    vllm_engine::one_engine(&Config::new())
+}
 
+impl OneEngine<Families> {
     fn finish(&self, way: Way, request: &FinishedRequest) {
-        let mut recorder = self.engine.recorder().unwrap();
-        let mut metrics = self.families.engine_metrics(&mut recorder);
+        let mut recorder = self.recorder();
+        let mut metrics = self.handles.engine_metrics(&mut recorder);
         match way {
             Way::Whole => recorder.record(|step| {
                 let iteration = IterationStats { finished: &[*request], ..Default::default() };
                 metrics.record(step, &StepStats { iteration: Some(&iteration), ..Default::default() });
             }),
             Way::Pieces => recorder.record(|step| metrics.iteration(step, |iteration| _ = iteration.finished(request))),
-            Way::Shared => self.families.shared_metrics(&self.engine.shared_recorder()).finished(request),
+            Way::Shared => self.handles.shared_metrics(&self.engine.shared_recorder()).finished(request),
         }
     }
 
     /// Requests by reason; the counts of the end-to-end latency and of what each request has anyway
     /// (prompt tokens, generated tokens, preemptions); rejected values.
     fn ended(&self, reason: FinishReason) -> ([u64; 2], [u64; 3], u64) {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        let (engine, set) = (snapshot.engines().next().unwrap(), self.families);
-        let requests = [engine.counter(set.request_success(reason)), engine.histogram(set.e2e_request_latency).count()];
-        let always = [set.request_prompt_tokens, set.request_generation_tokens, set.request_preemptions];
-        let always = always.map(|family| engine.histogram(family).count());
-        let page = self.page();
-        let rejected =
-            page.lines().find_map(|line| line.strip_prefix("tachometer_rejected_observations_total{engine=\"0\"} "));
-        (requests, always, rejected.expect("a self-metric").parse().unwrap())
+        let set = self.handles;
+        self.read(|engine| {
+            let requests =
+                [engine.counter(set.request_success(reason)), engine.histogram(set.e2e_request_latency).count()];
+            let always = [set.request_prompt_tokens, set.request_generation_tokens, set.request_preemptions];
+            let always = always.map(|family| engine.histogram(family).count());
+            (requests, always, self.self_metric("rejected_observations"))
+        })
     }
 
     /// Count and sum of the times in the queue, of prefill, of inference, of decode and per output
     /// token; then those of the prompt tokens that were computed.
     fn phases(&self) -> ([(u64, f64); 5], (u64, u64)) {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        let (engine, set) = (snapshot.engines().next().unwrap(), self.families);
+        let set = self.handles;
         let phases = [
             set.request_queue_time,
             set.request_prefill_time,
@@ -71,17 +56,13 @@ impl Rig {
             set.request_decode_time,
             set.request_time_per_output_token,
         ];
-        let computed = engine.histogram(set.request_prefill_kv_computed_tokens);
-        (
-            phases.map(|family| (engine.histogram(family).count(), engine.histogram(family).sum())),
-            (computed.count(), computed.sum()),
-        )
-    }
-
-    fn page(&self) -> String {
-        let mut page = Vec::new();
-        self.registry.render(&mut page);
-        String::from_utf8(page).unwrap()
+        self.read(|engine| {
+            let computed = engine.histogram(set.request_prefill_kv_computed_tokens);
+            (
+                phases.map(|family| (engine.histogram(family).count(), engine.histogram(family).sum())),
+                (computed.count(), computed.sum()),
+            )
+        })
     }
 }
 
@@ -101,7 +82,7 @@ const NONE: (u64, f64) = (0, 0.0);
 #[test]
 fn a_request_that_was_aborted_in_the_queue_counts_without_its_phases() {
     for way in WAYS {
-        let rig = Rig::new();
+        let rig = one_engine();
         rig.finish(way, &aborted());
         assert_eq!(rig.ended(FinishReason::Abort), ([1, 1], [1; 3], 0), "{way:?}");
         assert_eq!(rig.phases(), ([NONE; 5], (0, 0)), "{way:?}");
@@ -122,7 +103,7 @@ fn a_request_shows_the_phases_that_it_reached_whatever_ended_it() {
             (decoding, [one(2.0), one(0.5), one(0.5), one(0.0), NONE], (1, 36)),
         ] {
             for reason in [FinishReason::Abort, FinishReason::Error] {
-                let rig = Rig::new();
+                let rig = one_engine();
                 rig.finish(way, &FinishedRequest { reason, ..request });
                 assert_eq!(rig.ended(reason), ([1, 1], [1; 3], 0), "{way:?}: {request:?}");
                 assert_eq!(rig.phases(), (phases, computed), "{way:?}: {request:?}");
@@ -143,7 +124,7 @@ fn zeros_are_observed_as_vllm_does_if_they_are_given() {
         ..aborted()
     };
     for way in WAYS {
-        let rig = Rig::new();
+        let rig = one_engine();
         rig.finish(way, &zeros);
         assert_eq!(rig.ended(FinishReason::Abort), ([1, 1], [1; 3], 0), "{way:?}");
         assert_eq!(rig.phases(), ([(1, 0.0); 5], (1, 100)), "{way:?}");
@@ -160,7 +141,7 @@ fn what_is_given_and_makes_no_sense_is_rejected_and_the_request_counts() {
         ..aborted()
     };
     for way in WAYS {
-        let rig = Rig::new();
+        let rig = one_engine();
         rig.finish(way, &odd);
         assert_eq!(rig.ended(FinishReason::Abort), ([1, 1], [1; 3], 4), "{way:?}");
         assert_eq!(rig.phases(), ([NONE; 5], (0, 0)), "{way:?}");

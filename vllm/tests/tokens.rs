@@ -1,54 +1,26 @@
 //! What the vLLM set records: the meaning of `iteration_tokens_total`, and the identities.
 
-#[path = "../../tests/common/one_step.rs"]
-mod one_step;
+#[path = "common/vllm_engine.rs"]
+mod vllm_engine;
 
-use one_step::OneStep as _;
 use proptest::prelude::*;
-use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
 use tachometer_vllm::{
-    Config, EngineMetrics, Families, FinishReason, FinishedRequest, IterationStats, IterationTokensDefinition,
-    PromptTokens, SchedulerStats, SleepState, StepStats,
+    Config, FinishReason, FinishedRequest, IterationStats, IterationTokensDefinition, PromptTokens, SchedulerStats,
+    SleepState, StepStats,
 };
+use vllm_engine::{VllmEngine, one_engine::shown::snapshot, one_step::OneStep as _};
 
-/// One engine with the vLLM set.
-struct Rig {
-    registry: Registry,
-    _engine: Engine,
-    recorder: Recorder,
-    families: Families,
-    metrics: EngineMetrics,
+fn engine(definition: IterationTokensDefinition) -> VllmEngine {
+    VllmEngine::new(&Config::new().iteration_tokens(definition))
 }
 
-impl Rig {
-    fn new(definition: IterationTokensDefinition) -> Self {
-        let mut schema = Schema::builder(&["engine", "model_name"]);
-        let families = Families::declare(&mut schema, &Config::new().iteration_tokens(definition)).unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(&["0", "m"]).unwrap();
-        let mut recorder = engine.recorder().unwrap();
-        let metrics = families.engine_metrics(&mut recorder);
-        Self { registry, _engine: engine, recorder, families, metrics }
-    }
-
-    fn record(&mut self, scheduler: Option<&SchedulerStats>, iteration: Option<&IterationStats<'_>>) {
-        let mut step = self.recorder.step();
-        self.metrics.record(&mut step, &StepStats { scheduler, iteration, ..Default::default() });
-        step.commit();
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        snapshot
-    }
-
+impl VllmEngine {
     /// Count and sum of `iteration_tokens_total`, and `prompt_tokens_total`.
     fn tokens(&self) -> (u64, u64, u64) {
-        let snapshot = self.snapshot();
-        let engine = snapshot.engines().next().unwrap();
-        let iteration = engine.histogram(self.families.iteration_tokens);
-        (iteration.count(), iteration.sum(), engine.counter(self.families.prompt_tokens))
+        self.one.read(|engine| {
+            let iteration = engine.histogram(self.families.iteration_tokens);
+            (iteration.count(), iteration.sum(), engine.counter(self.families.prompt_tokens))
+        })
     }
 }
 
@@ -65,17 +37,17 @@ fn received() -> IterationStats<'static> {
 
 #[test]
 fn pd_decode_engine_does_not_count_prompt_tokens_that_came_by_kv_transfer() {
-    let mut rig = Rig::new(IterationTokensDefinition::Computed);
-    rig.record(None, Some(&received()));
+    let mut rig = engine(IterationTokensDefinition::Computed);
+    rig.iteration(&received());
     assert_eq!(rig.tokens(), (1, 1, 1_000), "one observation of 1, not of 1,001; prompt tokens grow all the same");
-    rig.record(None, Some(&received()));
+    rig.iteration(&received());
     assert_eq!(rig.tokens(), (2, 2, 2_000));
 }
 
 #[test]
 fn pd_decode_engine_counts_them_under_the_earlier_definition() {
-    let mut rig = Rig::new(IterationTokensDefinition::AllSources);
-    rig.record(None, Some(&received()));
+    let mut rig = engine(IterationTokensDefinition::AllSources);
+    rig.iteration(&received());
     assert_eq!(rig.tokens(), (1, 1_001, 1_000));
 }
 
@@ -83,7 +55,7 @@ fn pd_decode_engine_counts_them_under_the_earlier_definition() {
 /// with the last chunk. Returns the observations, one at most per step, and what the identity says
 /// that they add up to: computed prompt tokens + generated tokens.
 fn observations_of_a_request(definition: IterationTokensDefinition) -> (Vec<u64>, u64) {
-    let mut rig = Rig::new(definition);
+    let mut rig = engine(definition);
     let first = IterationStats {
         prompt_tokens: PromptTokens { computed: 10, ..Default::default() },
         generation_tokens: 1,
@@ -94,15 +66,15 @@ fn observations_of_a_request(definition: IterationTokensDefinition) -> (Vec<u64>
     let (mut observations, mut before) = (Vec::new(), (0, 0));
     // The first generated token comes out of the last chunk. Only the second is scheduled itself.
     for (scheduled_tokens, iteration) in [(4, None), (4, None), (2, Some(&first)), (1, Some(&second))] {
-        rig.record(Some(&SchedulerStats { scheduled_tokens, ..Default::default() }), iteration);
+        let scheduler = SchedulerStats { scheduled_tokens, ..Default::default() };
+        rig.record(&StepStats { scheduler: Some(&scheduler), iteration, ..Default::default() });
         let (count, sum, _) = rig.tokens();
         observations.extend((count > before.0).then_some(sum - before.1));
         assert!(count <= before.0 + 1, "at most one observation per step");
         before = (count, sum);
     }
-    let snapshot = rig.snapshot();
-    let (engine, set) = (snapshot.engines().next().unwrap(), rig.families);
-    (observations, engine.counter(set.prompt_tokens_by_source()[0]) + engine.counter(set.generation_tokens))
+    let added_up = [rig.families.prompt_tokens_by_source()[0], rig.families.generation_tokens];
+    (observations, rig.one.read(|engine| added_up.map(|counter| engine.counter(counter)).iter().sum()))
 }
 
 #[test]
@@ -125,13 +97,12 @@ fn a_prompt_counts_with_its_first_output_under_the_other_definitions() {
 #[test]
 fn the_definition_changes_no_other_series() {
     let page = |definition| {
-        let mut rig = Rig::new(definition);
+        let mut rig = engine(definition);
         let scheduler = SchedulerStats { scheduled_tokens: 5, ..Default::default() };
         let finished = [finished(FinishReason::Stop, 1_000, 1_000)];
-        rig.record(Some(&scheduler), Some(&IterationStats { finished: &finished, ..received() }));
-        let mut page = Vec::new();
-        rig.registry.render(&mut page);
-        let page = String::from_utf8(page).unwrap();
+        let iteration = IterationStats { finished: &finished, ..received() };
+        rig.record(&StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), ..Default::default() });
+        let page = rig.one.page();
         let others = page.lines().filter(|line| !line.contains("vllm:iteration_tokens_total"));
         others.map(str::to_owned).collect::<Vec<_>>()
     };
@@ -152,8 +123,8 @@ fn piece_by_piece_gives_the_same_page_as_all_at_once() {
         ..received()
     };
     let (mut whole, mut pieces) =
-        (Rig::new(IterationTokensDefinition::Computed), Rig::new(IterationTokensDefinition::Computed));
-    whole.record(None, Some(&iteration));
+        (engine(IterationTokensDefinition::Computed), engine(IterationTokensDefinition::Computed));
+    whole.iteration(&iteration);
     pieces.recorder.record(|step| {
         pieces.metrics.iteration(step, |iteration| {
             iteration.prefill(PromptTokens { external_kv_transfer: 400, ..Default::default() }).first_token(0.05);
@@ -162,12 +133,7 @@ fn piece_by_piece_gives_the_same_page_as_all_at_once() {
             iteration.finished(&finished).parent_finished(7, 1);
         });
     });
-    let [whole, pieces] = [whole, pieces].map(|rig| {
-        let mut page = Vec::new();
-        rig.registry.render(&mut page);
-        String::from_utf8(page).unwrap()
-    });
-    assert_eq!(whole, pieces);
+    assert_eq!(whole.one.page(), pieces.one.page());
 }
 
 fn finished(reason: FinishReason, prompt_tokens: u64, cached_tokens: i64) -> FinishedRequest {
@@ -188,22 +154,20 @@ fn finished(reason: FinishReason, prompt_tokens: u64, cached_tokens: i64) -> Fin
 
 #[test]
 fn cached_tokens_that_make_no_sense_are_rejected_or_count_as_none() {
-    let mut rig = Rig::new(IterationTokensDefinition::Computed);
+    let mut rig = engine(IterationTokensDefinition::Computed);
     let requests = [(10, -1), (10, 4), (10, 11)].map(|(prompt, cached)| finished(FinishReason::Error, prompt, cached));
-    rig.record(None, Some(&IterationStats { finished: &requests, ..received() }));
-    let snapshot = rig.snapshot();
-    let computed = snapshot.engines().next().unwrap().histogram(rig.families.request_prefill_kv_computed_tokens);
-    assert_eq!((computed.count(), computed.sum()), (2, 10 + 6));
+    rig.iteration(&IterationStats { finished: &requests, ..received() });
+    let computed = rig.one.read(|engine| {
+        let computed = engine.histogram(rig.families.request_prefill_kv_computed_tokens);
+        (computed.count(), computed.sum())
+    });
+    assert_eq!(computed, (2, 10 + 6));
 }
 
 #[test]
 fn an_engine_is_awake_until_it_is_put_to_sleep() {
-    let mut rig = Rig::new(IterationTokensDefinition::Computed);
-    let shown = |rig: &Rig| {
-        let snapshot = rig.snapshot();
-        let engine = snapshot.engines().next().unwrap();
-        engine.selected_state(rig.families.sleep_state())
-    };
+    let mut rig = engine(IterationTokensDefinition::Computed);
+    let shown = |rig: &VllmEngine| rig.one.read(|engine| engine.selected_state(rig.families.sleep_state()));
     assert_eq!(shown(&rig), Some(0), "before its first step");
     let asleep = |level| SleepState::Asleep { level };
     for (state, expected) in
@@ -217,33 +181,28 @@ fn an_engine_is_awake_until_it_is_put_to_sleep() {
 /// Whatever its recorders do: two at a time, one that is dropped, one that comes later.
 #[test]
 fn the_state_of_an_engine_is_not_a_sum_over_its_recorders() {
-    let mut schema = Schema::builder(&["engine"]);
-    let families = Families::declare(&mut schema, &Config::new()).unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&["0"]).unwrap();
-    let shown = |family: &str| {
-        let mut page = Vec::new();
-        registry.render(&mut page);
-        let page = String::from_utf8(page).unwrap();
-        let lines = page.lines().filter(|line| line.starts_with(family));
-        lines.map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    let rig = vllm_engine::one_engine(&Config::new());
+    let families = rig.handles;
+    let shown = |family: &str| -> Vec<String> {
+        let values = rig.samples(family).into_iter();
+        values.map(|sample| sample.rsplit(' ').next().unwrap().to_owned()).collect()
     };
-    let sleep = || shown("vllm:engine_sleep_state{");
+    let sleep = || shown("vllm:engine_sleep_state");
     let usage = |kv_cache_usage| SchedulerStats { kv_cache_usage, running: 1, ..Default::default() };
-    let mut recorders = [engine.recorder().unwrap(), engine.recorder().unwrap()];
+    let mut recorders = [rig.recorder(), rig.recorder()];
     let mut metrics = recorders.each_mut().map(|recorder| families.engine_metrics(recorder));
     assert_eq!(sleep(), ["1", "0", "0"]);
     for (recorder, metrics) in recorders.iter_mut().zip(&mut metrics) {
         recorder.record(|step| metrics.scheduler(step, &usage(0.75)));
     }
-    assert_eq!(shown("vllm:kv_cache_usage_perc{"), ["0.75"]);
-    assert_eq!(shown("vllm:num_requests_running{"), ["2"]);
+    assert_eq!(shown("vllm:kv_cache_usage_perc"), ["0.75"]);
+    assert_eq!(shown("vllm:num_requests_running"), ["2"]);
     recorders[0].record(|step| metrics[0].sleep_state(step, SleepState::Asleep { level: 1 }));
     assert_eq!(sleep(), ["0", "1", "0"]);
     drop(recorders);
     assert_eq!(sleep(), ["0", "1", "0"]);
-    assert_eq!(shown("vllm:kv_cache_usage_perc{"), ["0.75"]);
-    let mut next = engine.recorder().unwrap();
+    assert_eq!(shown("vllm:kv_cache_usage_perc"), ["0.75"]);
+    let mut next = rig.recorder();
     let metrics = families.engine_metrics(&mut next);
     assert_eq!(sleep(), ["0", "1", "0"], "a recorder doesn't wake it");
     next.record(|step| metrics.sleep_state(step, SleepState::Awake));
@@ -256,13 +215,13 @@ proptest! {
     fn the_identities_hold_after_any_steps(steps in prop::collection::vec(
         ([0..10_000_u64, 0..10_000, 0..10_000], 0..500_u64, 0..5_usize), 0..20,
     )) {
-        let mut rig = Rig::new(IterationTokensDefinition::Computed);
+        let mut rig = engine(IterationTokensDefinition::Computed);
         let requests: Vec<_> = FinishReason::ALL.iter().map(|reason| finished(*reason, 5, 0)).collect();
         for ([computed, local_cache_hit, external_kv_transfer], generation_tokens, ended) in steps {
             let prompt_tokens = PromptTokens { computed, local_cache_hit, external_kv_transfer, ..Default::default() };
-            rig.record(None, Some(&IterationStats { prompt_tokens, generation_tokens, finished: &requests[..ended], ..received() }));
-            let snapshot = rig.snapshot();
-            let (engine, set) = (snapshot.engines().next().unwrap(), rig.families);
+            rig.iteration(&IterationStats { prompt_tokens, generation_tokens, finished: &requests[..ended], ..received() });
+            let (snapshot, set) = (snapshot(&rig.one.registry), rig.families);
+            let engine = snapshot.engines().next().unwrap();
             let by_source: Vec<_> = set.prompt_tokens_by_source().iter().map(|source| engine.counter(*source)).collect();
             prop_assert_eq!(engine.counter(set.prompt_tokens), by_source.iter().sum::<u64>());
             let iteration = engine.histogram(set.iteration_tokens);

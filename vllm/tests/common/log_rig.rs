@@ -1,19 +1,18 @@
 //! A registry with the vLLM set, and its log lines.
 #![allow(dead_code)] // no test uses all of it
 
-use tachometer::{Engine, Recorder, Registry, Schema, Snapshot};
-use tachometer_vllm::{
-    CacheStats, Config, EngineMetrics, Families, IterationStats, LogLine, LogLines, LogStyle, SchedulerStats,
-    SharedHitRates, StepStats,
-};
+#[path = "vllm_engines.rs"]
+pub(crate) mod vllm_engines;
 
-use crate::one_step::OneStep as _;
+use tachometer::{Recorder, Snapshot};
+use tachometer_vllm::{
+    CacheStats, Config, IterationStats, LogLine, LogLines, LogStyle, SchedulerStats, SharedHitRates, StepStats,
+};
+use vllm_engines::{VllmEngines, one_step::OneStep as _};
 
 /// Engines with log lines.
 pub(crate) struct Rig {
-    pub(crate) registry: Registry,
-    pub(crate) families: Families,
-    pub(crate) engines: Vec<(Engine, Recorder, EngineMetrics)>,
+    pub(crate) all: VllmEngines,
     pub(crate) front: Recorder,
     pub(crate) shared: Option<SharedHitRates>,
     pub(crate) lines: LogLines,
@@ -21,26 +20,14 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(config: Config, style: LogStyle, engines: usize) -> Self {
-        let mut schema = Schema::builder(&["engine", "model_name"]);
-        let families = Families::declare(&mut schema, &config.log_lines(true)).unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let lines = families.log_lines(style, &Snapshot::new(), 0.0).unwrap();
-        let (front, shared) = (registry.recorder().unwrap(), families.shared_hit_rates());
-        let mut rig = Self { registry, families, engines: Vec::new(), front, shared, lines };
-        (0..engines).for_each(|engine| rig.attach(&engine.to_string()));
-        rig
-    }
-
-    pub(crate) fn attach(&mut self, name: &str) {
-        let engine = self.registry.attach(&[name, "m"]).unwrap();
-        let mut recorder = engine.recorder().unwrap();
-        let metrics = self.families.engine_metrics(&mut recorder);
-        self.engines.push((engine, recorder, metrics));
+        let all = VllmEngines::new(&config.log_lines(true), engines);
+        let lines = all.families.log_lines(style, &Snapshot::new(), 0.0).unwrap();
+        let (front, shared) = (all.registry.recorder().unwrap(), all.families.shared_hit_rates());
+        Self { all, front, shared, lines }
     }
 
     pub(crate) fn record(&mut self, engine: usize, stats: &StepStats<'_>) {
-        let (_, recorder, metrics) = &mut self.engines[engine];
-        recorder.record(|step| metrics.record(step, stats));
+        self.all.record(engine, stats);
         if let Some(shared) = &mut self.shared {
             self.front.record(|step| shared.record(step, stats));
         }
@@ -60,9 +47,7 @@ impl Rig {
     }
 
     pub(crate) fn lines(&mut self, now: f64) -> Vec<LogLine> {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        self.lines.next(&snapshot, now)
+        self.lines.next(&self.all.snapshot(), now)
     }
 
     /// The only line.
