@@ -15,7 +15,7 @@ mod shown;
 use one_step::OneStep as _;
 use std::{fs, path::Path};
 
-use tachometer::{Registry, Schema, Snapshot, TextRenderer};
+use tachometer::{Counter, Gauge, Histogram, Registry, Schema, SchemaBuilder, Snapshot, TextRenderer};
 use tachometer_vllm::{
     self as vllm, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats, StepStats,
 };
@@ -46,13 +46,20 @@ fn sample(samples: &common::Samples, name: &str, labels: &[(&str, &str)]) -> f64
     *samples.get(&key).unwrap_or_else(|| panic!("no {key:?}"))
 }
 
-#[test]
-fn every_kind_of_family_with_every_escape() {
-    let mut schema = Schema::builder(&["engine", "model_name"]);
+struct Kinds {
+    integer: Counter<u64>,
+    float: Counter<f64>,
+    levels: [[Gauge<i64>; 2]; 2],
+    ratio: Gauge<f64>,
+    tokens: Histogram<u64>,
+    seconds: [Histogram<f64>; 2],
+}
+
+fn kinds(schema: &mut SchemaBuilder) -> Kinds {
     let integer =
         schema.counter::<u64>("a_integer", "A help text with \\, a line\nfeed and \"quotes\".").declare().unwrap();
     let float = schema.counter::<f64>("b_seconds", "").unit("seconds").declare().unwrap();
-    let [[xa, xb], [ya, yb]] = schema
+    let levels = schema
         .gauge::<i64>("c_level", "Two labels.")
         .label("x", ["x", "y"])
         .label("y", ["a", "b\\\"\n"])
@@ -60,11 +67,19 @@ fn every_kind_of_family_with_every_escape() {
         .unwrap();
     let ratio = schema.gauge::<f64>("d_ratio", "Ünïcode.").unit("ratio").declare().unwrap();
     let tokens = schema.histogram::<u64>("e_tokens_total", "Integers.", &[1.0, 2.5, 1e6, 1e16]).declare().unwrap();
-    let [first, second] = schema
+    let seconds = schema
         .histogram::<f64>("f_seconds", "Floats.", &[-1.0, 0.0, 1e-5, 0.3, 123_456.0])
         .label("phase", ["first", "second"])
         .declare()
         .unwrap();
+    Kinds { integer, float, levels, ratio, tokens, seconds }
+}
+
+#[test]
+fn every_kind_of_family_with_every_escape() {
+    let mut schema = Schema::builder(&["engine", "model_name"]);
+    let Kinds { integer, float, levels: [[xa, xb], [ya, yb]], ratio, tokens, seconds: [first, second] } =
+        kinds(&mut schema);
     let registry = Registry::new(schema.build().unwrap());
     let engines = [
         registry.attach(&["0", "meta-llama/Llama-3.1-8B-Instruct"]).unwrap(),
@@ -160,6 +175,24 @@ fn without_engines() {
     assert_eq!(assert_golden("no_engines.prom", &Registry::new(schema.build().unwrap())).len(), OF_PAGES);
 }
 
+fn finished(prompt_tokens: PromptTokens) -> FinishedRequest {
+    FinishedRequest {
+        reason: FinishReason::Length,
+        prompt_tokens: prompt_tokens.total(),
+        cached_tokens: Some(prompt_tokens.cached() as i64),
+        generation_tokens: 1,
+        max_tokens: Some(1),
+        preemptions: 0,
+        e2e_latency: 0.375,
+        queue_time: Some(0.125),
+        prefill_time: Some(0.25),
+        inference_time: Some(0.25),
+        decode_time: Some(0.0),
+        time_per_output_token: Some(0.0),
+        ..Default::default()
+    }
+}
+
 #[test]
 fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
     let mut schema = Schema::builder(&["engine", "model_name"]);
@@ -172,21 +205,7 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
     ];
     let mut recorders = engines.each_ref().map(|engine| engine.recorder().unwrap());
     for (recorder, prompt_tokens) in recorders.iter_mut().zip([prefill, decode]) {
-        let finished = [FinishedRequest {
-            reason: FinishReason::Length,
-            prompt_tokens: prompt_tokens.total(),
-            cached_tokens: Some(prompt_tokens.cached() as i64),
-            generation_tokens: 1,
-            max_tokens: Some(1),
-            preemptions: 0,
-            e2e_latency: 0.375,
-            queue_time: Some(0.125),
-            prefill_time: Some(0.25),
-            inference_time: Some(0.25),
-            decode_time: Some(0.0),
-            time_per_output_token: Some(0.0),
-            ..Default::default()
-        }];
+        let finished = [finished(prompt_tokens)];
         let iteration = IterationStats {
             prompt_tokens,
             generation_tokens: 1,

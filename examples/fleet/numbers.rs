@@ -66,12 +66,8 @@ pub(crate) fn read(registry: &Registry, meters: Meters, layout: Layout) -> Vec<E
     snapshot.engines().enumerate().map(|(engine, view)| read_engine(engine, layout, meters, view)).collect()
 }
 
-fn read_engine(
-    engine: usize,
-    layout: Layout,
-    Meters { vllm, transferred }: Meters,
-    view: EngineView<'_>,
-) -> EngineNumbers {
+fn read_engine(engine: usize, layout: Layout, meters: Meters, view: EngineView<'_>) -> EngineNumbers {
+    let Meters { vllm, transferred } = meters;
     let mut by_source = vllm.prompt_tokens_by_source().iter().map(|source| view.counter(*source));
     let [local_compute, local_cache_hit, external_kv_transfer] = [(); 3].map(|()| by_source.next().unwrap_or_default());
     let iteration_tokens = view.histogram(vllm.iteration_tokens);

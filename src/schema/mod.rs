@@ -14,6 +14,7 @@ pub(crate) mod layout;
 pub(crate) mod limits;
 mod name;
 pub(crate) mod number;
+mod room;
 mod search;
 pub(crate) mod self_families;
 mod setters;

@@ -20,6 +20,7 @@ mod paths;
 mod proofs;
 mod readme;
 mod self_metrics;
+mod sizes;
 
 use one_engine::shown;
 use traits::sources;

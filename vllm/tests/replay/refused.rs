@@ -43,9 +43,7 @@ fn a_malformed_header_is_refused() {
 /// Name, line, and a word from the reason.
 type Malformed = (&'static str, String, &'static str);
 
-fn malformed_fields() -> Vec<Malformed> {
-    let scheduler = |stats: &str| with(STEP, r#"{"running": 3}"#, stats);
-    let iteration = |stats: &str| with(STEP, r#"{"generation_tokens": 2}"#, stats);
+fn malformed_steps() -> Vec<Malformed> {
     vec![
         ("no-engine", with(STEP, r#""engine": 7, "#, ""), "engine"),
         ("unknown-engine", with(STEP, "7", "8"), "engine 8"),
@@ -54,6 +52,12 @@ fn malformed_fields() -> Vec<Malformed> {
         ("time-not-finite", with(STEP, "1.0", r#""NaN""#), "string"),
         ("no-scheduler", with(STEP, r#""scheduler": {"running": 3}, "#, ""), "scheduler"),
         ("no-iteration", with(STEP, r#", "iteration": {"generation_tokens": 2}"#, ""), "iteration"),
+    ]
+}
+
+fn malformed_schedulers() -> Vec<Malformed> {
+    let scheduler = |stats: &str| with(STEP, r#"{"running": 3}"#, stats);
+    vec![
         ("scheduler-as-list", scheduler("[]"), "an object"),
         ("perf-as-list", scheduler(r#"{"perf": [1, 2, 3]}"#), "an object"),
         ("negative-count", scheduler(r#"{"running": -1}"#), "-1"),
@@ -71,10 +75,16 @@ fn malformed_fields() -> Vec<Malformed> {
         ("eviction-as-text", scheduler(r#"{"evictions": [{"lifetime": "long"}]}"#), "long"),
         ("negative-float-count", scheduler(r#"{"running": -1.0}"#), "-1"),
         ("negative-adapter-float", scheduler(r#"{"lora": {"running": {"a": -2e0}}}"#), "-2"),
-        ("fraction-in-list", iteration(r#"{"n": [1.0, 2.5]}"#), "2.5"),
         ("adapters-as-list", scheduler(r#"{"lora": {"running": ["a"], "waiting": {}}}"#), "object of counts"),
         ("adapter-twice", scheduler(r#"{"lora": {"running": {"a": 1, "a": 2}}}"#), "twice"),
         ("negative-adapter", scheduler(r#"{"lora": {"running": {"a": -1}}}"#), "-1"),
+    ]
+}
+
+fn malformed_iterations() -> Vec<Malformed> {
+    let iteration = |stats: &str| with(STEP, r#"{"generation_tokens": 2}"#, stats);
+    vec![
+        ("fraction-in-list", iteration(r#"{"n": [1.0, 2.5]}"#), "2.5"),
         ("prefill-without-prompt", iteration(r#"{"prefills": [{"local_cached": 1}]}"#), "prompt"),
         ("more-cached-than-prompt", iteration(r#"{"prefills": [{"prompt": 1, "local_cached": 2}]}"#), "cached"),
         (
@@ -119,7 +129,9 @@ fn malformed_lines() -> Vec<Malformed> {
 
 #[test]
 fn a_malformed_line_is_refused_with_its_number_whatever_is_asked_for() {
-    for (name, line, reason) in [malformed_fields(), malformed_lines()].concat() {
+    for (name, line, reason) in
+        [malformed_steps(), malformed_schedulers(), malformed_iterations(), malformed_lines()].concat()
+    {
         let number = if name == "scrape-twice" { 5 } else { 4 };
         // The requested page doesn't need the line, and yet the line is refused.
         let first = SCRAPE.replace("early", "first").replace('2', "0");
