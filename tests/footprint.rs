@@ -115,6 +115,10 @@ fn gauge(schema: &mut SchemaBuilder) {
     schema.gauge::<f64>("gauge", "A gauge.").declare().unwrap();
 }
 
+fn settable(schema: &mut SchemaBuilder) {
+    schema.gauge::<f64>("gauge", "A gauge.").settable().declare().unwrap();
+}
+
 fn histogram(bounds: usize) -> impl FnOnce(&mut SchemaBuilder) {
     let bounds: Vec<f64> = (0..bounds).map(|bound| bound as f64).collect();
     move |schema| _ = schema.histogram::<f64>("seconds", "A histogram.", &bounds).declare().unwrap()
@@ -151,6 +155,8 @@ fn measured() -> Vec<(&'static str, usize)> {
     let handles = [size_of::<Counter<u64>>(), size_of::<Gauge<i64>>(), size_of::<Histogram<f64>>()];
     assert_eq!(handles, [handles[0]; 3]);
     assert_eq!(engine(&[], &[], gauge), engine(&[], &[], counter));
+    assert_eq!(engine(&[], &[], settable), empty);
+    assert_eq!(snapshot(settable), snapshot(counter));
     vec![
         ("an engine without families and labels", empty),
         ("– its labels, `engine=\"0\"` and a model's name of 23 bytes", labelled - empty),
@@ -171,6 +177,7 @@ fn measured() -> Vec<(&'static str, usize)> {
         ("– each shard, without families", shard(nothing)),
         ("– each counter or gauge in a shard", shard(counter) - shard(nothing)),
         ("– a shard of the vLLM base set", shard(vllm_base)),
+        ("– each settable gauge, however many shards", shards(4, settable) - shards(4, nothing)),
         ("a shared recorder", size_of::<SharedRecorder>()),
         ("a dynamic series of a counter, with engine labels as above and a label value of 6 bytes", dynamic_series()),
         ("a handle of a dynamic series", size_of::<DynamicSeries<Counter<u64>>>()),

@@ -228,7 +228,7 @@ fn reading_allocates_nothing() {
         registry.view(&mut of_registry);
         let view = chosen.engine(&["1", "m"]).unwrap();
         black_box((view.get(), view.label("engine"), view.label_values(), view.incarnation()));
-        black_box((view.step(), view.retries()));
+        black_box((view.step(), view.retries(), view.lingers()));
         black_box((chosen.engines().len(), of_registry.registry().unwrap().get()));
     });
     assert_none("getters", || call_getters(&snapshot, handles));
@@ -257,6 +257,7 @@ fn call_getters(
 ) {
     let view = snapshot.engines().next().unwrap();
     black_box((view.label("engine"), view.label_values(), view.incarnation(), view.step(), view.retries()));
+    black_box((view.lingers(), snapshot.replaced().len()));
     black_box((
         view.counter(count),
         view.gauge(level),

@@ -2,7 +2,11 @@
 //! in a loop that repeats only if another change came first. A snapshot reads the list that it
 //! finds. Nothing waits.
 
-use std::{cmp::Ordering, sync::Arc as StdArc, time::Instant};
+use std::{
+    cmp::Ordering,
+    sync::Arc as StdArc,
+    time::{Duration, Instant},
+};
 
 use super::error::AttachError;
 use crate::{
@@ -21,6 +25,10 @@ use crate::{
     },
 };
 
+/// How long an engine is kept at most that lingered until another one attached with its labels:
+/// several intervals of a log. So engines that restart again and again don't pile up.
+const LONGEST_REPLACED: Duration = Duration::from_secs(60);
+
 /// The registry's own store, and the engines.
 #[derive(Clone)]
 pub(super) struct Directory {
@@ -31,6 +39,8 @@ pub(super) struct Directory {
     labels: Sorted<StdArc<EngineLabels>>,
     /// Engines that were dropped and linger, and until when.
     lingering: Sorted<(Instant, StdArc<EngineLabels>)>,
+    /// Engines that lingered until others attached with their labels. In the order of their times.
+    replaced: Sorted<StdArc<EngineStore>>,
     /// The number of the engine that attached last.
     last: u64,
     /// Replaced whenever an engine is added or removed.
@@ -50,6 +60,7 @@ impl Directory {
             engines: Sorted::new(),
             labels: Sorted::new(),
             lingering: Sorted::new(),
+            replaced: Sorted::new(),
             last: 0,
             membership: StdArc::new(()),
         }
@@ -58,6 +69,13 @@ impl Directory {
     /// The engines that a reader sees now.
     pub(super) fn engines(&self) -> Engines<'_> {
         Engines::new(&self.engines, self.lingering.iter().map(|(until, _)| *until), &self.membership)
+    }
+
+    /// The engines that lingered until others attached with their labels, if their time isn't over.
+    pub(super) fn replaced(&self) -> impl ExactSizeIterator<Item = &StdArc<EngineStore>> {
+        let now = (self.replaced.len() > 0).then(Instant::now);
+        let is_gone = |engine: &&StdArc<EngineStore>| engine.until <= now;
+        self.replaced.iter().skip(self.replaced.iter().take_while(is_gone).count())
     }
 
     /// The target's store. An engine looks itself up, and it is listed for as long as it lives.
@@ -85,9 +103,13 @@ impl Directory {
         let found = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
         if let Ok(found) = mutant!(found, "registry: same labels not noticed" => found.and_then(Err)) {
             let other = StdArc::clone(changed.labels.get(found));
-            changed.of(Some(&other)).until?;
-            let replaced = changed.without(&other);
-            changed = mutant!(replaced, "engine: lingering isn't ended by the same labels" => return None);
+            let store = changed.of(Some(&other)).clone();
+            let until = store.until?.min(now + LONGEST_REPLACED);
+            mutant!("engine: lingering isn't ended by the same labels" => return None);
+            changed = changed.without(&other);
+            let at = changed.replaced.find(|other| by_time(other.until, &other.labels, until, &store.labels));
+            let store = StdArc::new(EngineStore { until: Some(until), ..store });
+            changed.replaced = changed.replaced.inserted(at.expect_err("it lingered until now"), store);
         }
         let at = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
         changed.labels = changed.labels.inserted(at.unwrap_or_else(|at| at), StdArc::clone(&engine.labels));
@@ -105,7 +127,8 @@ impl Directory {
         let Some(until) = until else { return changed.without(labels) };
         let lingering = EngineStore { until: Some(until), ..changed.of(Some(labels)).clone() };
         let mut changed = changed.with(Some(labels), lingering);
-        let at = changed.lingering.find(|other| by_time(other, until, labels)).expect_err("it was attached until now");
+        let at = changed.lingering.find(|(time, other)| by_time(Some(*time), other, until, labels));
+        let at = at.expect_err("it was attached until now");
         changed.lingering = changed.lingering.inserted(at, (until, StdArc::clone(labels)));
         changed
     }
@@ -114,6 +137,10 @@ impl Directory {
     /// once.
     fn without_expired(&self, now: Instant) -> Self {
         const FEW: usize = 8;
+        if self.replaced.iter().next().is_some_and(|engine| engine.until <= Some(now)) {
+            let replaced = self.replaced.retained(|engine| engine.until > Some(now));
+            return Self { replaced, ..self.clone() }.without_expired(now);
+        }
         let expired = self
             .lingering
             .iter()
@@ -132,7 +159,8 @@ impl Directory {
         let at = self.labels.find(|labels| labels.values.cmp(&gone.values)).expect("it is there");
         let mut changed = self.clone();
         if let Some(until) = self.of(Some(gone)).until {
-            let at = self.lingering.find(|other| by_time(other, until, gone)).expect("it lingers");
+            let at = self.lingering.find(|(time, other)| by_time(Some(*time), other, until, gone));
+            let at = at.expect("it lingers");
             changed.lingering = self.lingering.removed(at);
         }
         changed.engines = self.engines.removed(self.position(gone));
@@ -151,8 +179,8 @@ impl Directory {
 }
 
 /// The order of engines that linger: by their time, and at the same time by their number.
-fn by_time((until, labels): &(Instant, StdArc<EngineLabels>), time: Instant, other: &EngineLabels) -> Ordering {
-    until.cmp(&time).then(labels.number().cmp(&other.number()))
+fn by_time(until: Option<Instant>, labels: &EngineLabels, time: Instant, other: &EngineLabels) -> Ordering {
+    until.cmp(&Some(time)).then(labels.number().cmp(&other.number()))
 }
 
 /// A new store of an engine or of the registry, with nothing recorded.

@@ -135,7 +135,7 @@ impl Registry {
     /// dynamic series) and, if the schema has infos, after engines attached or left.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
-        let retries = snapshot.fill(&self.0.schema, &directory.own, directory.engines());
+        let retries = snapshot.fill(&self.0.schema, &directory.own, directory.engines(), directory.replaced());
         self.0.self_metrics.retried(retries);
     }
 
@@ -249,7 +249,12 @@ impl Engine {
     /// Lets the engine linger when it is dropped: its series stay on pages and in snapshots for
     /// this long, so that one more scrape or log line sees what it counted last. After that,
     /// readers leave it out at once, and its memory is freed when the next engine attaches or
-    /// detaches. An engine that attaches with the same labels ends the lingering.
+    /// detaches. Snapshots and views tell it from the others
+    /// ([`EngineView::lingers`](crate::EngineView::lingers)).
+    ///
+    /// An engine that attaches with the same labels ends the lingering. What the earlier one
+    /// counted is then in [`Snapshot::replaced`], for the rest of its time, but for a minute at
+    /// most.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -342,6 +347,11 @@ mod tests {
         assert_eq!(brief.strong_count(), 1, "nothing has come or left since");
         drop((other, third));
         assert_eq!((brief.strong_count(), lasting.strong_count()), (0, 1), "by an engine that detaches");
+        let brief = linger("brief", Duration::from_millis(20));
+        let replaced = registry.attach(&["brief"]).unwrap();
+        while registry.0.directory.load().replaced().len() > 0 {}
+        drop(replaced);
+        assert_eq!(brief.strong_count(), 0, "also one that was replaced");
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub struct Snapshot {
     schema: Option<Schema>,
     /// One set of rows per scope: those of the engines, and that of the registry.
     rows: [Rows; Scope::COUNT],
+    replaced: Rows,
     /// For each info, the engines whose samples a page shows.
     newest: Vec<Vec<Option<EngineValue>>>,
     groups: Groups,
@@ -97,6 +98,13 @@ impl Snapshot {
         self.views(Scope::Engine)
     }
 
+    /// The engines that lingered ([`Engine::linger`](crate::Engine::linger)) until others attached
+    /// with their labels. They are on no page, and not among the [`engines`](Self::engines). What
+    /// they counted last is here for the rest of their time, but for a minute at most.
+    pub fn replaced(&self) -> impl ExactSizeIterator<Item = EngineView<'_>> + DoubleEndedIterator {
+        (0..self.replaced.headers.len()).map(|index| self.view_of(Scope::Engine, &self.replaced, index))
+    }
+
     /// The engine with these label values, in the order of the schema's engine labels.
     #[must_use]
     pub fn engine(&self, values: &[&str]) -> Option<EngineView<'_>> {
@@ -117,9 +125,13 @@ impl Snapshot {
 
     #[inline]
     fn view(&self, scope: Scope, index: usize) -> EngineView<'_> {
+        self.view_of(scope, &self.rows[scope as usize], index)
+    }
+
+    #[inline]
+    fn view_of<'s>(&'s self, scope: Scope, rows: &'s Rows, index: usize) -> EngineView<'s> {
         let schema = self.schema.as_ref().expect("a snapshot with rows has their schema");
-        let (layout, rows) = (schema.layout(scope), &self.rows[scope as usize]);
-        EngineView { schema, layout, rows, index, words: rows.words(index) }
+        EngineView { schema, layout: schema.layout(scope), rows, index, words: rows.words(index) }
     }
 
     /// The schema of the registry that filled it last; `None` before the first use.
@@ -135,15 +147,23 @@ impl Snapshot {
 
     /// Overwrites this with what the stores of the registry and of the engines hold. Returns how
     /// many attempts failed.
-    pub(crate) fn fill<'e>(&mut self, schema: &Schema, registry: &'e Arc<EngineStore>, engines: Engines<'e>) -> u64 {
+    pub(crate) fn fill<'e>(
+        &mut self,
+        schema: &Schema,
+        registry: &'e Arc<EngineStore>,
+        engines: Engines<'e>,
+        replaced: impl ExactSizeIterator<Item = &'e Arc<EngineStore>>,
+    ) -> u64 {
         let number = |schema: &Schema| schema.layout(Scope::Engine).schema;
         if self.schema.as_ref().is_none_or(|own| number(own) != number(schema)) {
-            self.rows = Default::default();
+            (self.rows, self.replaced) = Default::default();
             self.schema = Some(schema.clone());
         }
         let all = Scope::ALL.map(|scope| Selection::All(schema.layout(scope)));
         let [engine_rows, registry_rows] = &mut self.rows;
-        let retries = engine_rows.fill(all[0], engines.clone()) + registry_rows.fill(all[1], [registry].into_iter());
+        let retries = engine_rows.fill(all[0], engines.clone())
+            + self.replaced.fill(all[0], replaced)
+            + registry_rows.fill(all[1], [registry].into_iter());
         let infos = schema.layout(Scope::Engine).infos.len();
         if infos > 0 {
             self.groups.update(engines);

@@ -156,16 +156,23 @@ impl<'v, H: Choice> EngineValues<'v, H> {
         self.header().labels.number()
     }
 
+    /// Like [`EngineView::lingers`](crate::EngineView::lingers). A router sends such an engine
+    /// nothing.
+    #[must_use]
+    pub fn lingers(&self) -> bool {
+        self.header().lingers
+    }
+
     /// Like [`EngineView::step`](crate::EngineView::step).
     #[must_use]
     pub fn step(&self) -> u64 {
-        self.header().reading.step
+        self.header().step
     }
 
     /// Like [`EngineView::retries`](crate::EngineView::retries).
     #[must_use]
     pub fn retries(&self) -> u32 {
-        self.header().reading.retries
+        self.header().retries
     }
 
     fn header(&self) -> &'v RowHeader {

@@ -172,7 +172,10 @@ pub(super) struct Rows {
 /// What is kept of an engine besides its words.
 pub(super) struct RowHeader {
     pub(super) labels: Arc<EngineLabels>,
-    pub(super) reading: Reading,
+    pub(super) step: u64,
+    pub(super) retries: u32,
+    /// The engine was dropped, and lingers.
+    pub(super) lingers: bool,
 }
 
 impl RowHeader {
@@ -228,17 +231,20 @@ impl Rows {
         let mut retries = 0;
         for (index, store) in stores.enumerate() {
             let row = &mut self.words[index * self.row_len..][..self.row_len];
-            let reading = selection.read_store(store, row, &mut self.spare);
-            retries += u64::from(reading.retries);
+            let Reading { step, retries: failed } = selection.read_store(store, row, &mut self.spare);
+            retries += u64::from(failed);
             let infos = &mut self.infos[index * infos..][..infos];
+            let lingers = store.until.is_some();
             match self.headers.get_mut(index) {
-                Some(header) if Arc::ptr_eq(&header.labels, &store.labels) => header.reading = reading,
+                Some(header) if Arc::ptr_eq(&header.labels, &store.labels) => {
+                    (header.step, header.retries, header.lingers) = (step, failed, lingers);
+                }
                 header => {
                     mutant!(
                         infos.fill_with(|| None), // they are another engine's
                         "snapshot: infos of the engine before are kept" => (),
                     );
-                    let new = RowHeader { labels: Arc::clone(&store.labels), reading };
+                    let new = RowHeader { labels: Arc::clone(&store.labels), step, retries: failed, lingers };
                     match header {
                         Some(header) => *header = new,
                         None => self.headers.push(new),

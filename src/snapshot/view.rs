@@ -54,6 +54,13 @@ impl<'s> EngineView<'s> {
         self.header().labels.number()
     }
 
+    /// Whether the engine was dropped and [lingers](crate::Engine::linger): what it counted still
+    /// shows, but it serves no more requests.
+    #[must_use]
+    pub fn lingers(&self) -> bool {
+        self.header().lingers
+    }
+
     /// How many steps the engine's recorders had committed when they were read. With one recorder,
     /// that is the number of the step that this view shows. If the schema has gauges, the last step
     /// of each dropped recorder counts too. If neither this number nor the
@@ -92,14 +99,14 @@ impl<'s> EngineView<'s> {
     /// ```
     #[must_use]
     pub fn step(&self) -> u64 {
-        self.header().reading.step
+        self.header().step
     }
 
     /// How many attempts to read the engine's recorders failed, each because a step was committed
     /// meanwhile.
     #[must_use]
     pub fn retries(&self) -> u32 {
-        self.header().reading.retries
+        self.header().retries
     }
 
     /// A counter's value.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use loom::thread;
 
 use super::{explore::explore, one_step::OneStep as _};
-use crate::{Counter, Engine, Registry, Schema, Snapshot};
+use crate::{Counter, Engine, EngineView, Registry, Schema, Snapshot};
 
 fn registry() -> (Registry, Counter<u64>) {
     let mut schema = Schema::builder(&["engine"]);
@@ -97,10 +97,11 @@ fn one_engine_attaches_while_another_detaches() {
     });
 }
 
-/// An engine attaches with the labels of one that lingers: a snapshot has exactly one of the two.
+/// An engine attaches with the labels of one that lingers: a snapshot has exactly one of the two,
+/// and what the other one counted isn't lost. The outcome: engines, and those that were replaced.
 #[test]
 fn an_engine_takes_the_place_of_one_that_lingers() {
-    explore(3, [vec![(1, 5)], vec![(2, 0)]], || {
+    explore(3, [(vec![(1, 5)], vec![]), (vec![(2, 0)], vec![(1, 5)])], || {
         let (registry, count) = registry();
         let engine = registry.attach(&["a"]).expect("the first engine").linger(Duration::from_secs(100_000));
         engine.recorder().expect("the first recorder").add(count, 5);
@@ -110,11 +111,12 @@ fn an_engine_takes_the_place_of_one_that_lingers() {
         let mut snapshot = Snapshot::new();
         let mut read = || {
             registry.snapshot(&mut snapshot);
-            snapshot.engines().map(|engine| (engine.incarnation(), engine.counter(count))).collect::<Vec<_>>()
+            let seen = |engine: EngineView<'_>| (engine.incarnation(), engine.counter(count));
+            (snapshot.engines().map(seen).collect::<Vec<_>>(), snapshot.replaced().map(seen).collect::<Vec<_>>())
         };
         let seen = read();
         let _engine = thread.join().unwrap();
-        assert_eq!(read(), [(2, 0)], "the newest");
+        assert_eq!(read(), (vec![(2, 0)], vec![(1, 5)]), "the newest");
         seen
     });
 }

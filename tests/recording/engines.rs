@@ -8,19 +8,18 @@ use crate::{
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
 };
 
-use tachometer::{AttachError, Counter, Engine, Gauge, Info, Recorder, Registry, Schema, Snapshot, TextRenderer, View};
+use tachometer::{AttachError, Counter, Engine, Gauge, Info, Recorder, Registry, Schema, Snapshot, TextRenderer};
 
-fn registry(labels: &[&str]) -> (Registry, Counter<u64>) {
+pub(crate) fn registry(labels: &[&str]) -> (Registry, Counter<u64>) {
     let mut schema = Schema::builder(labels);
     let count = schema.counter("count", "").declare().unwrap();
     (Registry::new(schema.build().unwrap()), count)
 }
 
 /// The page's lines of `count_total`.
-fn lines(registry: &Registry) -> Vec<String> {
+pub(crate) fn lines(registry: &Registry) -> Vec<String> {
     shown::lines(registry, "count_total")
 }
 
@@ -258,56 +257,6 @@ fn a_renderer_of_another_schema_panics() {
     TextRenderer::new(&other.build().unwrap()).render(&snapshot, &mut Vec::new());
 }
 
-/// The counts that a snapshot has for an engine label, with the engine's incarnation.
-fn counts(registry: &Registry, count: Counter<u64>, label: &str) -> Vec<(u64, u64)> {
-    let snapshot = snapshot(registry);
-    let engines = snapshot.engines().filter(|engine| engine.label("engine") == Some(label));
-    engines.map(|engine| (engine.incarnation(), engine.counter(count))).collect()
-}
-
-#[test]
-fn an_engine_that_lingers_is_read_until_its_time_is_over() {
-    let (registry, count) = registry(&["engine"]);
-    let lasting = registry.attach(&["lasting"]).unwrap().linger(Duration::from_secs(100_000));
-    let brief = registry.attach(&["brief"]).unwrap().linger(Duration::from_millis(50));
-    let none = registry.attach(&["none"]).unwrap().linger(Duration::ZERO);
-    drop(registry.attach(&["for ever"]).unwrap().linger(Duration::MAX));
-    assert_eq!(counts(&registry, count, "for ever").len(), 1);
-    drop(registry.attach(&["for ever"]).unwrap()); // ends it
-    let mut recorders = [&lasting, &brief, &none].map(|engine| engine.recorder().unwrap());
-    recorders.iter_mut().for_each(|recorder| recorder.add(count, 5));
-    drop((lasting, brief, none));
-    recorders[0].add(count, 2);
-    assert_eq!(counts(&registry, count, "lasting"), [(1, 7)], "its recorder writes on, and is seen");
-    assert!(counts(&registry, count, "none").is_empty());
-    let mut pages = 0;
-    while lines(&registry).len() == 2 {
-        assert_eq!(lines(&registry)[0], "count_total{engine=\"lasting\"} 7");
-        pages += 1;
-    }
-    assert_eq!(lines(&registry), ["count_total{engine=\"lasting\"} 7"], "after {pages} pages with both");
-    let mut view = View::new(count);
-    registry.view(&mut view);
-    assert_eq!(view.engines().map(|engine| engine.get()).collect::<Vec<_>>(), [7]);
-}
-
-#[test]
-fn an_engine_with_the_same_labels_ends_the_lingering() {
-    let (registry, count) = registry(&["engine"]);
-    let mut before = 0;
-    for _ in 0..3 {
-        let engine = registry.attach(&["0"]).unwrap().linger(Duration::from_secs(100_000));
-        let [(incarnation, 0)] = counts(&registry, count, "0")[..] else { panic!("one engine, which begins at zero") };
-        assert!(incarnation > before, "{incarnation} after {before}");
-        before = incarnation;
-        engine.recorder().unwrap().add(count, incarnation);
-        let refused = registry.attach(&["0"]).unwrap_err();
-        assert!(matches!(refused, AttachError::AlreadyAttached { .. }), "it isn't lingering yet");
-        drop(engine);
-        assert_eq!(counts(&registry, count, "0"), [(incarnation, incarnation)]);
-    }
-}
-
 /// The directory is changed in chunks: whatever the order of names, and of coming and leaving, it
 /// is what a plain list would be.
 #[test]
@@ -327,21 +276,6 @@ fn hundreds_of_engines_are_found_by_label_and_listed_in_the_order_of_attaching()
     }
     assert_eq!(snapshot.engine(&[&name(699)]).unwrap().counter(count), 699);
     assert!(snapshot.engine(&[&name(1)]).is_none() && registry.attach(&[&name(1)]).is_ok());
-}
-
-/// More engines than are taken off one by one.
-#[test]
-fn many_engines_that_lingered_are_left_out_and_taken_off_together() {
-    let (registry, count) = registry(&["engine"]);
-    let stays = registry.attach(&["stays"]).unwrap();
-    let attach = |n: u32, time| registry.attach(&[&n.to_string()]).unwrap().linger(time);
-    drop((0..300).map(|n| attach(n, Duration::ZERO)).collect::<Vec<_>>());
-    drop((300..320).map(|n| attach(n, Duration::from_secs(100_000))).collect::<Vec<_>>());
-    assert_eq!(lines(&registry).len(), 1 + 20);
-    let again = attach(7, Duration::ZERO);
-    assert_eq!((lines(&registry).len(), counts(&registry, count, "310").len()), (1 + 20 + 1, 1));
-    drop((again, stays));
-    assert_eq!(lines(&registry).len(), 20);
 }
 
 /// Whoever reads while engines attach sees their numbers grow.

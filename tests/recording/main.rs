@@ -12,6 +12,7 @@ mod dynamic_overflow;
 mod engines;
 mod infos;
 mod largest_slab;
+mod lingering;
 mod registry_wide;
 mod settable;
 mod shared;

@@ -124,6 +124,61 @@ fn what_a_lingering_engine_counted_last_is_in_one_more_line() {
     }
 }
 
+/// Compares what each line is about, and the requests that run there.
+#[test]
+fn an_engine_that_lingers_counts_only_for_what_it_counted() {
+    for (style, expected) in [
+        (LogStyle::PerEngine, [&["Engine 000: 4", "Engine 001: 8"][..], &["Engine 000: 4"]]),
+        (LogStyle::Aggregated, [&["1 Engines Aggregated: 4"], &["1 Engines Aggregated: 4"]]),
+    ] {
+        let mut rig = Rig::new(Config::new(), style, 2);
+        let busy = |running| SchedulerStats { running, kv_cache_usage: 0.5, ..Default::default() };
+        rig.scheduler(0, &busy(4));
+        rig.scheduler(1, &busy(8));
+        count(&mut rig, 1, [0, 30, 0]);
+        let (engine, recorder, _) = rig.all.engines.pop().unwrap();
+        drop(engine.linger(Duration::from_secs(100_000)));
+        let mut shown = |now| -> Vec<String> {
+            let lines = rig.lines(now).into_iter();
+            lines
+                .map(|line| {
+                    assert!(line.text.contains("usage: 50.0%"), "{}", line.text);
+                    let (label, rest) = line.text.split_once("Avg").unwrap();
+                    let (_, running) = rest.split_once("Running: ").unwrap();
+                    format!("{label}{}", running.split(' ').next().unwrap())
+                })
+                .collect()
+        };
+        assert_eq!(shown(10.0), expected[0]);
+        assert_eq!(shown(20.0), expected[1], "it counted nothing more");
+        drop(recorder);
+    }
+}
+
+#[test]
+fn what_a_lingering_engine_counted_is_told_even_if_it_was_replaced() {
+    for (style, expected) in [
+        (LogStyle::PerEngine, &[["3.0", "0.2", "0"], ["7.0", "0.7", "1"], ["50.0", "5.0", "3"]][..]),
+        (LogStyle::Aggregated, &[["60.0", "5.9", "4"]]),
+    ] {
+        let mut rig = Rig::new(Config::new(), style, 1);
+        count(&mut rig, 0, [400, 40, 2]);
+        counted(&mut rig, 10.0);
+        // Two of them leave within one interval.
+        for counts in [[30, 2, 0], [70, 7, 1], [500, 50, 3]] {
+            count(&mut rig, 0, counts);
+            if counts[0] < 500 {
+                let (engine, ..) = rig.all.engines.pop().unwrap();
+                drop(engine.linger(Duration::from_secs(100_000)));
+                rig.all.attach("0");
+            }
+        }
+        assert_eq!(counted(&mut rig, 20.0), expected);
+        count(&mut rig, 0, [10, 10, 1]);
+        assert_eq!(counted(&mut rig, 30.0), [["1.0", "1.0", "1"]], "{style:?}");
+    }
+}
+
 #[test]
 fn engines_that_swap_their_labels_are_other_engines() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 2);

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, mem};
 
 use tachometer::{EngineView, Snapshot};
 
-use self::values::{Counters, Gauges, finite_if};
+use self::values::{Counters, Gauges, finite_if, living};
 use crate::{Families, families::log::LogFamilies};
 
 mod values;
@@ -73,6 +73,9 @@ impl LogLine {
 /// left: engines are told apart by their [incarnation](EngineView::incarnation), never by their
 /// counts. An engine that left has no line, and adds nothing to the line about all engines. To see
 /// what it counted last, let it [linger](tachometer::Engine::linger) for longer than an interval.
+/// Then it has a line, or a share in the line about all engines, for each interval in which it
+/// still counted something, even if another engine has its labels by now. The line about all
+/// engines neither counts it as an engine nor includes its gauges.
 ///
 /// ```
 /// # use std::time::Instant;
@@ -157,7 +160,7 @@ impl LogLines {
         let known = mem::take(&mut self.engines).into_iter();
         let mut known: HashMap<_, _> = known.map(|engine| (engine.incarnation, engine)).collect();
         let mut growth = Vec::new();
-        for view in snapshot.engines() {
+        for view in counting(snapshot) {
             let (incarnation, counters) = (view.incarnation(), Counters::read(&self.families, &self.log, &view));
             let engine = known.remove(&incarnation).unwrap_or_default();
             growth.push(counters.since(&engine.counters));
@@ -169,7 +172,10 @@ impl LogLines {
     fn of_each(&mut self, snapshot: &Snapshot, growth: &[Counters], seconds: f64) -> Vec<LogLine> {
         let mut lines = Vec::new();
         let (families, log) = (&self.families, &self.log);
-        for ((view, growth), engine) in snapshot.engines().zip(growth).zip(&mut self.engines) {
+        for ((view, growth), engine) in counting(snapshot).zip(growth).zip(&mut self.engines) {
+            if view.lingers() && *growth == Counters::default() {
+                continue;
+            }
             let (prefix, gauges) = (&prefix(&view), &Gauges::read(families, log, &view));
             LineWriter { families, prefix, growth, gauges, seconds }.write(&mut engine.active, &mut lines);
         }
@@ -183,10 +189,15 @@ impl LogLines {
         // Estimates are for one device: their sum over engines means nothing.
         sum.perf_reports = 0;
         let gauges = &Gauges::of_all(families, log, snapshot);
-        let prefix = &format!("{} Engines Aggregated: ", growth.len());
+        let prefix = &format!("{} Engines Aggregated: ", living(snapshot).count());
         LineWriter { families, prefix, growth: &sum, gauges, seconds }.write(&mut self.any_active, &mut lines);
         lines
     }
+}
+
+/// All engines that may have counted something, those that were replaced first.
+fn counting(snapshot: &Snapshot) -> impl Iterator<Item = EngineView<'_>> {
+    snapshot.replaced().chain(snapshot.engines())
 }
 
 /// `Engine 007: `. A label that isn't a number is printed as it is.

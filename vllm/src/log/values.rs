@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// An engine's counters, or how much they grew.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Counters {
     pub(crate) computed_tokens: u64,
     pub(crate) generation_tokens: u64,
@@ -114,6 +114,11 @@ fn draft_totals(families: &Families, log: &LogFamilies) -> Option<[Counter<u64>;
     log.drafts.totals
 }
 
+/// The engines that weren't dropped.
+pub(crate) fn living(snapshot: &Snapshot) -> impl Iterator<Item = EngineView<'_>> {
+    snapshot.engines().filter(|engine| !engine.lingers())
+}
+
 /// The gauges of one engine, or of all together.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gauges {
@@ -170,13 +175,13 @@ impl Gauges {
         }
     }
 
-    /// All engines together: sums, and the mean KV cache usage.
+    /// All engines that weren't dropped, together: sums, and the mean KV cache usage.
     pub(crate) fn of_all(families: &Families, log: &LogFamilies, snapshot: &Snapshot) -> Self {
         let mut all = Self::default();
-        for engine in snapshot.engines() {
+        for engine in living(snapshot) {
             all.add(&Self::read(families, log, &engine));
         }
-        all.kv_cache_usage /= snapshot.engines().len().max(1) as f64;
+        all.kv_cache_usage /= living(snapshot).count().max(1) as f64;
         if let (Some(families), Some(registry)) = (&log.shared_hit_rates, snapshot.registry()) {
             all.lookups = Lookups::read(families, &registry);
         }
