@@ -25,12 +25,11 @@ fn main() {
 
 fn pages(criterion: &mut Criterion, engines: usize) {
     let mut fleet = Fleet::new(engines);
-    let snapshots: Vec<_> = (0..16_usize.div_ceil(engines))
-        .map(|_| {
-            fleet.run();
-            fleet.snapshot()
-        })
-        .collect();
+    let next_snapshot = |_| {
+        fleet.run();
+        fleet.snapshot()
+    };
+    let snapshots: Vec<_> = (0..16_usize.div_ceil(engines)).map(next_snapshot).collect();
     let renderer = TextRenderer::new(&fleet.schema);
     let mut page = Vec::new();
     renderer.render(&snapshots[0], &mut page);

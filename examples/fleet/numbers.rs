@@ -1,6 +1,6 @@
 //! What the registry shows for each engine: plain numbers, read from one snapshot.
 
-use tachometer::{EngineView, Registry, Snapshot};
+use tachometer::{EngineView, HistogramView, ObservationValue, Registry, Snapshot};
 use tachometer_vllm::{Families, FinishReason};
 
 use crate::layout::{Layout, Role};
@@ -73,7 +73,6 @@ fn read_engine(engine: usize, layout: Layout, meters: Meters, view: EngineView<'
     let iteration_tokens = view.histogram(vllm.iteration_tokens);
     let time_to_first_token = view.histogram(vllm.time_to_first_token);
     let inter_token_latency = view.histogram(vllm.inter_token_latency);
-    let quantiles = |quantile: &dyn Fn(f64) -> f64| Quantiles { median: quantile(0.5), p99: quantile(0.99) };
     EngineNumbers {
         engine,
         role: layout.role(engine),
@@ -100,11 +99,15 @@ fn read_engine(engine: usize, layout: Layout, meters: Meters, view: EngineView<'
         running: view.gauge(vllm.requests_running),
         waiting: view.gauge(vllm.requests_waiting),
         kv_cache_usage: view.state(vllm.kv_cache_usage),
-        iteration_tokens: quantiles(&|q| iteration_tokens.quantile(q)),
-        time_to_first_token: quantiles(&|q| time_to_first_token.quantile(q)),
-        inter_token_latency: quantiles(&|q| inter_token_latency.quantile(q)),
+        iteration_tokens: quantiles(&iteration_tokens),
+        time_to_first_token: quantiles(&time_to_first_token),
+        inter_token_latency: quantiles(&inter_token_latency),
         optional: optional_checks::read(&vllm, &view),
     }
+}
+
+fn quantiles<T: ObservationValue>(histogram: &HistogramView<'_, T>) -> Quantiles {
+    Quantiles { median: histogram.quantile(0.5), p99: histogram.quantile(0.99) }
 }
 
 fn read_transfers(vllm: &Families, view: &EngineView<'_>) -> Transfers {

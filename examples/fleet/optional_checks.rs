@@ -55,13 +55,11 @@ pub(crate) fn checks(numbers: &EngineNumbers, totals: Totals, executed: Executed
     let OptionalNumbers { draft_tokens, accepted_tokens, .. } = *optional;
     let continued = numbers.generation_tokens - numbers.first_tokens;
     let tokens = executed.scheduled_tokens;
+    let of_positions = optional.accepted_by_position.unwrap_or(accepted_tokens);
+    let repeated_images = i128::from(totals.images) - i128::from(totals.distinct_images);
     vec![
         Check::new("draft tokens = tokens that were drafted", draft_tokens, executed.drafted_tokens),
-        Check::new(
-            "accepted tokens = sum over positions",
-            optional.accepted_by_position.unwrap_or(accepted_tokens),
-            accepted_tokens,
-        ),
+        Check::new("accepted tokens = sum over positions", of_positions, accepted_tokens),
         Check::new(
             "accepted tokens = generated tokens - outputs",
             accepted_tokens,
@@ -71,11 +69,7 @@ pub(crate) fn checks(numbers: &EngineNumbers, totals: Totals, executed: Executed
         Check::new("idle times of KV blocks = their lifetimes", optional.idle_times, optional.lifetimes),
         Check::new("reuse gaps = those of the blocks evicted", optional.reuse_gaps, executed.lost.reuse_gaps),
         Check::new("images looked up = those of the requests routed here", optional.images[0], totals.images),
-        Check::new(
-            "images found = those that were here before",
-            optional.images[1],
-            i128::from(totals.images) - i128::from(totals.distinct_images),
-        ),
+        Check::new("images found = those that were here before", optional.images[1], repeated_images),
         Check::new("watermarked requests = those with an adapter", optional.watermarks[0], totals.watermarked),
         Check::new("requests by watermark = requests", optional.watermarks.iter().sum::<u64>(), numbers.requests),
         Check::new("no request is corrupted", optional.corrupted, 0),

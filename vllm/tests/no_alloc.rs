@@ -56,6 +56,16 @@ fn prompt() -> PromptTokens {
     PromptTokens { computed: 10, ..Default::default() }
 }
 
+fn draft() -> SpecDecodeStats<'static> {
+    SpecDecodeStats {
+        drafts: 1,
+        draft_tokens: 3,
+        accepted_tokens: 2,
+        accepted_per_position: &[1, 1, 0],
+        ..Default::default()
+    }
+}
+
 fn cache() -> CacheStats {
     CacheStats { requests: 1, queries: 10, hits: 5, ..Default::default() }
 }
@@ -66,13 +76,7 @@ fn with_stats(f: impl FnOnce(&StepStats<'_>)) {
     let scheduler = SchedulerStats {
         prefix_cache: cache(),
         connector_prefix_cache: Some(ConnectorCacheStats { requests: 1, queries: 5, hits: 1, ..Default::default() }),
-        spec_decode: Some(SpecDecodeStats {
-            drafts: 1,
-            draft_tokens: 3,
-            accepted_tokens: 2,
-            accepted_per_position: &[1, 1, 0],
-            ..Default::default()
-        }),
+        spec_decode: Some(draft()),
         evictions: &evictions,
         lora: Some(LoraStats { running: &["sql", "chat"], waiting: &["chat"], wall_time: 1.0, ..Default::default() }),
         perf: Some(PerfStats { flops: 1.0, read_bytes: 2.0, write_bytes: 3.0, ..Default::default() }),
