@@ -2,42 +2,37 @@
 
 use loom::thread;
 
-use super::explore::explore;
+use super::{explore::explore, one_engine::OneEngine};
 use crate::{
-    Counter, DynamicFamily, Engine, Registry, Schema, SharedRecorder, Snapshot,
+    Counter, DynamicFamily, SharedRecorder,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
 
 /// An engine, and a counter with dynamic labels and room for one series.
 struct Rig {
-    registry: Registry,
-    /// Stays attached.
-    _engine: Engine,
+    one: OneEngine<DynamicFamily<Counter<u64>, 1>>,
     recorder: SharedRecorder,
-    hits: DynamicFamily<Counter<u64>, 1>,
 }
 
 impl Rig {
     fn new() -> Self {
-        let mut schema = Schema::builder(&[]);
-        schema.shards(1);
-        let hits = schema.counter("hits", "").dynamic_labels(["tenant"], 1).declare().expect("a valid family");
-        let registry = Registry::new(schema.build().expect("a valid schema"));
-        let engine = registry.attach(&[]).expect("the first engine");
-        Self { recorder: engine.shared_recorder(), _engine: engine, registry, hits }
+        let one = OneEngine::new(|schema| {
+            schema.shards(1);
+            schema.counter("hits", "").dynamic_labels(["tenant"], 1).declare().expect("a valid family")
+        });
+        Self { recorder: one.engine.shared_recorder(), one }
     }
 
     /// A function for any thread: looks up a series and counts in it.
     fn hit(&self, tenant: &'static str) -> impl FnOnce() + Send + use<> {
-        let (recorder, hits) = (self.recorder.clone(), self.hits);
+        let (recorder, hits) = (self.recorder.clone(), self.one.handles);
         move || recorder.with_label_values(hits, [tenant]).inc()
     }
 
     fn seen(&self) -> Vec<(String, u64)> {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        let view = snapshot.engines().next().expect("it is attached");
-        view.counters(self.hits).map(|([tenant], hits)| (tenant.to_owned(), hits)).collect()
+        self.one.read(|engine| {
+            engine.counters(self.one.handles).map(|([tenant], hits)| (tenant.to_owned(), hits)).collect()
+        })
     }
 }
 
@@ -49,17 +44,11 @@ fn rows(rows: &[(&str, u64)]) -> Vec<(String, u64)> {
 #[test]
 fn changes_of_a_dynamic_gauge_are_never_lost() {
     explore(3, [-1, 0, 1], || {
-        let mut schema = Schema::builder(&[]);
-        let level = schema.gauge::<i64>("level", "").dynamic_labels(["of"], 1).declare().expect("a valid family");
-        let registry = Registry::new(schema.build().expect("a valid schema"));
-        let engine = registry.attach(&[]).expect("the first engine");
-        let series = engine.shared_recorder().with_label_values(level, ["a"]);
-        let seen = || {
-            let mut snapshot = Snapshot::new();
-            registry.snapshot(&mut snapshot);
-            let view = snapshot.engines().next().expect("it is attached");
-            view.gauges(level).next().expect("it was looked up").1
-        };
+        let rig = OneEngine::new(|schema| {
+            schema.gauge::<i64>("level", "").dynamic_labels(["of"], 1).declare().expect("a valid family")
+        });
+        let series = rig.engine.shared_recorder().with_label_values(rig.handles, ["a"]);
+        let seen = || rig.read(|engine| engine.gauges(rig.handles).next().expect("it was looked up").1);
         let done = Arc::new(AtomicU64::new(0));
         let threads = [1, -1].map(|n| {
             let (series, done) = (series.clone(), Arc::clone(&done));
@@ -113,8 +102,8 @@ fn a_series_that_is_looked_up_again_inherits_nothing() {
     let after = [rows(&[("other", 0)]), rows(&[("a", 1), ("other", 0)])];
     explore(2, before.into_iter().chain(after), || {
         let rig = Rig::new();
-        let old = rig.recorder.with_label_values(rig.hits, ["a"]);
-        let (recorder, hits, again) = (rig.recorder.clone(), rig.hits, rig.hit("a"));
+        let old = rig.recorder.with_label_values(rig.one.handles, ["a"]);
+        let (recorder, hits, again) = (rig.recorder.clone(), rig.one.handles, rig.hit("a"));
         let thread = thread::spawn(move || {
             assert!(recorder.remove(hits, ["a"]), "it was there");
             again();

@@ -3,15 +3,8 @@
 use loom::thread;
 
 use super::explore::explore;
-use crate::tests::one_step::OneStep as _;
-use crate::{Engine, Recorder, Registry, Schema, Snapshot, State, StateSet};
-
-/// An engine that may have two recorders.
-struct Rig {
-    registry: Registry,
-    engine: Engine,
-    handles: Handles,
-}
+use crate::tests::{one_engine::OneEngine, one_step::OneStep as _};
+use crate::{Recorder, State, StateSet};
 
 #[derive(Clone, Copy)]
 struct Handles {
@@ -19,27 +12,26 @@ struct Handles {
     mode: StateSet,
 }
 
-impl Rig {
-    fn new() -> Self {
-        let mut schema = Schema::builder(&[]);
+/// It may have two recorders.
+fn one_engine() -> OneEngine<Handles> {
+    OneEngine::new(|schema| {
         schema.max_recorders(2);
-        let share = schema.gauge("share", "").state().declare().expect("a valid family");
-        let mode = schema.state_set("mode", "", "mode", &["a", "b", "c"]).declare().expect("a valid family");
-        let registry = Registry::new(schema.build().expect("a valid schema"));
-        let engine = registry.attach(&[]).expect("the first engine");
-        Self { registry, engine, handles: Handles { share, mode } }
-    }
+        Handles {
+            share: schema.gauge("share", "").state().declare().expect("a valid family"),
+            mode: schema.state_set("mode", "", "mode", &["a", "b", "c"]).declare().expect("a valid family"),
+        }
+    })
+}
 
+impl OneEngine<Handles> {
     fn recorders(&self) -> [Recorder; 2] {
-        [(); 2].map(|()| self.engine.recorder().expect("two recorders"))
+        [(); 2].map(|()| self.recorder())
     }
 
     /// The share, and the index of the mode, which is 3 if none is selected.
     fn seen(&self) -> (i64, usize) {
-        let mut snapshot = Snapshot::new();
-        self.registry.snapshot(&mut snapshot);
-        let view = snapshot.engines().next().expect("an engine");
-        (view.state(self.handles.share), view.selected_state(self.handles.mode).unwrap_or(3))
+        let Handles { share, mode } = self.handles;
+        self.read(|engine| (engine.state(share), engine.selected_state(mode).unwrap_or(3)))
     }
 }
 
@@ -60,7 +52,7 @@ fn a_state_that_was_set_later_replaces_the_earlier_one() {
         let steps = [(0, 0), (1, 1), (2, 2)];
         let pairs = (0..3).flat_map(move |one| (one..3).map(move |other| [steps[one], steps[other]]));
         explore(2, pairs, move || {
-            let rig = Rig::new();
+            let rig = one_engine();
             let [mut one, mut other] = rig.recorders();
             if !first_slab_sets_first {
                 std::mem::swap(&mut one, &mut other);
@@ -89,7 +81,7 @@ fn a_state_that_was_set_later_replaces_the_earlier_one() {
 #[test]
 fn states_that_are_set_at_the_same_time_are_one_of_both() {
     explore(3, [1, 2], || {
-        let rig = Rig::new();
+        let rig = one_engine();
         let [mut one, mut other] = rig.recorders();
         let handles = rig.handles;
         let thread = thread::spawn(move || {

@@ -25,6 +25,8 @@ pub(crate) mod weakened;
 
 #[cfg(not(loom))]
 pub(crate) mod counted;
+#[path = "../../tests/common/one_engine.rs"]
+pub(crate) mod one_engine;
 #[path = "../../tests/common/one_step.rs"]
 pub(crate) mod one_step;
 #[cfg(not(loom))]

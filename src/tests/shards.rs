@@ -15,8 +15,9 @@ use super::{
     *,
 };
 use crate::{
-    Counter, Registry, Schema, SharedRecorder, Snapshot,
+    Counter, Schema, SharedRecorder,
     schema::layout::{Diagnostic, Scope},
+    tests::one_engine::OneEngine,
 };
 
 /// How many of `indices` choose each of `shards` shards.
@@ -106,14 +107,17 @@ fn threads_of_this_process_have_indices_of_their_own() {
     assert!(last < Some(1_000), "{last:?}: nothing was given back");
 }
 
+fn counter_in_shards(shards: usize) -> OneEngine<Counter<u64>> {
+    OneEngine::new(|schema| {
+        schema.shards(shards);
+        schema.counter("count", "").declare().unwrap()
+    })
+}
+
 /// What the thread records about its page goes into the registry's only shard.
 #[test]
 fn a_thread_that_only_renders_takes_no_index() {
-    let mut schema = Schema::builder(&[]);
-    schema.shards(2);
-    let count = schema.counter::<u64>("count", "").declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let OneEngine { registry, engine, handles: count } = counter_in_shards(2);
     let taken = move || {
         registry.render(&mut Vec::new());
         let rendered = thread_index::is_taken();
@@ -141,16 +145,13 @@ impl Drop for AtTheEnd {
 #[test]
 fn a_thread_that_ends_can_still_record() {
     thread_local!(static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
-    let mut schema = Schema::builder(&[]);
-    schema.shards(4);
-    let count = schema.counter::<u64>("count", "").declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
+    let rig = counter_in_shards(4);
+    let count = rig.handles;
     let mut had_one: Vec<bool> = [true, false]
         .into_iter()
         .map(|index_first| {
             let (ends, seen) = mpsc::channel();
-            let at_the_end = AtTheEnd(engine.shared_recorder(), count, ends);
+            let at_the_end = AtTheEnd(rig.engine.shared_recorder(), count, ends);
             let thread = thread::spawn(move || {
                 let first = index_first.then(current_thread);
                 LAST.set(Some(at_the_end));
@@ -163,9 +164,7 @@ fn a_thread_that_ends_can_still_record() {
         .collect();
     had_one.sort_unstable();
     assert_eq!(had_one, [false, true], "one recorded before its index was given back, and one after");
-    let mut snapshot = Snapshot::new();
-    registry.snapshot(&mut snapshot);
-    assert_eq!(snapshot.engines().next().unwrap().counter(count), 2);
+    assert_eq!(rig.read(|engine| engine.counter(count)), 2);
 }
 
 fn shards(count: usize) -> Arc<Shards> {

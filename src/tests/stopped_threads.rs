@@ -15,9 +15,9 @@ use std::{
 };
 
 use super::probes::at_each_probe;
-use crate::tests::one_step::OneStep as _;
+use crate::tests::{one_engine::OneEngine, one_step::OneStep as _};
 use crate::{
-    Counter, Recorder, Registry, Schema, Snapshot,
+    Counter, Recorder, Registry, Snapshot,
     probe::Probe,
     store::slab::{Reading, Slab, Writer},
     sync::Arc,
@@ -115,18 +115,17 @@ fn read(registry: &Registry, counters: [Counter<u64>; 2], shared: &Shared, end: 
 fn a_writer_that_stops_inside_a_commit_holds_up_no_reader() {
     let seconds: f64 = std::env::var("TACHOMETER_STRESS_SECONDS").map_or(0.0, |seconds| seconds.parse().unwrap());
     for probe in [Probe::BeforePublish, Probe::Published, Probe::Refreshing] {
-        let mut schema = Schema::builder(&[]);
-        let counters = schema.counter::<u64>("moves", "").label("which", ["first", "second"]).declare().unwrap();
-        // So large that refreshes of the fallback copy are rare, and so small that they happen.
-        schema.histogram::<u64>("wide", "", &(0..100).map(f64::from).collect::<Vec<_>>()).declare().unwrap();
-        let registry = Registry::new(schema.build().unwrap());
-        let engine = registry.attach(&[]).unwrap();
-        let (recorder, shared) = (engine.recorder().unwrap(), Arc::new(Shared::default()));
+        let rig = OneEngine::new(|schema| {
+            // So large that refreshes of the fallback copy are rare, and so small that they happen.
+            schema.histogram::<u64>("wide", "", &(0..100).map(f64::from).collect::<Vec<_>>()).declare().unwrap();
+            schema.counter::<u64>("moves", "").label("which", ["first", "second"]).declare().unwrap()
+        });
+        let (counters, recorder, shared) = (rig.handles, rig.recorder(), Arc::new(Shared::default()));
         let writer = thread::spawn({
             let shared = Arc::clone(&shared);
             move || write(recorder, counters, probe, shared)
         });
-        let reads = read(&registry, counters, &shared, Instant::now() + Duration::from_secs_f64(seconds / 3.0));
+        let reads = read(&rig.registry, counters, &shared, Instant::now() + Duration::from_secs_f64(seconds / 3.0));
         shared.done.store(true, Ordering::Relaxed);
         writer.join().unwrap();
         println!(
@@ -197,11 +196,8 @@ fn a_reader_that_is_overtaken_at_each_attempt_gets_the_fallback_copy() {
 /// The next page shows how many attempts failed, whatever the snapshot was for.
 #[test]
 fn retries_are_counted() {
-    let mut schema = Schema::builder(&[]);
-    let count = schema.counter::<u64>("count", "").declare().unwrap();
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
-    let (mut recorder, mut overtakings) = (engine.recorder().unwrap(), 0);
+    let rig = OneEngine::new(|schema| schema.counter::<u64>("count", "").declare().unwrap());
+    let (count, mut recorder, mut overtakings) = (rig.handles, rig.recorder(), 0);
     at_each_probe(move |probe| {
         if probe == Probe::Copied && overtakings < 8 {
             overtakings += 1;
@@ -210,13 +206,11 @@ fn retries_are_counted() {
     });
     let (mut snapshot, mut retries) = (Snapshot::new(), 0);
     for _ in 0..10 {
-        registry.snapshot(&mut snapshot);
+        rig.registry.snapshot(&mut snapshot);
         retries += snapshot.engines().next().unwrap().retries();
     }
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    let line = format!("\ntachometer_snapshot_retries_total {retries}\n");
-    assert!(retries > 0 && String::from_utf8(page).unwrap().contains(&line), "{retries}");
+    assert!(retries > 0);
+    assert_eq!(rig.lines("tachometer_snapshot_retries"), [format!("tachometer_snapshot_retries_total {retries}")]);
 }
 
 /// A fallback copy that was refreshed between two attempts is taken, even if it is older than what

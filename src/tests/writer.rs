@@ -4,10 +4,11 @@ use std::{cell::Cell, rc::Rc};
 
 use super::{
     counted::{Counts, counts_of},
+    one_engine::OneEngine,
     one_step::OneStep,
     probes::at_each_probe,
 };
-use crate::{Counter, Engine, Gauge, Histogram, Info, Recorder, Registry, Schema, State, StateSet, Step, probe::Probe};
+use crate::{Counter, Gauge, Histogram, Info, Recorder, State, StateSet, Step, probe::Probe};
 
 struct Handles {
     count: Counter<u64>,
@@ -21,9 +22,8 @@ struct Handles {
     sleep: StateSet,
 }
 
-fn engine() -> (Registry, Engine, Handles) {
-    let mut schema = Schema::builder(&[]);
-    let handles = Handles {
+fn one_engine() -> OneEngine<Handles> {
+    OneEngine::new(|schema| Handles {
         count: schema.counter("count", "").declare().unwrap(),
         seconds: schema.counter("seconds", "").declare().unwrap(),
         running: schema.gauge("running", "").declare().unwrap(),
@@ -33,10 +33,7 @@ fn engine() -> (Registry, Engine, Handles) {
         share: schema.gauge("share", "").state().declare().unwrap(),
         sleep: schema.state_set("sleep", "", "state", &["a", "b", "c"]).declare().unwrap(),
         adapters: schema.info("adapters", "", ["running"]).declare().unwrap(),
-    };
-    let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&[]).unwrap();
-    (registry, engine, handles)
+    })
 }
 
 /// Calls every method, also with what is rejected, and with batches that are counted bound by bound
@@ -82,8 +79,8 @@ fn step(recorder: &mut Recorder, handles: &Handles, round: u64) {
 /// fallback copy (E4).
 #[test]
 fn a_step_makes_no_read_modify_write_and_one_fence() {
-    let (_registry, engine, handles) = engine();
-    let (_further, mut recorder) = (engine.recorder().unwrap(), engine.recorder().unwrap());
+    let rig = one_engine();
+    let (_further, mut recorder, handles) = (rig.recorder(), rig.recorder(), &rig.handles);
     recorder.record(|step| step.set_info(handles.adapters, ["sql"], 0.0));
     let refreshes = Rc::new(Cell::new(0));
     at_each_probe({
@@ -93,7 +90,7 @@ fn a_step_makes_no_read_modify_write_and_one_fence() {
     let mut steps_that_refreshed = 0;
     for round in 0..1_000 {
         refreshes.set(0);
-        let counts = counts_of(|| step(&mut recorder, &handles, round));
+        let counts = counts_of(|| step(&mut recorder, handles, round));
         let expected = Counts { read_modify_writes: 0, release_fences: 1 + refreshes.get() };
         assert_eq!(counts, expected, "round {round}");
         assert!(refreshes.get() <= 1);
@@ -108,8 +105,8 @@ fn a_step_makes_no_read_modify_write_and_one_fence() {
 /// The counts above would see a read-modify-write.
 #[test]
 fn read_modify_writes_are_counted() {
-    let (_registry, engine, handles) = engine();
-    let (shared, mut recorder) = (engine.shared_recorder(), engine.recorder().unwrap());
+    let rig = one_engine();
+    let (shared, mut recorder, handles) = (rig.engine.shared_recorder(), rig.recorder(), &rig.handles);
     shared.inc(handles.count); // takes the thread's index
     let counts = counts_of(|| shared.inc(handles.count));
     assert_eq!(counts, Counts { read_modify_writes: 1, release_fences: 0 });

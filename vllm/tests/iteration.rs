@@ -6,8 +6,8 @@ mod vllm_engine;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tachometer_vllm::{Config, FinishReason, FinishedRequest, Iteration, PromptTokens};
-use vllm_engine::{VllmEngine, one_step::OneStep as _};
+use tachometer_vllm::{Config, FinishReason, Iteration, PromptTokens};
+use vllm_engine::{VllmEngine, finished, one_step::OneStep as _};
 
 /// With a schema of its own.
 fn engine() -> VllmEngine {
@@ -32,21 +32,12 @@ fn about_engine(line: &&str) -> bool {
 
 /// One piece of each kind.
 fn all_pieces(iteration: &mut Iteration<'_, '_>) {
-    let finished = FinishedRequest {
-        reason: FinishReason::Stop,
-        prompt_tokens: 8,
-        cached_tokens: Some(4),
-        generation_tokens: 2,
-        e2e_latency: 1.5,
-        queue_time: Some(0.25),
-        prefill_time: Some(0.25),
-        inference_time: Some(1.25),
-        decode_time: Some(1.0),
-        time_per_output_token: Some(0.125),
-        ..Default::default()
-    };
     iteration.prefill(PromptTokens { computed: 4, local_cache_hit: 4, ..Default::default() }).generated(2);
-    iteration.first_token(0.5).inter_token(&[0.25]).preempted(1).parent_finished(2, 1).finished(&finished);
+    iteration.first_token(0.5).inter_token(&[0.25]).preempted(1).parent_finished(2, 1).finished(&finished(
+        FinishReason::Stop,
+        8,
+        4,
+    ));
 }
 
 #[test]

@@ -5,10 +5,10 @@ mod vllm_engine;
 
 use proptest::prelude::*;
 use tachometer_vllm::{
-    Config, FinishReason, FinishedRequest, IterationStats, IterationTokensDefinition, PromptTokens, SchedulerStats,
-    SleepState, StepStats,
+    Config, FinishReason, IterationStats, IterationTokensDefinition, PromptTokens, SchedulerStats, SleepState,
+    StepStats,
 };
-use vllm_engine::{VllmEngine, one_engine::shown::snapshot, one_step::OneStep as _};
+use vllm_engine::{VllmEngine, finished, one_engine::shown::snapshot, one_step::OneStep as _};
 
 fn engine(definition: IterationTokensDefinition) -> VllmEngine {
     VllmEngine::new(&Config::new().iteration_tokens(definition))
@@ -134,22 +134,6 @@ fn piece_by_piece_gives_the_same_page_as_all_at_once() {
         });
     });
     assert_eq!(whole.one.page(), pieces.one.page());
-}
-
-fn finished(reason: FinishReason, prompt_tokens: u64, cached_tokens: i64) -> FinishedRequest {
-    FinishedRequest {
-        reason,
-        prompt_tokens,
-        cached_tokens: Some(cached_tokens),
-        generation_tokens: 7,
-        e2e_latency: 1.5,
-        queue_time: Some(0.25),
-        prefill_time: Some(0.25),
-        inference_time: Some(1.25),
-        decode_time: Some(1.0),
-        time_per_output_token: Some(0.125),
-        ..Default::default()
-    }
 }
 
 #[test]

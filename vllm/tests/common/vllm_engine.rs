@@ -9,11 +9,30 @@ pub(crate) mod one_step;
 use one_engine::OneEngine;
 use one_step::OneStep as _;
 use tachometer::Recorder;
-use tachometer_vllm::{Config, EngineMetrics, Families, IterationStats, SchedulerStats, StepStats};
+use tachometer_vllm::{
+    Config, EngineMetrics, Families, FinishReason, FinishedRequest, IterationStats, SchedulerStats, StepStats,
+};
 
 /// A registry whose only engine is `engine="0"`. Nothing records into it yet.
 pub(crate) fn one_engine(config: &Config) -> OneEngine<Families> {
     OneEngine::new(|schema| Families::declare(schema, config).expect("a valid configuration"))
+}
+
+/// A request that reached each phase, with times whose sums are exact.
+pub(crate) fn finished(reason: FinishReason, prompt_tokens: u64, cached_tokens: i64) -> FinishedRequest {
+    FinishedRequest {
+        reason,
+        prompt_tokens,
+        cached_tokens: Some(cached_tokens),
+        generation_tokens: 7,
+        e2e_latency: 1.5,
+        queue_time: Some(0.25),
+        prefill_time: Some(0.25),
+        inference_time: Some(1.25),
+        decode_time: Some(1.0),
+        time_per_output_token: Some(0.125),
+        ..Default::default()
+    }
 }
 
 /// The engine with a recorder of the set.
