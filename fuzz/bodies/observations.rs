@@ -24,7 +24,7 @@ pub(crate) fn run(data: &[u8]) {
     if !valid {
         return;
     }
-    let plan = Plan { engine_labels: vec!["way".to_owned()], families: families.into() };
+    let plan = Plan { engine_labels: vec!["way".to_owned()], has_states: false, families: families.into() };
     let mut ops = Vec::new();
     // Engine 0 is there already.
     for engine in 1..4 {

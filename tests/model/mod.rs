@@ -10,6 +10,7 @@ pub(crate) mod dynamic;
 pub(crate) mod op;
 mod page;
 pub(crate) mod plan;
+pub(crate) mod states;
 mod twin;
 mod world;
 

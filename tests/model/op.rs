@@ -4,6 +4,7 @@ use super::{
     bytes::Bytes,
     dynamic::DynamicOp,
     plan::{Kind, Plan},
+    states::{SettableOp, StateOp},
 };
 
 /// Engines are named by the order in which they attached, modulo how many there were.
@@ -23,6 +24,10 @@ pub(crate) enum Op {
     Share(usize, Series, Call),
     /// Through a shared recorder too.
     Dynamic(usize, DynamicOp),
+    /// As `Record`.
+    State(Writer, StateOp),
+    /// Through a shared recorder too.
+    Settable(usize, SettableOp),
     Commit,
     Discard,
     Leak,
@@ -71,6 +76,10 @@ impl Op {
         let (engine, writer) =
             (usize::from(writer % 8), Writer { engine: usize::from(writer % 8), slab: usize::from(writer / 8) });
         match choice % 32 {
+            0..=13 if plan.has_states && (128..160).contains(&choice) => Self::State(writer, StateOp::decode(bytes)),
+            0..=13 if plan.has_states && (160..192).contains(&choice) => {
+                Self::Settable(engine, SettableOp::decode(bytes))
+            }
             0..=13 if choice >= 224 => Self::Dynamic(engine, DynamicOp::decode(bytes)),
             0..=13 => {
                 let (series, call) = Call::decode(bytes, plan);

@@ -2,7 +2,8 @@
 
 use super::{
     dynamic,
-    plan::{Family, Plan},
+    plan::{Family, LabelSet, Plan},
+    states,
     twin::{Cell, TwinEngine},
 };
 use crate::common;
@@ -101,6 +102,9 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
         let tenant = [(dynamic::LABEL.to_owned(), (*tenant).to_owned())];
         add(dynamic::NAME.to_owned(), &[&engine_labels, &tenant], Number::Integer(twin.totals[*index].into()), 0.0);
     }
+    for (name, labels, number) in plan.has_states.then(|| of_states(engine)).into_iter().flatten() {
+        add(name, &[&engine_labels, &labels], number, 0.0);
+    }
     for ((family, set), cell) in &engine.total() {
         let family = &plan.families[*family];
         for (suffix, bound, number, slack) in family.numbers(cell) {
@@ -109,6 +113,17 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
         }
     }
     samples
+}
+
+/// Names, own labels and numbers of states and settable gauges.
+fn of_states(engine: &TwinEngine) -> impl Iterator<Item = (String, LabelSet, Number)> {
+    states::samples(&engine.states(), &engine.settable).into_iter().map(|sample| {
+        let (name, labels, number) = match sample {
+            states::Sample::Integer(name, labels, value) => (name, labels, Number::Integer(value.into())),
+            states::Sample::Float(name, value) => (name, Vec::new(), Number::Float(value)),
+        };
+        (name.to_owned(), labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(), number)
+    })
 }
 
 impl Family {

@@ -8,6 +8,8 @@ use super::bytes::Bytes;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) engine_labels: Vec<String>,
+    /// It has the families of `states` too.
+    pub(crate) has_states: bool,
     pub(crate) families: Vec<Family>,
 }
 
@@ -90,9 +92,10 @@ fn bounds(choice: u8, family: usize) -> Vec<f64> {
 
 impl Plan {
     pub(crate) fn decode(bytes: &mut Bytes<'_>) -> Self {
-        let engine_labels = ["e0", "e1"][..bytes.below(3)].iter().map(|label| (*label).to_owned()).collect();
+        let first = bytes.u8();
+        let engine_labels = ["e0", "e1"][..usize::from(first % 3)].iter().map(|label| (*label).to_owned()).collect();
         let families = (0..1 + bytes.below(5)).map(|index| Family::decode(index, bytes)).collect();
-        Self { engine_labels, families }
+        Self { engine_labels, has_states: first >= 128, families }
     }
 }
 

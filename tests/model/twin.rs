@@ -7,6 +7,7 @@ use super::{
     dynamic::DynamicTwin,
     op::{Call, Series, Way},
     plan::{Kind, LabelSet, Plan},
+    states::{Settable, StateOp, StateRow},
 };
 
 /// What was recorded, by family and label set.
@@ -63,6 +64,9 @@ pub(crate) struct TwinEngine {
     shared: Option<Numbers>,
     /// From the first shared recorder on.
     pub(crate) dynamic: Option<DynamicTwin>,
+    pub(crate) settable: Settable,
+    /// How often a state was set, in any step.
+    states_set: u64,
     pub(crate) rejected: u64,
     pub(crate) discarded: u64,
     /// Nothing recorded.
@@ -76,12 +80,14 @@ pub(crate) struct TwinSlab {
     /// Steps committed.
     step: u64,
     committed: Numbers,
+    committed_states: StateRow,
     /// A step was leaked, which shows as discarded when the next one opens, or the recorder is
     /// dropped.
     leaked: bool,
     /// A step is open, or was leaked.
     is_open: bool,
     open: Numbers,
+    open_states: StateRow,
 }
 
 impl TwinEngine {
@@ -107,6 +113,8 @@ impl TwinEngine {
             slabs: vec![slab],
             shared: None,
             dynamic: None,
+            settable: Settable::default(),
+            states_set: 0,
             rejected: 0,
             discarded: 0,
             zeros,
@@ -150,14 +158,15 @@ impl TwinEngine {
 
     pub(crate) fn open(&mut self, slab: usize) {
         self.count_leaked(slab);
-        self.slabs[slab].is_open = true;
-        self.slabs[slab].open = self.slabs[slab].committed.clone();
+        let slab = &mut self.slabs[slab];
+        slab.is_open = true;
+        (slab.open, slab.open_states) = (slab.committed.clone(), slab.committed_states);
     }
 
     pub(crate) fn commit(&mut self, slab: usize) {
         let slab = &mut self.slabs[slab];
         slab.is_open = false;
-        slab.committed = std::mem::take(&mut slab.open);
+        (slab.committed, slab.committed_states) = (std::mem::take(&mut slab.open), slab.open_states);
         slab.step += 1;
     }
 
@@ -188,6 +197,18 @@ impl TwinEngine {
 
     fn count_leaked(&mut self, slab: usize) {
         self.discarded += u64::from(std::mem::take(&mut self.slabs[slab].leaked));
+    }
+
+    /// What a snapshot shows of states: what was set last.
+    pub(crate) fn states(&self) -> StateRow {
+        let rows = self.slabs.iter().map(|slab| &slab.committed_states);
+        rows.fold(StateRow::default(), |newest, row| newest.newest(row))
+    }
+
+    /// Sets a state in the open step of a slab.
+    pub(crate) fn set_state(&mut self, slab: usize, op: &StateOp) {
+        self.states_set += 1;
+        self.rejected = self.rejected.saturating_add(self.slabs[slab].open_states.apply(op, self.states_set));
     }
 
     /// Records into the open step of a slab; or without a slab, into the shard.

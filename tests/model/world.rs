@@ -17,6 +17,7 @@ use super::{
     op::{Call, Op, Series, Way, Writer},
     page,
     plan::{Handles, Plan},
+    states::{self, SettableOp, StateOp},
     twin::{Cell, TwinEngine},
 };
 
@@ -30,7 +31,10 @@ pub(crate) fn run(plan: &Plan, ops: &[Op]) {
     while let Some(op) = ops.next() {
         match op {
             Op::Open(writer) => world.step(*writer, &mut ops),
-            Op::Record(writer, series, call) => world.single(*writer, *series, call),
+            Op::Record(writer, series, call) => {
+                world.single(*writer, |world, at, step| world.record(at, step, *series, call));
+            }
+            Op::State(writer, op) => world.single(*writer, |world, at, step| world.set_state(at, step, op)),
             op => world.apply(op),
         }
     }
@@ -46,6 +50,8 @@ struct World<'p> {
     registry: Registry,
     handles: Vec<Handles>,
     dynamic: dynamic::Family,
+    /// If the plan has them.
+    states: Option<(states::Families, states::Chosen)>,
     /// Reused, as users do.
     snapshot: Snapshot,
     views: Vec<Box<dyn Chosen>>,
@@ -56,6 +62,9 @@ struct World<'p> {
     bytes: usize,
     pages: usize,
 }
+
+/// An open step: the index of its engine's slot, and the slab.
+type At = (usize, usize);
 
 struct Slot {
     twin: TwinEngine,
@@ -98,10 +107,12 @@ impl<'p> World<'p> {
         let handles = plan.families.iter().map(|family| Handles::declare(&mut builder, family));
         let handles = handles.collect::<Result<Vec<_>, _>>().expect("a valid plan");
         let dynamic = dynamic::declare(&mut builder);
+        let states = plan.has_states.then(|| states::declare(&mut builder));
+        let states = states.map(|families| (families, states::view(&families)));
         let registry = Registry::new(builder.build().expect("a valid plan"));
         let views = chosen::views(plan, &handles);
         let (snapshot, slots) = (Snapshot::new(), Vec::new());
-        Self { plan, registry, handles, dynamic, snapshot, views, slots, lines: 0, bytes: 0, pages: 0 }
+        Self { plan, registry, handles, dynamic, states, snapshot, views, slots, lines: 0, bytes: 0, pages: 0 }
     }
 
     /// Everything but what is recorded.
@@ -122,10 +133,18 @@ impl<'p> World<'p> {
             }
             Op::Share(engine, series, call) => self.share(*engine, *series, call),
             Op::Dynamic(engine, op) => self.dynamic(*engine, op),
+            Op::Settable(engine, op) => self.settable(*engine, op),
             Op::Snapshot => self.check_snapshot(),
             Op::Render if self.lines < MAX_LINES => self.check_page(),
             // No step is open, or it is one thing too many.
-            Op::Render | Op::Attach(_) | Op::Open(_) | Op::Record(..) | Op::Commit | Op::Discard | Op::Leak => {}
+            Op::Render
+            | Op::Attach(_)
+            | Op::Open(_)
+            | Op::Record(..)
+            | Op::State(..)
+            | Op::Commit
+            | Op::Discard
+            | Op::Leak => {}
         }
     }
 
@@ -177,7 +196,8 @@ impl<'p> World<'p> {
         let mut step = recorder.step();
         loop {
             match rest.next() {
-                Some(Op::Record(_, series, call)) => self.record(index, slab, &mut step, *series, call),
+                Some(Op::Record(_, series, call)) => self.record((index, slab), &mut step, *series, call),
+                Some(Op::State(_, op)) => self.set_state((index, slab), &mut step, op),
                 Some(Op::Open(inner)) => self.step(*inner, rest),
                 Some(Op::Commit) => {
                     step.commit();
@@ -198,17 +218,23 @@ impl<'p> World<'p> {
     }
 
     /// A step of its own.
-    fn single(&mut self, writer: Writer, series: Series, call: &Call) {
+    fn single(&mut self, writer: Writer, record: impl FnOnce(&mut Self, At, &mut Step<'_>)) {
         let index = writer.engine % self.slots.len();
         let (slot, slab) = self.slab(writer);
         let Some(mut recorder) = slot.recorders[slab].take() else { return };
         slot.twin.open(slab);
-        recorder.record(|step| self.record(index, slab, step, series, call));
+        recorder.record(|step| record(self, (index, slab), step));
         self.slots[index].twin.commit(slab);
         self.slots[index].recorders[slab] = Some(recorder);
     }
 
-    fn record(&mut self, index: usize, slab: usize, step: &mut Step<'_>, series: Series, call: &Call) {
+    fn set_state(&mut self, (index, slab): At, step: &mut Step<'_>, op: &StateOp) {
+        let (families, _) = self.states.as_ref().expect("a plan with such an operation has states");
+        self.slots[index].twin.set_state(slab, op);
+        states::record(step, families, op);
+    }
+
+    fn record(&mut self, (index, slab): At, step: &mut Step<'_>, series: Series, call: &Call) {
         let twin = &mut self.slots[index].twin;
         for call in twin.settled(self.plan, Some(slab), series, call) {
             twin.record(self.plan, Some(slab), series, &call);
@@ -236,6 +262,14 @@ impl<'p> World<'p> {
         slot.twin.rejected = slot.twin.rejected.saturating_add(rejected);
     }
 
+    fn settable(&mut self, engine: usize, op: &SettableOp) {
+        let Some(recorder) = self.slot(engine).shared_recorder() else { return };
+        let twin = &mut self.slot(engine).twin;
+        twin.rejected = twin.rejected.saturating_add(twin.settable.apply(op));
+        let (families, _) = self.states.as_ref().expect("a plan with such an operation has states");
+        states::set(&recorder, families, op);
+    }
+
     fn check_snapshot(&mut self) {
         self.registry.snapshot(&mut self.snapshot);
         let attached: Vec<_> = attached(&self.slots).into_iter().map(|twin| (twin, twin.total())).collect();
@@ -248,6 +282,9 @@ impl<'p> World<'p> {
             let by_values = self.snapshot.engine(&strs(&twin.values)).expect("the engine is there");
             assert_eq!(by_values.step(), twin.steps());
             dynamic::check(seen, self.dynamic, twin.dynamic.as_ref());
+            if let Some((families, _)) = &self.states {
+                states::check(seen, families, &twin.states(), &twin.settable);
+            }
             for (family, handles) in self.handles.iter().enumerate() {
                 for (series, set) in self.plan.families[family].series().into_iter().enumerate() {
                     let key = (family, set);
@@ -256,6 +293,10 @@ impl<'p> World<'p> {
             }
         }
         self.views.iter_mut().for_each(|view| view.check(&self.registry, &attached));
+        if let Some((_, view)) = &mut self.states {
+            let engines = attached.iter().map(|(twin, _)| (twin.states(), &twin.settable));
+            states::check_view(view, &self.registry, engines);
+        }
     }
 
     fn check_page(&mut self) {
