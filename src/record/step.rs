@@ -211,9 +211,9 @@ impl<'a> Step<'a> {
     }
 
     /// Sets the current sample of an info: its label values, in declared order, and its value.
-    /// Label values may be any UTF-8, of any length. The value must be finite: a call with NaN or an
-    /// infinity is rejected and counted, and the sample stays as it was. If the value is the current
-    /// time, readers can tell which of several samples is the newest.
+    /// Label values may be any UTF-8, of any length. The value must be finite: a call with NaN or
+    /// an infinity is rejected and counted, and the sample stays as it was. If the value is the
+    /// current time, readers can tell which of several samples is the newest.
     ///
     /// An info isn't part of the step. The sample shows at once, and stays if the step is
     /// discarded. Readers see its label values and its value as one.
