@@ -180,6 +180,18 @@ fn what_a_lingering_engine_counted_is_told_even_if_it_was_replaced() {
 }
 
 #[test]
+fn a_time_that_is_not_finite_takes_nothing_from_the_next_lines() {
+    for style in STYLES {
+        let mut rig = Rig::new(Config::new(), style, 1);
+        for now in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            count(&mut rig, 0, [100, 10, 1]);
+            assert!(rig.lines(now).is_empty());
+        }
+        assert_eq!(counted(&mut rig, 10.0), [["30.0", "3.0", "3"]], "{style:?}");
+    }
+}
+
+#[test]
 fn engines_that_swap_their_labels_are_other_engines() {
     let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 2);
     count(&mut rig, 0, [400, 40, 2]);

@@ -142,11 +142,15 @@ impl Families {
 
 impl LogLines {
     /// The lines about the time since the previous snapshot. `snapshot` was taken at the time
-    /// `now`.
+    /// `now`. If that is NaN or infinite, there are no lines, and the next ones cover this time
+    /// too.
     ///
     /// # Panics
     /// If the snapshot was taken of a registry with another schema.
     pub fn next(&mut self, snapshot: &Snapshot, now: f64) -> Vec<LogLine> {
+        if !now.is_finite() {
+            return Vec::new();
+        }
         let growth = self.growth(snapshot);
         let seconds = now - mem::replace(&mut self.last_at, now);
         match self.style {
