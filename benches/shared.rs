@@ -23,7 +23,7 @@ use std::{
 };
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use tachometer::{Counter, DynamicFamily, Engine, Histogram, Registry, Schema, SharedRecorder, Snapshot};
+use tachometer::{Counter, DynamicFamily, Engine, Exactly, Histogram, Registry, Schema, SharedRecorder, Snapshot};
 use tachometer_vllm as vllm;
 
 use crate::common::{Latencies, Rotation, vllm::Fleet};
@@ -126,7 +126,7 @@ fn observations(criterion: &mut Criterion) {
 fn dynamic_labels(criterion: &mut Criterion) {
     let mut schema = Schema::builder(&[]);
     let hits = schema.counter::<u64>("hits", "Hits.").dynamic_labels(["tenant"], 100).declare();
-    let hits: DynamicFamily<Counter<u64>, 1> = hits.expect("a valid family");
+    let hits: DynamicFamily<Counter<u64>, Exactly<1>> = hits.expect("a valid family");
     let registry = Registry::new(schema.build().expect("a valid schema"));
     let engine = registry.attach(&[]).expect("the first engine");
     let recorder = engine.shared_recorder();
@@ -149,7 +149,7 @@ fn new_label_values(criterion: &mut Criterion) {
     let mut schema = Schema::builder(&["engine"]);
     schema.max_samples(2 * VALUES);
     let hits = schema.counter::<u64>("hits", "Hits.").dynamic_labels(["tenant"], VALUES).declare();
-    let hits: DynamicFamily<Counter<u64>, 1> = hits.expect("a valid family");
+    let hits: DynamicFamily<Counter<u64>, Exactly<1>> = hits.expect("a valid family");
     let registry = Registry::new(schema.build().expect("a valid schema"));
     let names: Vec<String> = (0..VALUES).map(|tenant| format!("tenant {tenant}")).collect();
     let mut group = criterion.benchmark_group("dynamic");

@@ -65,7 +65,7 @@
 //! | call | with something of another schema, or of the registry instead of an engine |
 //! |---|---|
 //! | recording: all methods of [`Step`] and [`SharedRecorder`] that take a handle | panics under debug assertions; otherwise does nothing, and counts in `tachometer_foreign_handles_total` (the registry's recorders in `tachometer_registry_…`). A serving process must not go down because of a metric |
-//! | [`SharedRecorder::with_label_values`], [`SharedRecorder::remove`] | panics: there is no series that it could return, and nothing has been recorded yet |
+//! | [`SharedRecorder::with_label_values`], [`SharedRecorder::remove`] | panics, also if there isn't one value per label: there is no series that it could return, and nothing has been recorded yet |
 //! | the getters of [`EngineView`] | panics: a wrong number would pass for the right one |
 //! | [`Registry::snapshot`] into a [`Snapshot`] of another registry | fine: the snapshot forgets what it held |
 //! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there |
@@ -81,7 +81,7 @@
 //! | [`Recorder`], [`Step`] | yes | no | no | no | no |
 //! | [`Declaration`], [`DynamicDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
 //! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
-//! | [`Engine`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`] | yes | yes | no | no | yes |
+//! | [`Engine`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
 //! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderError`] | yes | yes | yes | no | yes |
 //! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
 //!
@@ -121,7 +121,7 @@ pub use crate::{
             info::InfoDeclaration,
         },
         handle::{Counter, DynamicHandle, Gauge, Handle, Histogram, Info, SettableGauge, State, StateSet},
-        shape::{By, One, Shape},
+        shape::{AtRunTime, By, Exactly, Length, List, One, Shape},
         value::{CounterValue, GaugeValue, ObservationValue, Value},
     },
     snapshot::{Choice, EngineValues, EngineView, HistogramView, InfoView, Snapshot, View},

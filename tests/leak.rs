@@ -12,15 +12,15 @@ use std::{
     thread,
 };
 
-use tachometer::{Counter, DynamicFamily, Engine, Gauge, Histogram, Info, Registry, Schema, Snapshot};
+use tachometer::{Counter, DynamicFamily, Engine, Exactly, Gauge, Histogram, Info, Registry, Schema, Snapshot};
 
 #[derive(Clone, Copy)]
 struct Handles {
     count: Counter<u64>,
     level: Gauge<i64>,
     seconds: Histogram<f64>,
-    info: Info<1>,
-    tenants: DynamicFamily<Histogram<f64>, 1>,
+    info: Info<Exactly<1>>,
+    tenants: DynamicFamily<Histogram<f64>, Exactly<1>>,
 }
 
 fn registry() -> (Registry, Handles) {

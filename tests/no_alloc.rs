@@ -14,8 +14,8 @@ use no_alloc::{allocator, assert_each_is_called, assert_none};
 use one_step::OneStep as _;
 
 use tachometer::{
-    Counter, DynamicFamily, Gauge, Histogram, Info, Recorder, Registry, Schema, SettableGauge, Snapshot, State,
-    StateSet, TextRenderer, View,
+    Counter, DynamicFamily, Exactly, Gauge, Histogram, Info, Recorder, Registry, Schema, SettableGauge, Snapshot,
+    State, StateSet, TextRenderer, View,
 };
 
 #[test]
@@ -36,7 +36,7 @@ struct Handles {
     mode: StateSet,
     seconds: Histogram<f64>,
     tokens: Histogram<u64>,
-    adapters: Info<2>,
+    adapters: Info<Exactly<2>>,
     wide: Counter<u64>,
     open: Open,
 }
@@ -44,9 +44,9 @@ struct Handles {
 /// Families with dynamic labels, with room for one series each.
 #[derive(Clone, Copy)]
 struct Open {
-    count: DynamicFamily<Counter<f64>, 2>,
-    level: DynamicFamily<Gauge<i64>, 1>,
-    seconds: DynamicFamily<Histogram<f64>, 1>,
+    count: DynamicFamily<Counter<f64>, Exactly<2>>,
+    level: DynamicFamily<Gauge<i64>, Exactly<1>>,
+    seconds: DynamicFamily<Histogram<f64>, Exactly<1>>,
 }
 
 fn schema() -> (Schema, Handles) {
@@ -163,7 +163,7 @@ fn single_calls(recorder: &mut Recorder, Handles { count, level, seconds, tokens
     });
 }
 
-fn infos(recorder: &mut Recorder, adapters: Info<2>) {
+fn infos(recorder: &mut Recorder, adapters: Info<Exactly<2>>) {
     assert_none("an info with the same label values", || {
         recorder.record(|step| step.set_info(adapters, ["sql,chat", ""], 1.0));
     });

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use tachometer::{Counter, DynamicFamily, Registry, Schema, SettableGauge, State};
+use tachometer::{Counter, DynamicFamily, Exactly, Registry, Schema, SettableGauge, State};
 use tachometer_vllm as vllm;
 
 pub(crate) const MODEL: &str = "simulated";
@@ -21,7 +21,7 @@ pub(crate) struct Meters {
     /// everything else, so it shows how old the step's values are.
     pub(crate) stepped_at: State<f64>,
     /// A family of the whole front end.
-    pub(crate) tenant_tokens: DynamicFamily<Counter<u64>, 1>,
+    pub(crate) tenant_tokens: DynamicFamily<Counter<u64>, Exactly<1>>,
     started: Instant,
 }
 

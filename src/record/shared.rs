@@ -8,9 +8,13 @@ use crate::{
         declare::dynamic::DynamicFamily,
         handle::{Counter, DynamicHandle, Histogram, SettableGauge},
         layout::{Diagnostic, HistogramIndex, HistogramLayout},
+        shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    store::shards::{Shard, Shards},
+    store::{
+        dynamic::FamilySeries,
+        shards::{Shard, Shards},
+    },
 };
 
 /// A recorder for code that runs on any thread, such as request handlers on an async runtime. It
@@ -176,15 +180,15 @@ impl SharedRecorder {
     ///
     /// # Panics
     /// If the family is of another schema; if it is registry-wide and this is an engine's recorder;
-    /// if it is a family of engines and this is the registry's recorder.
+    /// if it is a family of engines and this is the registry's recorder; if the number of labels is
+    /// only known at run time and there isn't one value per label.
     #[must_use]
-    pub fn with_label_values<H: DynamicHandle, const N: usize>(
+    pub fn with_label_values<H: DynamicHandle, L: Length>(
         &self,
-        family: DynamicFamily<H, N>,
-        values: [&str; N],
+        family: DynamicFamily<H, L>,
+        values: L::Values<'_>,
     ) -> DynamicSeries<H> {
-        self.assert_own(family.schema);
-        let found = self.0.dynamic.family(family.index).look_up(&values);
+        let found = self.family(family, values.as_ref()).look_up(values.as_ref());
         if mutant!(found.overflowed, "dynamic: overflows aren't counted" => false) {
             self.0.current().count_diagnostic(Diagnostic::OverflowedLabelValues, 1);
         }
@@ -201,18 +205,23 @@ impl SharedRecorder {
     ///
     /// # Panics
     /// As [`with_label_values`](Self::with_label_values).
-    pub fn remove<H: DynamicHandle, const N: usize>(&self, family: DynamicFamily<H, N>, values: [&str; N]) -> bool {
-        self.assert_own(family.schema);
-        self.0.dynamic.family(family.index).remove(&values)
+    pub fn remove<H: DynamicHandle, L: Length>(&self, family: DynamicFamily<H, L>, values: L::Values<'_>) -> bool {
+        self.family(family, values.as_ref()).remove(values.as_ref())
     }
 
-    fn assert_own(&self, schema: u32) {
+    /// The family, if it belongs here and has so many labels.
+    fn family<H, L>(&self, family: DynamicFamily<H, L>, values: &[&str]) -> &FamilySeries {
+        let schema = family.schema;
         let own = mutant!(schema == self.0.layout.schema, "dynamic: a foreign family isn't refused" => true);
         assert!(
             own,
             "a family of another schema was used with this recorder: use Registry::shared_recorder for families of the registry, \
              and Engine::shared_recorder for all others"
         );
+        let labels = &self.0.layout.dynamic[family.index.0 as usize].labels;
+        let fits = mutant!(values.len() == labels.len(), "dynamic: too few values aren't refused" => true);
+        assert!(fits, "label values {values:?} don't match the family's labels {labels:?}: give one value per label");
+        self.0.dynamic.family(family.index)
     }
 
     /// Counts `n` observations as rejected, for a caller that can't express them as values of a

@@ -7,6 +7,7 @@ use crate::{
     schema::{
         handle::{Counter, Gauge, Histogram, Info, State, StateSet},
         layout::{Diagnostic, HistogramIndex, HistogramLayout, Layout},
+        shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
     store::{info::InfoWriter, slab::StepWriter},
@@ -212,8 +213,10 @@ impl<'a> Step<'a> {
 
     /// Sets the current sample of an info: its label values, in declared order, and its value.
     /// Label values may be any UTF-8, of any length. The value must be finite: a call with NaN or
-    /// an infinity is rejected and counted, and the sample stays as it was. If the value is the
-    /// current time, readers can tell which of several samples is the newest.
+    /// an infinity is rejected and counted, and the sample stays as it was. So is a call without
+    /// one value per label, which only an info can get whose number of labels is known at run time;
+    /// under debug assertions it panics. If the value is the current time, readers can tell which
+    /// of several samples is the newest.
     ///
     /// An info isn't part of the step. The sample shows at once, and stays if the step is
     /// discarded. Readers see its label values and its value as one.
@@ -223,18 +226,18 @@ impl<'a> Step<'a> {
     /// the new sample and swaps a pointer, lock-free. It never waits.
     ///
     /// ```
-    /// # fn example(step: &mut tachometer::Step<'_>, adapters: tachometer::Info<2>, now: f64) {
+    /// # use tachometer::{Exactly, Info, Step};
+    /// # fn example(step: &mut Step<'_>, adapters: Info<Exactly<2>>, now: f64) {
     /// step.set_info(adapters, ["sql,chat", "code"], now);
     /// # }
     /// ```
     #[inline]
-    pub fn set_info<const N: usize>(&mut self, info: Info<N>, values: [&str; N], value: f64) {
+    pub fn set_info<L: Length>(&mut self, info: Info<L>, values: L::Values<'_>, value: f64) {
         if !self.owns(info.schema) {
             return;
         }
-        if mutant!(value.is_finite(), "info: a value that isn't finite is shown" => true) {
-            self.infos.set(self.layout, info.index, &values, value);
-        } else {
+        let finite = mutant!(value.is_finite(), "info: a value that isn't finite is shown" => true);
+        if !finite || self.infos.set(self.layout, info.index, values.as_ref(), value).is_none() {
             self.reject(1);
         }
     }

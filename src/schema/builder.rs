@@ -12,6 +12,7 @@ use super::{
     limits::Limits,
     name,
     number::{MetricType, Storage},
+    shape::List,
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 use crate::sync::unique_id;
@@ -125,8 +126,9 @@ impl SchemaBuilder {
     /// Describes an info: a gauge with one sample per engine. Its label values aren't known
     /// beforehand and change while the engine runs; the adapters that an engine serves are an
     /// example. Pages show the current sample only, and none before the first
-    /// [`Step::set_info`](crate::Step::set_info). `labels` are the names of these labels.
-    /// [`InfoDeclaration::engine_labels`] chooses the engine labels that are printed with them.
+    /// [`Step::set_info`](crate::Step::set_info). `labels` are the names of these labels: an array,
+    /// or a slice if their number is only known at run time. [`InfoDeclaration::engine_labels`]
+    /// chooses the engine labels that are printed with them.
     ///
     /// ```
     /// # use tachometer::{Registry, Schema};
@@ -145,7 +147,7 @@ impl SchemaBuilder {
     /// # assert!(String::from_utf8(page)?.contains(line));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn info<const N: usize>(&mut self, name: &str, help: &str, labels: [&str; N]) -> InfoDeclaration<'_, N> {
+    pub fn info<V: List>(&mut self, name: &str, help: &str, labels: V) -> InfoDeclaration<'_, V::Length> {
         InfoDeclaration::new(self, name, help, labels)
     }
 

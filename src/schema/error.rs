@@ -70,6 +70,11 @@ pub enum SchemaError {
         /// The name as given.
         label: String,
     },
+    /// A family with dynamic labels has no label.
+    NoDynamicLabels {
+        /// The family.
+        family: String,
+    },
     /// A closed label has no values.
     LabelWithoutValues {
         /// The family.
@@ -145,6 +150,7 @@ impl SchemaError {
             | Self::ExposedNameClash { family, .. }
             | Self::UnitNotSuffix { family, .. }
             | Self::UnknownEngineLabel { family, .. }
+            | Self::NoDynamicLabels { family }
             | Self::LabelWithoutValues { family, .. }
             | Self::DuplicateLabelValue { family, .. }
             | Self::NoBounds { family }
@@ -175,6 +181,7 @@ impl SchemaError {
             Self::UnknownEngineLabel { family, label } => {
                 format!("info {family:?} chooses label {label:?}, which isn't an engine label")
             }
+            Self::NoDynamicLabels { family } => format!("family {family:?} has an empty list of dynamic labels"),
             Self::LabelWithoutValues { family, label } => format!("label {label:?} of family {family:?} has no values"),
             Self::DuplicateLabelValue { family, label, value } => {
                 format!("label {label:?} of family {family:?} lists value {value:?} twice")
@@ -212,6 +219,7 @@ impl SchemaError {
             Self::ReservedLabelName { .. } => "choose one that is neither le nor quantile and doesn't begin with __",
             Self::DuplicateLabel { .. } => "remove one (a family has the engine labels too)",
             Self::UnknownEngineLabel { .. } => "choose one that the schema has",
+            Self::NoDynamicLabels { .. } => "name at least one, or declare a family without labels",
             Self::LabelWithoutValues { .. } => "list all of them, or leave out the label",
             Self::DuplicateLabelValue { .. } => "remove one",
             Self::NoBounds { .. } => "give at least one",

@@ -157,12 +157,13 @@ pub struct Histogram<T> {
     value: PhantomData<fn() -> T>,
 }
 
-/// The handle of an info: one sample per engine, with `N` label values that change while the engine
-/// runs. See [`SchemaBuilder::info`](crate::SchemaBuilder::info).
-#[derive(Clone, Copy, Debug)]
-pub struct Info<const N: usize> {
+/// The handle of an info: one sample per engine, with label values that change while the engine
+/// runs. See [`SchemaBuilder::info`](crate::SchemaBuilder::info). `L` says how many labels it has:
+/// [`Exactly<N>`](crate::Exactly), or a number that is only known [`AtRunTime`](crate::AtRunTime).
+pub struct Info<L> {
     pub(crate) schema: u32,
     pub(crate) index: InfoIndex,
+    length: PhantomData<fn() -> L>,
 }
 
 impl<T> Counter<T> {
@@ -202,6 +203,12 @@ impl<T> Histogram<T> {
     }
 }
 
+impl<L> Info<L> {
+    pub(super) const fn new(schema: u32, index: InfoIndex) -> Self {
+        Self { schema, index, length: PhantomData }
+    }
+}
+
 // Not derived, since a derive would add bounds on `T`.
 macro_rules! copy_and_debug {
     ($($handle:ident { $index:ident }),*) => {$(
@@ -221,7 +228,14 @@ macro_rules! copy_and_debug {
     )*};
 }
 
-copy_and_debug!(Counter { word }, Gauge { word }, State { word }, SettableGauge { index }, Histogram { index });
+copy_and_debug!(
+    Counter { word },
+    Gauge { word },
+    State { word },
+    SettableGauge { index },
+    Histogram { index },
+    Info { index }
+);
 
 /// The handle of a series: [`Counter`], [`Gauge`], [`Histogram`], [`State`] or [`StateSet`].
 /// Sealed.

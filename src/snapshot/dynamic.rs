@@ -6,6 +6,7 @@ use crate::{
         declare::dynamic::DynamicFamily,
         handle::{Counter, Gauge, Histogram},
         layout::DynamicIndex,
+        shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
     store::dynamic::SeriesRow,
@@ -13,10 +14,10 @@ use crate::{
 
 /// Series of a family with dynamic labels.
 impl<'s> EngineView<'s> {
-    /// The series of a family of counters with dynamic labels: label values and counter of each,
-    /// sorted by the values. These are the series that were looked up and not removed, and the
-    /// overflow series. There are none before the engine has a shared recorder. They aren't part of
-    /// the step.
+    /// The series of a family of counters with dynamic labels: label values (an array, or a `Vec`
+    /// if their number is only known at run time) and counter of each, sorted by the values. These
+    /// are the series that were looked up and not removed, and the overflow series. There are none
+    /// before the engine has a shared recorder. They aren't part of the step.
     ///
     /// ```
     /// # use tachometer::{Registry, Schema, Snapshot};
@@ -32,38 +33,41 @@ impl<'s> EngineView<'s> {
     /// assert!(engine.counters(tokens).eq([(["a"], 5), (["other"], 0)]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn counters<T: CounterValue, const N: usize>(
+    pub fn counters<T: CounterValue, L: Length>(
         &self,
-        family: DynamicFamily<Counter<T>, N>,
-    ) -> impl ExactSizeIterator<Item = ([&'s str; N], T)> + use<'s, T, N> {
+        family: DynamicFamily<Counter<T>, L>,
+    ) -> impl ExactSizeIterator<Item = (L::Of<&'s str>, T)> + use<'s, T, L> {
         self.dynamic(family).map(|(values, _, words)| (values, T::from_word(words[0])))
     }
 
     /// Like [`counters`](Self::counters), for a family of gauges.
-    pub fn gauges<T: GaugeValue, const N: usize>(
+    pub fn gauges<T: GaugeValue, L: Length>(
         &self,
-        family: DynamicFamily<Gauge<T>, N>,
-    ) -> impl ExactSizeIterator<Item = ([&'s str; N], T)> + use<'s, T, N> {
+        family: DynamicFamily<Gauge<T>, L>,
+    ) -> impl ExactSizeIterator<Item = (L::Of<&'s str>, T)> + use<'s, T, L> {
         self.dynamic(family).map(|(values, _, words)| (values, T::from_word(words[0])))
     }
 
     /// Like [`counters`](Self::counters), for a family of histograms.
-    pub fn histograms<T: ObservationValue, const N: usize>(
+    pub fn histograms<T: ObservationValue, L: Length>(
         &self,
-        family: DynamicFamily<Histogram<T>, N>,
-    ) -> impl ExactSizeIterator<Item = ([&'s str; N], HistogramView<'s, T>)> + use<'s, T, N> {
+        family: DynamicFamily<Histogram<T>, L>,
+    ) -> impl ExactSizeIterator<Item = (L::Of<&'s str>, HistogramView<'s, T>)> + use<'s, T, L> {
         self.dynamic(family).map(|(values, series, words)| {
             (values, HistogramView::new(series.layout.histograms[0].bounds.upper(), words))
         })
     }
 
-    fn dynamic<H, const N: usize>(
+    fn dynamic<H, L: Length>(
         &self,
-        family: DynamicFamily<H, N>,
-    ) -> impl ExactSizeIterator<Item = ([&'s str; N], &'s SeriesRow, &'s [u64])> + use<'s, H, N> {
+        family: DynamicFamily<H, L>,
+    ) -> impl ExactSizeIterator<Item = (L::Of<&'s str>, &'s SeriesRow, &'s [u64])> + use<'s, H, L> {
         self.check(family.schema);
         let series = self.dynamic_reading(family.index).iter();
-        series.map(|(series, words)| (std::array::from_fn(|label| &*series.values[label]), series, words))
+        series.map(|(series, words)| {
+            let mut values = series.values.iter().map(String::as_str);
+            (L::fill(values.len(), || values.next().expect("one per label")), series, words)
+        })
     }
 
     /// Label text and words of each series.

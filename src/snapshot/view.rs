@@ -12,6 +12,7 @@ use crate::{
         Schema,
         handle::{Counter, Gauge, Histogram, Info, SettableGauge, State, StateSet},
         layout::{InfoIndex, Layout},
+        shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
     store::info::InfoReading,
@@ -151,9 +152,9 @@ impl<'s> EngineView<'s> {
     /// An info's current sample; `None` before the first. It isn't part of the step: see
     /// [`Step::set_info`](crate::Step::set_info).
     #[must_use]
-    pub fn info<const N: usize>(&self, info: Info<N>) -> Option<InfoView<'s, N>> {
+    pub fn info<L: Length>(&self, info: Info<L>) -> Option<InfoView<'s, L>> {
         self.check(info.schema);
-        self.info_at(info.index).map(InfoView)
+        self.info_at(info.index).map(InfoView::new)
     }
 
     pub(super) fn info_at(&self, InfoIndex(info): InfoIndex) -> Option<&'s InfoReading> {

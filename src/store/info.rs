@@ -167,8 +167,15 @@ impl InfoWriter {
         Self { known: infos.0.iter().map(|slot| slot.current.load_full()).collect(), infos: Arc::clone(infos) }
     }
 
+    /// `None` if there isn't one value per label: then nothing has changed.
     #[inline]
-    pub(crate) fn set(&mut self, layout: &Layout, InfoIndex(info): InfoIndex, values: &[&str], value: f64) {
+    pub(crate) fn set(
+        &mut self,
+        layout: &Layout,
+        InfoIndex(info): InfoIndex,
+        values: &[&str],
+        value: f64,
+    ) -> Option<()> {
         let info = info as usize;
         let newest = mutant!(
             self.infos.0[info].newest.load(Relaxed), // no edge: a swap that isn't seen counts as later
@@ -177,14 +184,19 @@ impl InfoWriter {
         match &self.known[info] {
             Some(sample) if sample.id == newest && sample.values.iter().eq(values) => {
                 sample.value.store(value.to_bits(), Relaxed); // no edge: read by itself
+                Some(())
             }
             _ => self.replace(layout, info, values, value),
         }
     }
 
     #[cold]
-    fn replace(&mut self, layout: &Layout, info: usize, values: &[&str], value: f64) {
-        self.known[info] = Some(self.infos.0[info].set(&layout.infos[info].labels, values, value));
+    fn replace(&mut self, layout: &Layout, info: usize, values: &[&str], value: f64) -> Option<()> {
+        let labels = &layout.infos[info].labels;
+        let fits = mutant!(values.len() == labels.len(), "info: too many label values are shown" => true);
+        debug_assert!(fits, "label values {values:?} don't match the info's labels {labels:?}: give one per label");
+        self.known[info] = Some(fits.then(|| self.infos.0[info].set(labels, values, value))?);
+        Some(())
     }
 }
 

@@ -4,13 +4,13 @@ use loom::thread;
 
 use super::{explore::explore, one_engine::OneEngine};
 use crate::{
-    Counter, DynamicFamily, SharedRecorder,
+    Counter, DynamicFamily, Exactly, SharedRecorder,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
 
 /// An engine, and a counter with dynamic labels and room for one series.
 struct Rig {
-    one: OneEngine<DynamicFamily<Counter<u64>, 1>>,
+    one: OneEngine<DynamicFamily<Counter<u64>, Exactly<1>>>,
     recorder: SharedRecorder,
 }
 

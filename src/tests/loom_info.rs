@@ -5,10 +5,10 @@ use loom::thread;
 
 use super::explore::explore;
 use crate::tests::one_step::OneStep as _;
-use crate::{Info, Recorder, Registry, Schema, Snapshot};
+use crate::{Exactly, Info, Recorder, Registry, Schema, Snapshot};
 
 /// A registry of engines with one info, whose samples have no engine label.
-fn registry(max_recorders: usize) -> (Registry, Info<1>) {
+fn registry(max_recorders: usize) -> (Registry, Info<Exactly<1>>) {
     let mut schema = Schema::builder(&["engine"]);
     schema.max_recorders(max_recorders);
     let info = schema.info("info", "", ["label"]).engine_labels(&[]).declare().expect("a valid info");

@@ -8,7 +8,7 @@ use super::{
     one_step::OneStep,
     probes::at_each_probe,
 };
-use crate::{Counter, Gauge, Histogram, Info, Recorder, State, StateSet, Step, probe::Probe};
+use crate::{Counter, Exactly, Gauge, Histogram, Info, Recorder, State, StateSet, Step, probe::Probe};
 
 struct Handles {
     count: Counter<u64>,
@@ -17,7 +17,7 @@ struct Handles {
     usage: Gauge<f64>,
     sizes: Histogram<u64>,
     latencies: Histogram<f64>,
-    adapters: Info<1>,
+    adapters: Info<Exactly<1>>,
     share: State<f64>,
     sleep: StateSet,
 }

@@ -7,10 +7,12 @@ use tachometer::*;
 #[test]
 fn every_public_type_is_documented_as_the_compiler_has_it() {
     type Counted = Counter<u64>;
+    type OneLabel = Exactly<1>;
     let answers = answers! {
-        AttachError By<1, One> Counter<u64> Declaration<'static, Counted> Engine EngineView<'static> Gauge<f64>
-        Histogram<f64> HistogramView<'static, f64> Info<1> InfoDeclaration<'static, 1> InfoView<'static, 1>
-        One DynamicDeclaration<'static, Counted, 1> DynamicFamily<Counted, 1> DynamicSeries<Counted>
+        AtRunTime AttachError By<OneLabel, One> Counter<u64> Declaration<'static, Counted> Engine Exactly<1> EngineView<'static> Gauge<f64>
+        Histogram<f64> HistogramView<'static, f64> Info<OneLabel> InfoDeclaration<'static, OneLabel>
+        InfoView<'static, OneLabel>
+        One DynamicDeclaration<'static, Counted, OneLabel> DynamicFamily<Counted, OneLabel> DynamicSeries<Counted>
         Recorder Registry Schema SchemaBuilder SchemaError SettableGauge<f64> SharedRecorder Snapshot State<f64> StateSet Step<'static>
         TextRenderer RecorderError View<Counted> EngineValues<'static, Counted>
     };

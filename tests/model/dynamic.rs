@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tachometer::{Counter, DynamicFamily, DynamicSeries, EngineView, SchemaBuilder, SharedRecorder};
+use tachometer::{Counter, DynamicFamily, DynamicSeries, EngineView, Exactly, SchemaBuilder, SharedRecorder};
 
 use super::{bytes::Bytes, op::u64_near, twin::WRAPPED};
 
@@ -12,7 +12,7 @@ pub(crate) const LABEL: &str = "tenant";
 const CAPACITY: usize = 2;
 const OTHER: &str = "other";
 
-pub(crate) type Family = DynamicFamily<Counter<u64>, 1>;
+pub(crate) type Family = DynamicFamily<Counter<u64>, Exactly<1>>;
 
 pub(crate) fn declare(builder: &mut SchemaBuilder) -> Family {
     builder.counter("dynamic", "").dynamic_labels([LABEL], CAPACITY).declare().expect("a valid family")

@@ -3,9 +3,9 @@
 use crate::{common, one_engine::OneEngine, shown};
 use std::{sync::Barrier, thread};
 
-use tachometer::{Counter, DynamicFamily, Histogram, Registry, Schema, SchemaError, Snapshot};
+use tachometer::{Counter, DynamicFamily, Exactly, Histogram, Registry, Schema, SchemaError, Snapshot};
 
-type Tokens = DynamicFamily<Counter<u64>, 1>;
+type Tokens = DynamicFamily<Counter<u64>, Exactly<1>>;
 
 /// A counter by tenant with room for two of them.
 pub(super) fn one_engine() -> OneEngine<Tokens> {
@@ -137,7 +137,7 @@ fn values_that_differ_by_escapes_are_different_series() {
 fn one_snapshot_serves_registries_of_different_schemas() {
     let registry = |bounds: &[f64], engines: usize| {
         let mut schema = Schema::builder(&["engine"]);
-        let seconds: DynamicFamily<Histogram<f64>, 1> =
+        let seconds: DynamicFamily<Histogram<f64>, Exactly<1>> =
             schema.histogram("seconds", "", bounds).dynamic_labels(["l"], bounds.len()).declare().unwrap();
         let registry = Registry::new(schema.build().unwrap());
         let engines: Vec<_> = (0..engines).map(|engine| registry.attach(&[&engine.to_string()]).unwrap()).collect();
@@ -204,7 +204,7 @@ fn a_negative_addition_is_rejected_and_stays_counted_when_the_series_is_removed(
 #[test]
 fn the_registry_has_open_labels_too() {
     let mut schema = Schema::builder(&["engine"]);
-    let routed: DynamicFamily<Counter<u64>, 1> =
+    let routed: DynamicFamily<Counter<u64>, Exactly<1>> =
         schema.counter("routed", "").registry_wide().dynamic_labels(["tenant"], 1).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let recorder = registry.shared_recorder();

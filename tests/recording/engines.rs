@@ -10,7 +10,9 @@ use std::{
     thread,
 };
 
-use tachometer::{AttachError, Counter, Engine, Gauge, Info, Recorder, Registry, Schema, Snapshot, TextRenderer};
+use tachometer::{
+    AttachError, Counter, Engine, Exactly, Gauge, Info, Recorder, Registry, Schema, Snapshot, TextRenderer,
+};
 
 pub(crate) fn registry(labels: &[&str]) -> (Registry, Counter<u64>) {
     let mut schema = Schema::builder(labels);
@@ -102,7 +104,7 @@ fn a_returned_recorder_gives_up_a_leaked_step_too() {
 }
 
 /// A schema with one info, an engine, and what its page and a snapshot show of the info.
-fn engine_with_info() -> (Engine, Info<1>, impl FnMut() -> Option<(String, f64)>) {
+fn engine_with_info() -> (Engine, Info<Exactly<1>>, impl FnMut() -> Option<(String, f64)>) {
     let OneEngine { registry, engine, handles: info } =
         OneEngine::without_labels(|schema| schema.info("cache_config", "", ["blocks"]).declare().unwrap());
     let mut snapshot = Snapshot::new();

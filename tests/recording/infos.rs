@@ -9,12 +9,12 @@ use crate::{
 use std::thread;
 
 use proptest::prelude::*;
-use tachometer::{Engine, Info, Recorder, Registry, Schema, Snapshot};
+use tachometer::{Engine, Exactly, Info, Recorder, Registry, Schema, Snapshot};
 
 /// Two engine labels, and an info that prints the chosen ones of them.
 struct Rig {
     registry: Registry,
-    adapters: Info<2>,
+    adapters: Info<Exactly<2>>,
 }
 
 impl Rig {

@@ -4,7 +4,7 @@ use std::{sync::Barrier, thread};
 
 use super::shared::{Handles, Seen, buckets, one_engine};
 use crate::{one_engine::OneEngine, one_step::OneStep as _};
-use tachometer::{Counter, DynamicFamily, Histogram, Record, Recorder, SharedRecorder, View};
+use tachometer::{Counter, DynamicFamily, Exactly, Histogram, Record, Recorder, SharedRecorder, View};
 
 #[test]
 fn what_cannot_be_counted_is_rejected_and_changes_nothing_else() {
@@ -126,8 +126,8 @@ const WRAPPED: [u64; 4] = [3_u64.wrapping_sub(5), u64::MAX, (1 << 63) + 1, 1 << 
 struct Integers {
     count: Counter<u64>,
     tokens: Histogram<u64>,
-    by_tenant: DynamicFamily<Counter<u64>, 1>,
-    of_tenant: DynamicFamily<Histogram<u64>, 1>,
+    by_tenant: DynamicFamily<Counter<u64>, Exactly<1>>,
+    of_tenant: DynamicFamily<Histogram<u64>, Exactly<1>>,
 }
 
 fn one_engine_of_integers() -> OneEngine<Integers> {

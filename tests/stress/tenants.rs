@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use tachometer::{Counter, DynamicFamily, Snapshot};
+use tachometer::{Counter, DynamicFamily, Exactly, Snapshot};
 
 use super::{Budget, Stop, common, one_engine::OneEngine};
 
@@ -18,7 +18,7 @@ const STAYING: [&str; 2] = ["stays", "stays too"];
 const VISIT: u64 = 5;
 
 struct Rig {
-    one: OneEngine<DynamicFamily<Counter<u64>, 1>>,
+    one: OneEngine<DynamicFamily<Counter<u64>, Exactly<1>>>,
     done: AtomicBool,
     /// Of guests.
     visits: AtomicU64,

@@ -1,7 +1,7 @@
 //! Our own crate: one recorder per engine, one step per call, latencies of a batch at once.
 
 use tachometer::{
-    Counter, DynamicFamily, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, SchemaError,
+    Counter, DynamicFamily, Exactly, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, SchemaError,
 };
 
 use super::{Lookup, PAIR, Peer, Shared, SharedPeer, Writer};
@@ -205,7 +205,7 @@ impl Shared for SharedRecorder {
 pub(crate) struct TachometerLookup {
     registry: Registry,
     engine: Engine,
-    family: DynamicFamily<Counter<u64>, 3>,
+    family: DynamicFamily<Counter<u64>, Exactly<3>>,
 }
 
 impl Lookup for TachometerLookup {

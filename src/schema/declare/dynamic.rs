@@ -3,30 +3,37 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{DynamicLabels, FamilySpec, Labels, family::Declaration};
-use crate::schema::{SchemaBuilder, error::SchemaError, handle::DynamicHandle, layout::DynamicIndex, shape::One};
+use crate::schema::{
+    SchemaBuilder,
+    error::SchemaError,
+    handle::DynamicHandle,
+    layout::DynamicIndex,
+    shape::{Length, List, One, sealed},
+};
 
 /// Describes a family with dynamic labels. [`declare`](Self::declare) checks it and returns its
 /// handle. See [`Declaration::dynamic_labels`].
 #[must_use = "a family isn't part of the schema until `declare` is called"]
 #[derive(Debug)]
-pub struct DynamicDeclaration<'b, H, const N: usize> {
+pub struct DynamicDeclaration<'b, H, L> {
     builder: &'b mut SchemaBuilder,
     spec: FamilySpec,
     labels: DynamicLabels,
-    handle: PhantomData<fn() -> H>,
+    handle: PhantomData<fn() -> (H, L)>,
 }
 
 /// The greatest length of a label value unless it is declared, in bytes.
 const MAX_VALUE_LEN: usize = 256;
 
-/// The handle of a family with `N` dynamic labels.
+/// The handle of a family with dynamic labels.
 /// [`SharedRecorder::with_label_values`](crate::SharedRecorder::with_label_values) looks up its
 /// series. `H` is [`Counter`](crate::Counter), [`Gauge`](crate::Gauge) or
-/// [`Histogram`](crate::Histogram).
-pub struct DynamicFamily<H, const N: usize> {
+/// [`Histogram`](crate::Histogram). `L` says how many labels it has:
+/// [`Exactly<N>`](crate::Exactly), or a number that is only known [`AtRunTime`](crate::AtRunTime).
+pub struct DynamicFamily<H, L> {
     pub(crate) schema: u32,
     pub(crate) index: DynamicIndex,
-    handle: PhantomData<fn() -> H>,
+    handle: PhantomData<fn() -> (H, L)>,
 }
 
 impl<'b, H: DynamicHandle> Declaration<'b, H, One> {
@@ -49,7 +56,9 @@ impl<'b, H: DynamicHandle> Declaration<'b, H, One> {
     /// has no array of handles.
     ///
     /// These series are recorded word by word, outside of steps: see
-    /// [`DynamicSeries`](crate::DynamicSeries). An empty list of `labels` is a compile error.
+    /// [`DynamicSeries`](crate::DynamicSeries). If only the running program knows how many labels
+    /// there are, give a slice; lookups then take slices too. An empty array of `labels` is a
+    /// compile error, and an empty slice a [`SchemaError`].
     ///
     /// ```
     /// # use tachometer::{Registry, Schema};
@@ -73,11 +82,14 @@ impl<'b, H: DynamicHandle> Declaration<'b, H, One> {
     /// # assert!(!String::from_utf8(page)?.contains("sql"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn dynamic_labels<const N: usize>(self, labels: [&str; N], capacity: usize) -> DynamicDeclaration<'b, H, N> {
-        const { assert!(N > 0, "a family with dynamic labels has at least one label") }
+    pub fn dynamic_labels<V: List>(self, labels: V, capacity: usize) -> DynamicDeclaration<'b, H, V::Length> {
+        const {
+            let no_labels = <V::Length as sealed::Length>::IS_ZERO;
+            assert!(!no_labels, "a family with dynamic labels has at least one label");
+        }
         let (builder, spec) = self.into_spec();
         let labels = DynamicLabels {
-            names: labels.map(str::to_owned).into(),
+            names: labels.to_strings(),
             capacity,
             max_value_len: MAX_VALUE_LEN,
             overflow_value: "other".to_owned(),
@@ -86,7 +98,7 @@ impl<'b, H: DynamicHandle> Declaration<'b, H, One> {
     }
 }
 
-impl<H: DynamicHandle, const N: usize> DynamicDeclaration<'_, H, N> {
+impl<H: DynamicHandle, L: Length> DynamicDeclaration<'_, H, L> {
     /// Limits the length of each label value, in bytes of UTF-8. The default is 256. A lookup with
     /// a longer value returns the overflow series, and counts as an overflow, even if the family
     /// has room. So a page stays small, however long the values that clients choose. Escaping can
@@ -131,7 +143,7 @@ impl<H: DynamicHandle, const N: usize> DynamicDeclaration<'_, H, N> {
     ///
     /// # Errors
     /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
-    pub fn declare(self) -> Result<DynamicFamily<H, N>, SchemaError> {
+    pub fn declare(self) -> Result<DynamicFamily<H, L>, SchemaError> {
         let schema = self.builder.schema_number(self.spec.scope);
         let spec = FamilySpec { labels: Labels::Dynamic(self.labels), ..self.spec };
         let index = DynamicIndex(self.builder.add(spec)? as u32);
@@ -139,16 +151,16 @@ impl<H: DynamicHandle, const N: usize> DynamicDeclaration<'_, H, N> {
     }
 }
 
-// Not derived, since a derive would add bounds on `H`.
-impl<H, const N: usize> Clone for DynamicFamily<H, N> {
+// Not derived, since a derive would add bounds on `H` and `L`.
+impl<H, L> Clone for DynamicFamily<H, L> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<H, const N: usize> Copy for DynamicFamily<H, N> {}
+impl<H, L> Copy for DynamicFamily<H, L> {}
 
-impl<H, const N: usize> fmt::Debug for DynamicFamily<H, N> {
+impl<H, L> fmt::Debug for DynamicFamily<H, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DynamicFamily").field("schema", &self.schema).field("index", &self.index).finish()
     }

@@ -10,7 +10,7 @@ use crate::schema::{
     handle::{Gauge, Handle, SettableGauge, State},
     layout::{STATE_WORDS, Scope},
     number::Storage,
-    shape::{By, One, Shape},
+    shape::{By, List, One, Shape},
     value::GaugeValue,
 };
 
@@ -100,16 +100,24 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     }
 
     /// Adds a closed label: one whose values are all listed here. `declare` then returns an array
-    /// of handles in the order of `values`. A further label makes it an array of arrays.
+    /// of handles in the order of `values`. A further label makes it an array of arrays. If only
+    /// the running program knows the values, give a slice: then it is a `Vec` of handles.
     ///
     /// ```
     /// # let mut schema = tachometer::Schema::builder(&[]);
+    /// # let configured = ["gpu0".to_owned(), "gpu1".to_owned()];
     /// let lookups = schema.counter::<u64>("cache_lookups", "Lookups in the cache.");
     /// let [hit, miss] = lookups.label("result", ["hit", "miss"]).declare()?;
+    ///
+    /// let devices: Vec<&str> = configured.iter().map(String::as_str).collect();
+    /// let copies = schema.counter::<u64>("copies", "Copies, by device and direction.");
+    /// let copies = copies.label("device", &devices[..]).label("direction", ["in", "out"]);
+    /// let copies: Vec<[_; 2]> = copies.declare()?; // one per device
+    /// # assert_eq!(copies.len(), 2);
     /// # Ok::<(), tachometer::SchemaError>(())
     /// ```
-    pub fn label<const N: usize>(mut self, name: &str, values: [&str; N]) -> Declaration<'b, H, By<N, S>> {
-        let label = ClosedLabel { name: name.to_owned(), values: values.map(str::to_owned).into() };
+    pub fn label<V: List>(mut self, name: &str, values: V) -> Declaration<'b, H, By<V::Length, S>> {
+        let label = ClosedLabel { name: name.to_owned(), values: values.to_strings() };
         if let Labels::Closed(labels) = &mut self.spec.labels {
             labels.push(label);
         }
@@ -123,10 +131,10 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     pub fn declare(self) -> Result<S::Of<H>, SchemaError> {
         let schema = self.builder.schema_number(self.spec.scope);
         let words = if matches!(H::STORAGE, Storage::State | Storage::StateSet) { STATE_WORDS } else { 1 };
-        let states = self.spec.states() as u32;
+        let (states, lens) = (self.spec.states() as u32, self.spec.lens());
         let mut handles =
             (self.builder.add(self.spec)?..).step_by(words).map(|index| H::at(schema, index as u16, states));
-        Ok(S::fill(|| handles.next().expect("endless")))
+        Ok(S::fill(&lens, || handles.next().expect("endless")))
     }
 }
 

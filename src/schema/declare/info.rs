@@ -1,5 +1,7 @@
 //! The declaration of an info.
 
+use std::marker::PhantomData;
+
 use super::{FamilySpec, Labels};
 use crate::schema::{
     SchemaBuilder,
@@ -7,19 +9,26 @@ use crate::schema::{
     handle::Info,
     layout::{InfoIndex, Scope},
     number::{MetricType, Storage, WordType},
+    shape::{Length, List},
 };
 
 /// Describes an info. [`declare`](InfoDeclaration::declare) checks it and returns its handle. See
 /// [`SchemaBuilder::info`].
 #[must_use = "an info isn't part of the schema until `declare` is called"]
 #[derive(Debug)]
-pub struct InfoDeclaration<'b, const N: usize> {
+pub struct InfoDeclaration<'b, L> {
     builder: &'b mut SchemaBuilder,
     spec: FamilySpec,
+    length: PhantomData<fn() -> L>,
 }
 
-impl<'b, const N: usize> InfoDeclaration<'b, N> {
-    pub(in crate::schema) fn new(builder: &'b mut SchemaBuilder, name: &str, help: &str, labels: [&str; N]) -> Self {
+impl<'b, L: Length> InfoDeclaration<'b, L> {
+    pub(in crate::schema) fn new<V: List<Length = L>>(
+        builder: &'b mut SchemaBuilder,
+        name: &str,
+        help: &str,
+        labels: V,
+    ) -> Self {
         let spec = FamilySpec {
             name: name.to_owned(),
             help: help.to_owned(),
@@ -30,9 +39,9 @@ impl<'b, const N: usize> InfoDeclaration<'b, N> {
             hidden: false,
             unit: None,
             bounds: Vec::new(),
-            labels: Labels::Info { names: labels.map(str::to_owned).into(), engine_labels: None },
+            labels: Labels::Info { names: labels.to_strings(), engine_labels: None },
         };
-        Self { builder, spec }
+        Self { builder, spec, length: PhantomData }
     }
 
     /// Chooses the engine labels of the info's samples, in the order in which they are printed. The
@@ -52,9 +61,9 @@ impl<'b, const N: usize> InfoDeclaration<'b, N> {
     ///
     /// # Errors
     /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
-    pub fn declare(self) -> Result<Info<N>, SchemaError> {
+    pub fn declare(self) -> Result<Info<L>, SchemaError> {
         let schema = self.builder.schema_number(Scope::Engine);
         let index = InfoIndex(self.builder.add(self.spec)? as u32);
-        Ok(Info { schema, index })
+        Ok(Info::new(schema, index))
     }
 }

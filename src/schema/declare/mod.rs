@@ -76,6 +76,13 @@ impl FamilySpec {
         }
     }
 
+    /// The numbers of values of its closed labels, except for that of a state set's states.
+    fn lens(&self) -> Vec<usize> {
+        let Labels::Closed(labels) = &self.labels else { return Vec::new() };
+        let states = usize::from(self.storage == Storage::StateSet);
+        labels.iter().skip(states).map(|label| label.values.len()).collect()
+    }
+
     pub(super) fn check_unit(&self) -> Result<(), SchemaError> {
         match &self.unit {
             Some(unit) if unit.is_empty() || !self.name.ends_with(&format!("_{unit}")) => {
@@ -93,9 +100,16 @@ impl FamilySpec {
         }
     }
 
-    /// Checks that each closed label has values, and that none is repeated.
+    /// Checks that each closed label has values, that none is repeated, and that dynamic labels
+    /// aren't an empty list.
     pub(super) fn check_values(&self) -> Result<(), SchemaError> {
-        let Labels::Closed(labels) = &self.labels else { return Ok(()) };
+        let labels = match &self.labels {
+            Labels::Closed(labels) => labels,
+            Labels::Dynamic(labels) if labels.names.is_empty() => {
+                return Err(SchemaError::NoDynamicLabels { family: self.name.clone() });
+            }
+            Labels::Dynamic(_) | Labels::Info { .. } => return Ok(()),
+        };
         for ClosedLabel { name, values } in labels {
             let (family, label) = (self.name.clone(), name.clone());
             if values.is_empty() {

@@ -1,8 +1,6 @@
 //! Declares the families: names, labels and help texts, in the order in which vLLM exposes them.
 
-use std::array;
-
-use tachometer::{Counter, Gauge, Histogram, Info, SchemaBuilder, SchemaError, StateSet};
+use tachometer::{AtRunTime, Counter, Gauge, Histogram, Info, SchemaBuilder, SchemaError, StateSet};
 
 use crate::{
     BucketFamily::*,
@@ -212,8 +210,8 @@ impl Declarer<'_> {
         ])
     }
 
-    fn cache_config(&mut self) -> Result<Info<{ CacheConfig::FIELDS }>, SchemaError> {
-        let info = self.schema.info(&full("cache_config_info"), "The cache configuration.", CacheConfig::fields());
+    fn cache_config(&mut self) -> Result<Info<AtRunTime>, SchemaError> {
+        let info = self.schema.info(&full("cache_config_info"), "The cache configuration.", &CacheConfig::fields()[..]);
         info.engine_labels(&["engine"]).declare()
     }
 
@@ -221,8 +219,9 @@ impl Declarer<'_> {
         let Some(model) = &self.config.model_name else { return Ok(None) };
         let family =
             self.schema.counter(&full("admission_rejections"), "Requests refused at admission, by what was full.");
-        let family =
-            family.label("model_name", [model]).label("reason", ["max_num_queued_reqs", "max_num_queued_tokens"]);
+        let family = family
+            .label("model_name", [model.as_str()])
+            .label("reason", ["max_num_queued_reqs", "max_num_queued_tokens"]);
         let [rejections] = family.registry_wide().declare()?;
         Ok(Some(rejections))
     }
@@ -236,18 +235,15 @@ impl Declarer<'_> {
 
     fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {
         let [drafts, draft_tokens, accepted_tokens] = self.draft_totals()?;
-        // An array's length is part of its type, so each number of positions needs an arm.
-        macro_rules! positions {
-            ($($n:literal)*) => {
-                match tokens {
-                    0 => PerPosition { counters: [accepted_tokens; MAX_SPECULATIVE_TOKENS], positions: 0 },
-                    $($n => self.positions::<$n>()?,)*
-                    _ => return Err(DeclareError::TooManySpeculativeTokens { tokens }),
-                }
-            };
-        }
-        let accepted_tokens_per_position =
-            positions!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+        let accepted_tokens_per_position = match tokens {
+            0 => PerPosition { counters: [accepted_tokens; MAX_SPECULATIVE_TOKENS], positions: 0 },
+            1..=MAX_SPECULATIVE_TOKENS => {
+                let help = "Tokens of drafts that were accepted, by their position in the draft.";
+                let counters = self.per_position("spec_decode_num_accepted_tokens_per_pos", help, tokens)?;
+                PerPosition { counters, positions: tokens }
+            }
+            _ => return Err(DeclareError::TooManySpeculativeTokens { tokens }),
+        };
         Ok(SpecDecodeFamilies { drafts, draft_tokens, accepted_tokens, accepted_tokens_per_position })
     }
 
@@ -301,11 +297,5 @@ impl Declarer<'_> {
                 KvCacheResidency,
             )?,
         })
-    }
-
-    fn positions<const N: usize>(&mut self) -> Result<PerPosition, SchemaError> {
-        let help = "Tokens of drafts that were accepted, by their position in the draft.";
-        let counters: [_; N] = self.indexed_counters("spec_decode_num_accepted_tokens_per_pos", help, "position")?;
-        Ok(PerPosition { counters: array::from_fn(|position| counters[position.min(N - 1)]), positions: N })
     }
 }

@@ -4,7 +4,7 @@ use std::array;
 
 use tachometer::{Counter, Gauge, Histogram, SchemaBuilder, SchemaError, State};
 
-use crate::{BucketFamily, Config, DeclareError};
+use crate::{BucketFamily, Config, DeclareError, config::MAX_SPECULATIVE_TOKENS};
 
 /// Declares families under vLLM's prefix.
 pub(crate) struct Declarer<'b> {
@@ -43,15 +43,19 @@ impl<'b> Declarer<'b> {
         if self.hidden { family.hidden().declare() } else { family.declare() }
     }
 
-    /// One counter per index, starting at 0.
-    pub(crate) fn indexed_counters<const N: usize>(
+    /// One counter for each of the first `positions` of a draft. The last one is that of all
+    /// further positions too. `positions` are from 1 to [`MAX_SPECULATIVE_TOKENS`].
+    pub(crate) fn per_position(
         &mut self,
         name: &str,
         help: &str,
-        label: &str,
-    ) -> Result<[Counter<u64>; N], SchemaError> {
-        let numbers: [String; N] = array::from_fn(|number| number.to_string());
-        self.labelled_counters(name, help, (label, numbers.each_ref().map(String::as_str)))
+        positions: usize,
+    ) -> Result<[Counter<u64>; MAX_SPECULATIVE_TOKENS], SchemaError> {
+        let numbers: Vec<_> = (0..positions).map(|position| position.to_string()).collect();
+        let numbers: Vec<_> = numbers.iter().map(String::as_str).collect();
+        let family = self.schema.counter(&full(name), help).label("position", &numbers[..]);
+        let counters = if self.hidden { family.hidden().declare() } else { family.declare() }?;
+        Ok(array::from_fn(|position| counters[position.min(positions - 1)]))
     }
 
     pub(crate) fn counter_f64(&mut self, name: &str, help: &str) -> Result<Counter<f64>, SchemaError> {

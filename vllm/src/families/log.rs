@@ -64,13 +64,17 @@ impl DraftLogFamilies {
         let widths = "Reports of drafts, by the last position that they contained, for log lines.";
         Ok(Self {
             totals: (!on_pages).then(|| declarer.draft_totals()).transpose()?,
-            accepted_per_position: declarer.indexed_counters(
+            accepted_per_position: declarer.per_position(
                 "reported_accepted_tokens_per_pos",
                 accepted,
-                "position",
+                MAX_SPECULATIVE_TOKENS,
             )?,
             reports: declarer.counter("draft_reports", "Reports of drafts, for log lines.")?,
-            reports_by_last_position: declarer.indexed_counters("draft_reports_by_last_pos", widths, "position")?,
+            reports_by_last_position: declarer.per_position(
+                "draft_reports_by_last_pos",
+                widths,
+                MAX_SPECULATIVE_TOKENS,
+            )?,
         })
     }
 

@@ -1,12 +1,9 @@
 //! The handles of vLLM's families.
 
-use tachometer::{Counter, Gauge, Histogram, Info, State, StateSet, Step};
+use tachometer::{AtRunTime, Counter, Exactly, Gauge, Histogram, Info, State, StateSet, Step};
 
 use self::log::LogFamilies;
-use crate::{
-    CacheConfig, FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies,
-    config::MAX_SPECULATIVE_TOKENS,
-};
+use crate::{FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies, config::MAX_SPECULATIVE_TOKENS};
 
 mod declare;
 pub(crate) mod helpers;
@@ -104,7 +101,7 @@ pub struct Families {
     /// With [`Config::lora`](crate::Config::lora).
     pub lora: Option<LoraFamilies>,
     /// `vllm:cache_config_info`: one label per field
-    pub cache_config: Info<{ CacheConfig::FIELDS }>,
+    pub cache_config: Info<AtRunTime>,
     /// With [`Config::nixl`](crate::Config::nixl).
     pub nixl: Option<NixlFamilies>,
     /// With [`Config::mooncake`](crate::Config::mooncake).
@@ -200,7 +197,7 @@ impl AdmissionRejection {
 pub struct LoraFamilies {
     /// `vllm:lora_requests_info`: `max_lora`, `running_lora_adapters`, `waiting_lora_adapters`. Its
     /// value is the time of the step, in seconds since 1970.
-    pub requests_info: Info<3>,
+    pub requests_info: Info<Exactly<3>>,
     /// The largest number of adapters in a batch.
     pub max_loras: u64,
 }

@@ -159,7 +159,7 @@ impl EngineMetrics {
     /// Shows an engine's cache configuration, which replaces the previous one. It isn't part of the
     /// step: it shows at once. Allocates if the configuration has changed.
     pub fn cache_config(&self, step: &mut Step<'_>, config: &CacheConfig) {
-        step.set_info(self.families.cache_config, config.label_values(), 1.0);
+        step.set_info(self.families.cache_config, &config.label_values(), 1.0);
     }
 
     /// Records an iteration's output piece by piece. When `pieces` returns, the tokens are added,
