@@ -14,7 +14,7 @@ use crossbeam_utils::CachePadded;
 pub use self::{dynamic::DynamicSeries, shared::SharedRecorder, step::Step, verbs::Record};
 use crate::{
     schema::layout::Layout,
-    store::{info::InfoWriter, slab::Writer},
+    store::{info::InfoWriter, slab::writer::Writer},
 };
 
 /// An exclusive recorder of an engine, or of the registry's own families. It moves into the thread

@@ -2,6 +2,8 @@
 //! what is done about values and handles that can't be recorded. A function that records returns
 //! whether the value was counted; if not, nothing has changed.
 
+use std::ops::RangeInclusive;
+
 use crate::{
     schema::{
         layout::{Diagnostic, HistogramLayout},
@@ -71,7 +73,11 @@ pub(super) fn observe<T: ObservationValue>(row: Row<'_>, layout: &HistogramLayou
 pub(super) fn observe_all<T: ObservationValue>(row: Row<'_>, layout: &HistogramLayout, values: &[T]) -> u64 {
     let whole = Batch::new(layout, values).and_then(|batch| {
         add_word(row, layout.sum, batch.sum)?;
-        batch.counts().filter(|(_, n)| *n > 0).for_each(|(bucket, n)| row.add_wrapping(bucket, n));
+        batch.for_each_bucket(|bucket, n| {
+            if n > 0 {
+                row.add_wrapping(bucket, n);
+            }
+        });
         Some(())
     });
     match whole {
@@ -89,11 +95,14 @@ fn add_word<T: CounterValue>(row: Row<'_>, word: u16, n: T) -> Option<()> {
     }
 }
 
-/// A batch that spreads over more buckets than this is observed value by value: counting bucket by
-/// bucket reads the batch once per bucket.
-const MAX_BUCKETS_PER_BATCH: u16 = 32;
+/// Batches of other lengths are observed value by value. Longer ones could overflow a `u32`.
+const BATCH: RangeInclusive<usize> = 8..=1 << 31;
+/// Up to so many buckets are counted one after the other, which reads the batch once per bucket.
+const FEW_BUCKETS: u16 = 8;
+/// A batch that spreads over more buckets is observed value by value. A power of two.
+const MAX_BUCKETS: usize = 64;
 
-/// A batch whose values can all be counted and fall into few buckets.
+/// A batch whose values can all be counted.
 pub(super) struct Batch<'v, T> {
     layout: &'v HistogramLayout,
     values: &'v [T],
@@ -106,23 +115,38 @@ impl<'v, T: ObservationValue> Batch<'v, T> {
     /// `None` if the batch must be observed value by value.
     #[inline]
     pub(super) fn new(layout: &'v HistogramLayout, values: &'v [T]) -> Option<Self> {
+        if !BATCH.contains(&values.len()) {
+            return None;
+        }
         let Summary { least, greatest, sum } = T::summarize(values)?;
         let (first, last) = (least.bucket(&layout.bounds)?, greatest.bucket(&layout.bounds)?);
-        (last - first < MAX_BUCKETS_PER_BATCH).then_some(Self { layout, values, first, last, sum })
+        (usize::from(last - first) < MAX_BUCKETS).then_some(Self { layout, values, first, last, sum })
     }
 
-    /// The buckets from that of the least value to that of the greatest: the word of each, and the
-    /// number of values in it.
+    /// Calls `count` for each bucket from that of the least value to that of the greatest, with its
+    /// word and the number of values in it.
     #[inline]
-    pub(super) fn counts(&self) -> impl Iterator<Item = (u16, u64)> {
-        let &Self { layout, values, first, last, .. } = self;
+    pub(super) fn for_each_bucket(&self, mut count: impl FnMut(u16, u64)) {
+        if self.last - self.first >= FEW_BUCKETS {
+            let [even, odd] = self.count_by_value();
+            let counts = even.into_iter().zip(odd).map(|(even, odd)| u64::from(even) + u64::from(odd));
+            let buckets = self.layout.first + self.first..=self.layout.first + self.last;
+            return buckets.zip(counts).for_each(|(bucket, n)| count(bucket, n));
+        }
         let mut counted = 0;
-        (first..=last).map(move |bucket| {
-            let up_to =
-                if bucket == last { values.len() as u64 } else { T::count_up_to(values, &layout.bounds, bucket) };
-            let count = up_to - counted;
+        for bucket in self.first..self.last {
+            let up_to = T::count_up_to(self.values, &self.layout.bounds, bucket);
+            count(self.layout.first + bucket, up_to - counted);
             counted = up_to;
-            (layout.first + bucket, count)
-        })
+        }
+        count(self.layout.first + self.last, self.values.len() as u64 - counted);
+    }
+
+    /// The number of values in each bucket from the first on, in two parts.
+    #[inline(never)] // to have all registers
+    fn count_by_value(&self) -> [[u32; MAX_BUCKETS]; 2] {
+        let mut counts = [[0; MAX_BUCKETS]; 2];
+        T::count_by_value(self.values, &self.layout.bounds, self.first, &mut counts);
+        counts
     }
 }

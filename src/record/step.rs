@@ -10,7 +10,7 @@ use crate::{
         shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    store::{info::InfoWriter, slab::StepWriter},
+    store::{info::InfoWriter, slab::writer::StepWriter},
 };
 
 /// One step of an engine, open until [`commit`](Self::commit). Readers see all of it, or nothing.
@@ -256,7 +256,11 @@ impl<'a> Step<'a> {
         let bucket = layout.first + value.bucket(&layout.bounds)?;
         let sum = T::sum(T::from_word(self.slab.load(layout.sum)), value.times(n)?)?;
         let most = mutant!(MAX_BUCKET_COUNT, "step: buckets overflow" => u64::MAX);
-        let count = self.slab.load(bucket).checked_add(n).filter(|count| n == 1 || *count <= most)?;
+        // One by one, no bucket can overflow: from `most` on, that would take centuries.
+        let count = self.slab.load(bucket).wrapping_add(n);
+        if n != 1 && (n > most || count > most) {
+            return None;
+        }
         self.slab.store_pair([bucket, layout.sum], [count, sum.to_word()]);
         Some(())
     }
@@ -265,10 +269,10 @@ impl<'a> Step<'a> {
     #[inline]
     fn count_batch<T: ObservationValue>(&mut self, layout: &HistogramLayout, batch: &Batch<'_, T>) -> Option<()> {
         let sum = T::sum(T::from_word(self.slab.load(layout.sum)), batch.sum)?.to_word();
-        for (bucket, n) in batch.counts() {
+        batch.for_each_bucket(|bucket, n| {
             let count = self.slab.load(bucket) + n;
             self.slab.store_pair([bucket, layout.sum], [count, sum]);
-        }
+        });
         Some(())
     }
 

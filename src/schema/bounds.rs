@@ -14,7 +14,7 @@ pub struct Bounds {
     integers: Box<[u64]>,
     /// Bounds below zero, which have no such integer.
     negative: u16,
-    /// Finds the bucket of a float. `None` if a bound is negative, since the words of negative
+    /// Finds the bucket of a float. `None` if a bound is negative, since the bits of negative
     /// floats don't increase with their values, or if the table would be too large.
     floats_table: Option<Table>,
     /// Finds the bucket of an integer. `None` if two bounds have the same integer, or if the table
@@ -59,12 +59,10 @@ impl Bounds {
     /// `None` for NaN, for an infinity, and for a negative value if no bound is negative.
     #[inline(always)]
     pub(crate) fn bucket_f64(&self, value: f64) -> Option<u16> {
-        let value = value + 0.0; // no negative zero
         match &self.floats_table {
             // As words, negative values and NaN are greater than infinity.
             Some(table) if value.to_bits() < f64::INFINITY.to_bits() => Some(table.below(value.to_bits(), value)),
-            Some(_) => None,
-            None => self.search_f64(value),
+            _ => self.search_f64(value),
         }
     }
 
@@ -74,6 +72,11 @@ impl Bounds {
             Some(table) => self.negative + table.below(value, to_float(value)),
             None => self.negative + self.integers.partition_point(|last| *last < value) as u16,
         }
+    }
+
+    #[inline(always)]
+    pub(super) fn floats_table(&self) -> Option<&Table> {
+        self.floats_table.as_ref()
     }
 
     #[inline(never)]

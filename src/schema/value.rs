@@ -73,6 +73,8 @@ pub(crate) mod sealed {
         fn summarize(values: &[Self]) -> Option<Summary<Self>>;
         /// The number of values at or below upper bound `index`.
         fn count_up_to(values: &[Self], bounds: &Bounds, index: u16) -> u64;
+        /// Counts values from bucket `first` on. All can be counted, in at most `N` buckets.
+        fn count_by_value<const N: usize>(values: &[Self], bounds: &Bounds, first: u16, counts: &mut [[u32; N]; 2]);
     }
 }
 
@@ -191,6 +193,11 @@ impl sealed::ObservationValue for u64 {
     fn count_up_to(values: &[Self], bounds: &Bounds, index: u16) -> u64 {
         bounds.last_integer(index).map_or(0, |last| values.iter().map(|v| u64::from(*v <= last)).sum())
     }
+
+    #[inline]
+    fn count_by_value<const N: usize>(values: &[Self], bounds: &Bounds, first: u16, counts: &mut [[u32; N]; 2]) {
+        count_pairs(values, counts, |value| bounds.bucket_u64(value).wrapping_sub(first));
+    }
 }
 
 impl sealed::ObservationValue for f64 {
@@ -211,8 +218,9 @@ impl sealed::ObservationValue for f64 {
         const LANES: usize = 8;
         let (mut least, mut greatest, mut sum) = ([Self::INFINITY; LANES], [Self::NEG_INFINITY; LANES], [0.0; LANES]);
         let mut lane = |k: usize, v: Self| {
-            least[k] = if v < least[k] { v } else { least[k] };
-            greatest[k] = if v > greatest[k] { v } else { greatest[k] };
+            // One instruction each. NaN makes the sum NaN as well.
+            least[k] = if least[k] < v { least[k] } else { v };
+            greatest[k] = if greatest[k] > v { greatest[k] } else { v };
             sum[k] += v;
         };
         let chunks = values.chunks_exact(LANES);
@@ -231,5 +239,29 @@ impl sealed::ObservationValue for f64 {
     fn count_up_to(values: &[Self], bounds: &Bounds, index: u16) -> u64 {
         let bound = bounds.upper()[usize::from(index)];
         values.iter().map(|v| u64::from(*v <= bound)).sum()
+    }
+
+    #[inline]
+    fn count_by_value<const N: usize>(values: &[Self], bounds: &Bounds, first: u16, counts: &mut [[u32; N]; 2]) {
+        match bounds.floats_table() {
+            // `abs` serves negative zeros: no other value is negative.
+            Some(table) => count_pairs(values, counts, |v| table.below(v.abs().to_bits(), v.abs()).wrapping_sub(first)),
+            None => count_pairs(values, counts, |v| bounds.bucket_f64(v).unwrap_or(first).wrapping_sub(first)),
+        }
+    }
+}
+
+/// Neighbours are counted apart: counting a value must wait for the one before if both are in the
+/// same bucket.
+#[inline(always)]
+fn count_pairs<T: Copy, const N: usize>(values: &[T], counts: &mut [[u32; N]; 2], bucket: impl Fn(T) -> u16) {
+    let [even, odd] = counts;
+    let pairs = values.chunks_exact(2);
+    for &value in pairs.remainder() {
+        even[usize::from(bucket(value)) % N] += 1;
+    }
+    for pair in pairs {
+        even[usize::from(bucket(pair[0])) % N] += 1;
+        odd[usize::from(bucket(pair[1])) % N] += 1;
     }
 }

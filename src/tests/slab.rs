@@ -12,8 +12,8 @@ fn the_fallback_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
     assert_eq!(REFRESH_AFTER_SLABS, 4);
     let slab = Slab::new(WORDS, None);
     let mut writer = Slab::writer(&slab).unwrap();
-    // A step counts as one entry of two words, and one word for the step itself.
-    let steps_per_refresh = (REFRESH_AFTER_SLABS * WORDS / 3 + 1) as u64;
+    // A step counts as one block of four words, and one word for the step itself.
+    let steps_per_refresh = (REFRESH_AFTER_SLABS * WORDS / 5 + 1) as u64;
     for step in 1..=3 * steps_per_refresh {
         let mut open = writer.open();
         open.store(7, step);
@@ -26,15 +26,15 @@ fn the_fallback_copy_is_refreshed_when_four_slabs_of_words_were_stored() {
     }
 }
 
-/// Whether, after a step with this number of log entries, the next one copies all words of the
-/// slab. Otherwise it copies only those that were touched.
+/// Whether, after a step with this number of entries in its log, the next one copies all words of
+/// the slab. Otherwise it copies only those that were touched.
 fn all_are_caught_up(entries: usize, words: usize) -> bool {
     let slab = Slab::new(words, None);
     let mut writer = Slab::writer(&slab).unwrap();
     // Two empty steps first, since the logs of a new writer count as logs of all words.
     for entries in [0, 0, entries] {
         let mut open = writer.open();
-        (0..entries).for_each(|_| open.store(0, 1));
+        (0..entries).for_each(|_| open.store_pair([0, 0], [1, 1]));
         open.commit();
     }
     slab.copies[0][words - 1].store(1, Relaxed); // hidden, as three steps were committed
@@ -43,10 +43,31 @@ fn all_are_caught_up(entries: usize, words: usize) -> bool {
 
 #[test]
 fn a_log_has_256_entries_and_lists_no_more_words_than_there_are() {
-    assert!(LOG_CAPACITY.is_power_of_two());
-    assert_eq!(size_of_val(&Log::OVERFLOWED.entries[0]), 4, "two numbers of 16 bits");
     assert!(!all_are_caught_up(256, 1_000) && all_are_caught_up(257, 1_000));
     assert!(!all_are_caught_up(50, 100) && all_are_caught_up(51, 100));
+}
+
+/// The words that a step copies, if the step before stored this one.
+fn caught_up(word: u16, words: usize) -> Vec<usize> {
+    let slab = Slab::new(words, None);
+    let mut writer = Slab::writer(&slab).unwrap();
+    for touched in [None, None, Some(word)] {
+        let mut open = writer.open();
+        touched.into_iter().for_each(|word| open.store(word, 1));
+        open.commit();
+    }
+    slab.copies[0].iter().for_each(|hidden| hidden.store(7, Relaxed)); // hidden, as three steps were committed
+    drop(writer.open());
+    (0..words).filter(|word| slab.copies[0][*word].load(Relaxed) != 7).collect()
+}
+
+#[test]
+fn the_first_256_words_are_caught_up_in_blocks_of_four() {
+    assert_eq!(caught_up(0, 1_000), [0, 1, 2, 3]);
+    assert_eq!(caught_up(255, 1_000), [252, 253, 254, 255]);
+    assert_eq!(caught_up(256, 1_000), [256], "behind the blocks, by itself");
+    assert_eq!(caught_up(253, 254), [252, 253], "the last block is shorter");
+    assert_eq!(caught_up(1, 3), [0, 1, 2], "a slab of less than a block");
 }
 
 /// Bytes that are fetched together: see [`PADDING`](crate::store::row::PADDING).

@@ -132,8 +132,8 @@ fn sum_of_a_batch(buckets: i32) -> f64 {
 }
 
 #[test]
-fn a_batch_is_summed_in_eight_lanes_unless_it_spreads_over_more_than_32_buckets() {
-    assert_eq!([3, 32, 33].map(sum_of_a_batch), [1.0, 1.0, 0.0]);
+fn a_batch_is_summed_in_eight_lanes_unless_it_spreads_over_more_than_64_buckets() {
+    assert_eq!([3, 64, 65].map(sum_of_a_batch), [1.0, 1.0, 0.0]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod one_engine;
 #[path = "../common/one_step.rs"]
 mod one_step;
 
+mod batches;
 mod dynamic_labels;
 mod dynamic_overflow;
 mod engines;

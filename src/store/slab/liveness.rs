@@ -10,7 +10,7 @@
 //! All is relaxed. Each answer is true by itself, and soon up to date; together they aren't one
 //! moment.
 
-use super::{Slab, Writer, last_step::LastStep, log::Log};
+use super::{Slab, last_step::LastStep, log::Log, writer::Writer};
 use crate::{schema::layout::Diagnostic, sync::Ordering::Relaxed};
 
 /// A note that no step was discarded: an even number isn't the sequence of an open step.

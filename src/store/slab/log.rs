@@ -1,42 +1,111 @@
 //! Which words a step touched, and how words are copied between copies of a slab and out of it.
+//!
+//! A scalar's addition and its copying must cost next to nothing. So the scalars, which a slab has
+//! first, have a bit per block of words in one integer. Histograms have an entry of a list per
+//! observation, since buckets are too far from each other to copy whatever lies between.
 
 use crate::{
     probe::{Probe, reached},
     sync::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Log entries per step, a power of two. A step with more entries counts as having touched every
-/// word. Small under loom, so that models reach the overflow.
-pub(super) const LOG_CAPACITY: usize = if cfg!(all(test, loom)) { 2 } else { 256 };
+/// Words per block: few, since one touched word makes its whole block be copied.
+const BLOCK: usize = if cfg!(all(test, loom)) { 1 } else { 4 };
+/// The words that are in blocks, as many as an integer has bits for. Scalars behind them have
+/// entries. One word under loom, so that models have both.
+const WORDS_IN_BLOCKS: u16 = if cfg!(all(test, loom)) { 1 } else { 64 * BLOCK as u16 };
 
-/// Which words a step touched. An entry has two; for a scalar they are the same.
+/// Entries per step, a power of two. A step with more entries counts as having touched every word.
+/// Small under loom, so that models reach the overflow.
+const CAPACITY: usize = if cfg!(all(test, loom)) { 2 } else { 256 };
+
+/// Which words a step touched.
 pub(super) struct Log {
-    pub(super) entries: [[u16; 2]; LOG_CAPACITY],
-    /// If greater than `LOG_CAPACITY`, the log overflowed: any word may have been touched.
-    pub(super) len: usize,
+    /// An entry has two words; for a scalar they are the same.
+    pub(super) entries: [[u16; 2]; CAPACITY],
+    pub(super) touched: Touched,
+    /// How many words are touched, if the log didn't overflow.
+    pub(super) words: usize,
+}
+
+/// What a step touched, besides the entries themselves. An open step has its own, so that it stays
+/// in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Touched {
+    /// Bit k: a word of block k.
+    blocks: u64,
+    /// If greater than the capacity, the log overflowed: any word may have been touched.
+    entries: usize,
+}
+
+impl Touched {
+    pub(super) const NOTHING: Self = Self { blocks: 0, entries: 0 };
+
+    fn words(self) -> usize {
+        2 * self.entries + BLOCK * self.blocks.count_ones() as usize
+    }
 }
 
 impl Log {
-    pub(super) const OVERFLOWED: Self = Self { entries: [[0; 2]; LOG_CAPACITY], len: LOG_CAPACITY + 1 };
+    pub(super) const OVERFLOWED: Self =
+        Self { entries: [[0; 2]; CAPACITY], touched: Touched { blocks: 0, entries: CAPACITY + 1 }, words: usize::MAX };
 
-    /// Copies the logged words, or all if the log overflowed or lists more words than there are.
+    #[inline(always)]
+    pub(super) fn touch(&mut self, touched: &mut Touched, word: u16) {
+        if word < WORDS_IN_BLOCKS {
+            touched.blocks |= 1 << (usize::from(word) / BLOCK);
+        } else {
+            self.touch_pair(touched, [word, word]);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn touch_pair(&mut self, touched: &mut Touched, words: [u16; 2]) {
+        // Beyond the capacity, entries overwrite others. Their number shows it: all are copied.
+        self.entries[touched.entries % CAPACITY] = words;
+        touched.entries += 1;
+    }
+
+    /// Ends the step. Returns how many words it touched, roughly: each as often as it is listed.
+    #[inline(always)]
+    pub(super) fn close(&mut self, touched: Touched) -> usize {
+        self.touched = touched;
+        self.words = touched.words();
+        self.words
+    }
+
+    /// Copies the touched words, or all if the log overflowed or lists more words than there are.
     #[inline]
     pub(super) fn copy_words(&self, from: &[AtomicU64], to: &[AtomicU64]) {
-        let len = mutant!(self.len, "log: overflow not noticed" => self.len.min(LOG_CAPACITY));
-        let Some(entries) = self.entries.get(..len).filter(|entries| 2 * entries.len() <= from.len()) else {
+        let touched = self.touched;
+        let len = mutant!(touched.entries, "log: overflow not noticed" => touched.entries.min(CAPACITY));
+        let Some(entries) = self.entries.get(..len).filter(|_| self.words <= from.len()) else {
             return copy_all(from, to);
         };
         let to = &to[..from.len()]; // one bounds check serves both
+        mutant!(copy_blocks(touched.blocks, from, to), "log: blocks not copied" => ());
         for &[first, second] in entries {
-            copy_word(from, to, first);
-            mutant!(copy_word(from, to, second), "log: second word not copied" => ());
+            copy_word(from, to, usize::from(first));
+            mutant!(copy_word(from, to, usize::from(second)), "log: second word not copied" => ());
+        }
+    }
+}
+
+/// The last block may be shorter than the others.
+#[inline(always)]
+fn copy_blocks(mut blocks: u64, from: &[AtomicU64], to: &[AtomicU64]) {
+    while blocks != 0 {
+        let first = blocks.trailing_zeros() as usize * BLOCK;
+        blocks &= blocks - 1;
+        match (from.get(first..first + BLOCK), to.get(first..first + BLOCK)) {
+            (Some(from), Some(to)) => (0..BLOCK).for_each(|word| copy_word(from, to, word)),
+            _ => (first..from.len()).for_each(|word| copy_word(from, to, word)),
         }
     }
 }
 
 #[inline(always)]
-fn copy_word(from: &[AtomicU64], to: &[AtomicU64], word: u16) {
-    let word = usize::from(word);
+fn copy_word(from: &[AtomicU64], to: &[AtomicU64], word: usize) {
     to[word].store(from[word].load(Relaxed), Relaxed); // loads own stores; published by E1
 }
 

@@ -1,0 +1,180 @@
+//! The writer's side of the protocol: it opens a step, records, and commits or discards.
+
+use super::{
+    REFRESH_AFTER_SLABS, Slab,
+    last_step::LastStep,
+    log::{Log, Touched},
+};
+use crate::{
+    probe::{Probe, reached},
+    schema::layout::Diagnostic,
+    sync::{
+        Arc, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+        fence,
+    },
+};
+
+impl Slab {
+    /// Makes the caller the writer, unless there is one.
+    pub(crate) fn writer(slab: &Arc<Self>) -> Option<Writer> {
+        // Look first: a swap would take the cache line from the writer. Relaxed: only gives up.
+        let leased = mutant!(
+            slab.leased.load(Relaxed) || slab.leased.swap(true, Acquire), // E5
+            "lease: two writers" => slab.leased.swap(true, Acquire) && false,
+            "lease: without a swap" => (slab.leased.load(Acquire), slab.leased.store(true, Relaxed)).0,
+        );
+        if leased {
+            return None;
+        }
+        let sequence = slab.sequence.load(Relaxed); // no edge: only writers store it; E5 orders them
+        let writer = Writer {
+            committed: sequence >> 1,
+            last: LastStep::Discarded, // it may be
+            logs: mutant!(
+                [Log::OVERFLOWED; 2], // rule 6
+                "lease: new writer trusts an empty log" => [const { Log { touched: Touched::NOTHING, words: 0, ..Log::OVERFLOWED } }; 2],
+            ),
+            words_since_refresh: mutant!(
+                slab.words_since_refresh.load(Relaxed) as usize, // ordered by E5
+                "lease: words stored are forgotten" => 0,
+            ),
+            slab: Arc::clone(slab),
+        };
+        Some(writer)
+    }
+}
+
+/// The writer's side of a slab.
+pub(crate) struct Writer {
+    pub(super) slab: Arc<Slab>,
+    /// The last committed step.
+    pub(super) committed: u64,
+    /// The next open finds an open step here only if it was leaked.
+    pub(super) last: LastStep,
+    /// The words of step s are logged in `logs[s & 1]`.
+    pub(super) logs: [Log; 2],
+    /// Words stored since the fallback copy was refreshed.
+    words_since_refresh: usize,
+}
+
+impl Writer {
+    /// Opens the next step. Whatever an earlier step left uncommitted is lost.
+    #[inline]
+    pub(crate) fn open(&mut self) -> StepWriter<'_> {
+        if self.last != LastStep::Committed {
+            self.reopen();
+        }
+        let Self { slab, committed, last, logs: [even, odd], words_since_refresh } = self;
+        let [even_copy, odd_copy] = &slab.copies;
+        let (newest, hidden, previous, log) =
+            if *committed & 1 == 0 { (even_copy, odd_copy, even, odd) } else { (odd_copy, even_copy, odd, even) };
+        slab.sequence.store(2 * *committed + 1, Release); // E1
+        fence(Release); // E2
+        let (newest, hidden): (&[AtomicU64], &[AtomicU64]) = (newest, hidden);
+        mutant!("step: a second fence" => fence(Release));
+        mutant!(
+            previous.copy_words(newest, hidden),
+            "open: no catch-up" => (),
+            "open: copies the slab three times" => (0..3).for_each(|_| super::log::copy_all(newest, hidden)),
+        );
+        mutant!(*last = LastStep::Open, "leaked step: open not marked" => ());
+        StepWriter { newest, hidden, log, touched: Touched::NOTHING, committed, last, words_since_refresh, slab }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        mutant!("lease: given up before a leaked step is counted" => self.slab.leased.store(false, Release));
+        if self.last == LastStep::Open {
+            self.slab.count_discarded(self.committed);
+        }
+        self.slab.words_since_refresh.store(self.words_since_refresh as u64, Relaxed); // ordered by E5
+        mutant!(
+            self.slab.leased.store(false, Release), // E5
+            "return: the slab is leased for good" => (),
+        );
+    }
+}
+
+/// A step that is being recorded. Dropping it discards it.
+pub(crate) struct StepWriter<'a> {
+    newest: &'a [AtomicU64],
+    hidden: &'a [AtomicU64],
+    log: &'a mut Log,
+    touched: Touched,
+    committed: &'a mut u64,
+    last: &'a mut LastStep,
+    words_since_refresh: &'a mut usize,
+    slab: &'a Slab,
+}
+
+impl StepWriter<'_> {
+    /// The word as this step sees it.
+    #[inline(always)]
+    pub(crate) fn load(&self, word: u16) -> u64 {
+        self.hidden[usize::from(word)].load(Relaxed) // no edge: own stores only
+    }
+
+    /// Changes a word.
+    #[inline(always)]
+    pub(crate) fn store(&mut self, word: u16, value: u64) {
+        self.log.touch(&mut self.touched, word);
+        self.hidden[usize::from(word)].store(value, Relaxed); // published by E1
+    }
+
+    /// Changes two words with one log entry: a histogram's bucket and its sum.
+    #[inline(always)]
+    pub(crate) fn store_pair(&mut self, words: [u16; 2], values: [u64; 2]) {
+        self.log.touch_pair(&mut self.touched, words);
+        self.hidden[usize::from(words[0])].store(values[0], Relaxed); // published by E1
+        self.hidden[usize::from(words[1])].store(values[1], Relaxed); // published by E1
+    }
+
+    /// Sets a state: its word, and behind that the stamp by which readers know which slab's is the
+    /// newest.
+    #[inline]
+    pub(crate) fn store_state(&mut self, word: u16, value: u64) {
+        if let Some(stamps) = &self.slab.stamps {
+            self.store_pair([word, word + 1], [value, stamps.take()]);
+        }
+    }
+
+    /// Counts outside of the step: the count stays when the step is discarded.
+    #[cold]
+    pub(crate) fn count_diagnostic(&self, diagnostic: Diagnostic, n: u64) {
+        self.slab.diagnostics.count(diagnostic, n);
+    }
+
+    /// Publishes the step.
+    #[inline]
+    pub(crate) fn commit(self) {
+        let words = self.log.close(self.touched);
+        *self.committed += 1;
+        reached(Probe::BeforePublish);
+        mutant!("step: a read-modify-write" => _ = self.slab.sequence.fetch_add(0, Relaxed));
+        mutant!("fallback: refreshed too early" => self.slab.refresh_fallback(self.hidden, *self.committed));
+        self.slab.sequence.store(2 * *self.committed, Release); // E1
+        reached(Probe::Published);
+        *self.last = LastStep::Committed;
+        *self.words_since_refresh += mutant!(words + 1, "fallback: words stored not counted" => 1);
+        if *self.words_since_refresh > REFRESH_AFTER_SLABS * self.hidden.len() {
+            mutant!(*self.words_since_refresh = 0, "fallback: refreshed at each commit" => ());
+            mutant!(self.slab.refresh_fallback(self.hidden, *self.committed), "fallback: never refreshed" => ());
+        }
+    }
+}
+
+impl Drop for StepWriter<'_> {
+    /// Discards, unless the step was committed.
+    #[inline]
+    fn drop(&mut self) {
+        if *self.last == LastStep::Open {
+            self.log.close(self.touched);
+            mutant!(self.log.copy_words(self.newest, self.hidden), "discard: no undo" => ());
+            mutant!("discard: sequence goes back" => self.slab.sequence.store(2 * *self.committed, Release));
+            self.slab.count_discarded(*self.committed);
+            *self.last = LastStep::Discarded;
+        }
+    }
+}
