@@ -3,9 +3,9 @@
 /// What our time is compared with.
 #[derive(Clone, Copy)]
 pub(crate) enum Against {
-    /// The fastest crate.
+    /// The fastest crate, or `plain`.
     Best,
-    /// The fastest crate whose counters aren't thread-local.
+    /// The same, but of those whose counters aren't thread-local.
     BestSharable,
     FetchAdd,
 }

@@ -16,19 +16,19 @@ mod works;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, builder::PossibleValuesParser};
 
 use crate::{
     measure::paired,
     report::{Report, amount, chart, table},
-    works::{Kind, calibration, check, chosen, torn, two_engines},
+    works::{Kind, WORKS, calibration, check, chosen, torn, two_engines},
 };
 
 /// Compares Tachometer with other crates: time per operation, and torn scrapes.
 #[derive(Parser)]
 struct Arguments {
     /// Run this work only; may be repeated.
-    #[arg(long, value_name = "WORK")]
+    #[arg(long, value_name = "WORK", value_parser = PossibleValuesParser::new(WORKS.map(|(id, _)| id)))]
     only: Vec<String>,
     /// Write the rows to a file.
     #[arg(long, value_name = "FILE")]
@@ -55,7 +55,6 @@ impl Arguments {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let works = chosen(&arguments.only)?;
     let samples = check::same_samples().context("the crates don't print the same samples")?;
     arguments.say(&format!("all crates print the same {samples} samples"));
     if arguments.check {
@@ -65,7 +64,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let machine = machine();
     arguments.say(&machine);
     let mut report = Report::default();
-    for (work, kind) in works {
+    for (work, kind) in chosen(&arguments.only) {
         run(work, kind, &mut report);
         arguments.say(table(&report, work).trim_end());
     }

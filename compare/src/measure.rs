@@ -3,14 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-/// Repetitions of a measurement.
-const REPETITIONS: usize = 15;
+use crate::values::random;
+
+/// Repetitions of a measurement. Many that are short: another program that runs meanwhile disturbs
+/// few pairs, and the median ignores these.
+const REPETITIONS: usize = 41;
 /// Repetitions once more, if a peer comes close.
-const MORE: usize = 15;
+const MORE: usize = 40;
 /// A ratio below this is measured again.
 const CLOSE: f64 = 1.2;
-/// How long a contender runs in a repetition, at least, unless one iteration takes longer.
-const RUN: Duration = Duration::from_millis(20);
+/// How long a contender runs in a repetition, unless one iteration takes longer.
+const RUN: Duration = Duration::from_millis(5);
 
 /// A crate at work.
 pub(crate) struct Contender {
@@ -52,20 +55,25 @@ pub(crate) fn paired(contenders: &mut [Contender]) -> Vec<Times> {
     times
 }
 
+/// In another order each time, since a contender's time depends on what ran before it.
 fn repeat(contenders: &mut [Contender], iterations: &[u64], times: &mut [Times], repetitions: usize) {
+    let (mut order, mut random) = ((0..contenders.len()).collect::<Vec<_>>(), random());
     for _ in 0..repetitions {
-        for ((contender, iterations), times) in contenders.iter_mut().zip(iterations).zip(&mut *times) {
-            let took = (contender.run)(*iterations);
-            times.ns.push(took.as_secs_f64() * 1e9 / (*iterations * contender.operations) as f64);
+        random.shuffle(&mut order);
+        for &index in &order {
+            let (contender, iterations) = (&mut contenders[index], iterations[index]);
+            let took = (contender.run)(iterations);
+            times[index].ns.push(took.as_secs_f64() * 1e9 / (iterations * contender.operations) as f64);
         }
     }
 }
 
-/// How many iterations take [`RUN`]. Warms up as well.
+/// How many iterations take [`RUN`]. Warms up as well. The least of a few times counts: whoever was
+/// disturbed here would otherwise run for a shorter time than the others, and so be disturbed less.
 fn iterations(contender: &mut Contender) -> u64 {
     let mut iterations = 1;
     loop {
-        let took = (contender.run)(iterations);
+        let took = (0..5).map(|_| (contender.run)(iterations)).min().unwrap_or_default();
         if took > RUN / 4 {
             return ((iterations as f64 * RUN.as_secs_f64() / took.as_secs_f64()) as u64).max(1);
         }

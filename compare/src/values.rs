@@ -10,11 +10,11 @@ use crate::shape::{
 
 /// Parts of a second in which integers count.
 pub(crate) const PARTS: f64 = (1 << 20) as f64;
-/// Observations in a rotation: too many for a branch predictor to learn, few enough to stay in the
-/// second-level cache.
-const VALUES: usize = 16_384;
+/// Observations in a rotation. A Zen 4 predicts every branch of 16,384 random values that recur, so
+/// there are more, and yet few enough to stay in the second-level cache.
+const VALUES: usize = 65_536;
 /// Steps and finished requests in a rotation.
-const STEPS: usize = 1_024;
+const STEPS: usize = 4_096;
 
 /// How inter-token latencies are distributed.
 #[derive(Clone, Copy)]

@@ -13,7 +13,7 @@ use crate::{
 const ENGINES: usize = 3;
 const STEPS: u64 = 40;
 /// Look-ups: a multiple of what `prometheus::local` holds back.
-const ADDITIONS: usize = 4_096;
+const ADDITIONS: u64 = 4_096;
 
 /// Compares the pages of all crates with ours. Says how many samples there were.
 pub(crate) fn same_samples() -> anyhow::Result<usize> {

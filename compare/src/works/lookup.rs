@@ -12,8 +12,8 @@ use crate::{
     values::random,
 };
 
-/// Look-ups in a rotation.
-const ROTATION: usize = 8_192;
+/// Look-ups in a rotation: too many for a branch predictor to learn.
+const ROTATION: usize = 65_536;
 
 /// The values of each label. All combinations occur.
 pub(crate) fn values() -> [Vec<&'static str>; 3] {
@@ -21,10 +21,29 @@ pub(crate) fn values() -> [Vec<&'static str>; 3] {
         .map(|(label, values)| (0..values).map(|value| &*format!("{label}-{value}").leak()).collect())
 }
 
-/// Label values in a random order.
-pub(super) fn rotation(len: usize) -> Vec<[&'static str; 3]> {
-    let (values, mut random) = (values(), random());
-    (0..len).map(|_| values.each_ref().map(|values| values[random.usize(..values.len())])).collect()
+/// Series in a random order.
+struct Rotation {
+    series: Vec<[&'static str; 3]>,
+    order: Vec<u8>,
+}
+
+impl Rotation {
+    fn new() -> Self {
+        let ([tenants, adapters, regions], mut random) = (values(), random());
+        let mut series = Vec::new();
+        for tenant in tenants {
+            for adapter in &adapters {
+                series.extend(regions.iter().map(|region| [tenant, *adapter, *region]));
+            }
+        }
+        let last = u8::try_from(series.len() - 1).expect("a hundred series");
+        Self { series, order: (0..ROTATION).map(|_| random.u8(..=last)).collect() }
+    }
+
+    #[inline(always)]
+    fn at(&self, index: u64) -> [&'static str; 3] {
+        self.series[usize::from(self.order[index as usize % ROTATION])]
+    }
 }
 
 /// Calls a function with each crate that looks series up.
@@ -46,12 +65,12 @@ macro_rules! lookups {
 
 pub(super) fn contenders(threads: usize) -> Vec<Contender> {
     fn one<L: Lookup + 'static>(threads: usize) -> Contender {
-        let (peer, rotation) = (L::new(), rotation(ROTATION));
+        let (peer, rotation) = (L::new(), Rotation::new());
         let run = move |iterations| -> Duration {
             together(threads, |number| {
                 let (mut add, rotation) = (peer.adder(), &rotation);
                 let start = number as u64 * 777;
-                move || timed(iterations, |index| add(rotation[(start + index) as usize % ROTATION]))
+                move || timed(iterations, |index| add(rotation.at(start + index)))
             })
         };
         Contender { name: L::NAME, calibration: false, operations: 1, run: Box::new(run) }
@@ -60,11 +79,11 @@ pub(super) fn contenders(threads: usize) -> Vec<Contender> {
 }
 
 /// What each crate prints after the same look-ups.
-pub(super) fn pages(additions: usize) -> Vec<(&'static str, Vec<u8>)> {
-    fn one<L: Lookup>(additions: usize) -> (&'static str, Vec<u8>) {
-        let peer = L::new();
+pub(super) fn pages(additions: u64) -> Vec<(&'static str, Vec<u8>)> {
+    fn one<L: Lookup>(additions: u64) -> (&'static str, Vec<u8>) {
+        let (peer, rotation) = (L::new(), Rotation::new());
         let mut add = peer.adder();
-        rotation(additions).into_iter().for_each(&mut add);
+        (0..additions).for_each(|index| add(rotation.at(index)));
         drop(add);
         (L::NAME, peer.page())
     }
