@@ -16,7 +16,8 @@
 //! 4. **Snapshot.** [`Registry::snapshot`] copies the newest step of each engine into plain
 //!    numbers, without ever waiting for a recorder. A router that reads a few numbers for each
 //!    request uses a [`View`] of just these.
-//! 5. **Render.** [`Registry::render`] turns a snapshot into Prometheus text, for any HTTP layer.
+//! 5. **Render.** [`Registry::render`] turns a snapshot into Prometheus text, for any HTTP layer. A
+//!    [walk](Snapshot::families) over the snapshot's families and samples carries any other format.
 //!    What pages say about themselves and about recorders is in [`docs::self_metrics`].
 //!
 //! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set,
@@ -83,7 +84,7 @@
 //! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
 //! | [`Engine`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
 //! | [`Registry`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderError`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`] | yes | yes | yes | yes | yes |
+//! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`]; [`FamilyView`], [`SampleView`], [`SampleValue`], [`MetricType`] | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
 #![forbid(unsafe_code)]
@@ -121,8 +122,11 @@ pub use crate::{
             info::InfoDeclaration,
         },
         handle::{Counter, DynamicHandle, Gauge, Handle, Histogram, Info, SettableGauge, State, StateSet},
+        number::MetricType,
         shape::{AtRunTime, By, Exactly, Length, List, One, Shape},
         value::{CounterValue, GaugeValue, ObservationValue, Value},
     },
-    snapshot::{Choice, EngineValues, EngineView, HistogramView, InfoView, Snapshot, View},
+    snapshot::{
+        Choice, EngineValues, EngineView, FamilyView, HistogramView, InfoView, SampleValue, SampleView, Snapshot, View,
+    },
 };

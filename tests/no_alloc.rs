@@ -232,6 +232,7 @@ fn reading_allocates_nothing() {
         black_box((chosen.engines().len(), of_registry.registry().unwrap().get()));
     });
     assert_none("getters", || call_getters(&snapshot, handles));
+    assert_none("a walk", || walk(&snapshot));
     assert_none("a renderer of the user's", || {
         page.clear();
         renderer.render(&snapshot, &mut page);
@@ -268,10 +269,20 @@ fn call_getters(
     let view = snapshot.engine(&["1", "m"]).unwrap();
     let histogram = view.histogram(seconds);
     black_box((histogram.count(), histogram.sum(), histogram.quantile(0.5)));
+    black_box((histogram.upper_bounds(), histogram.bucket_counts()));
     black_box(histogram.cumulative_buckets().last());
     let info = view.info(adapters).unwrap();
     black_box((info.values(), info.value()));
     black_box(snapshot.registry().unwrap().counter(wide));
+}
+
+fn walk(snapshot: &Snapshot) {
+    for family in snapshot.families() {
+        black_box((family.name(), family.suffix(), family.help(), family.metric_type(), family.unit()));
+        for sample in family.samples() {
+            black_box((sample.labels().last(), sample.value()));
+        }
+    }
 }
 
 /// Sources, and what their methods are called on in this file.
@@ -280,7 +291,7 @@ const CALLS: [(&str, &[&str]); 6] = [
     ("record/shared.rs", &["shared."]),
     ("record/dynamic.rs", &["series.", ")."]),
     ("record/step.rs", &["step."]),
-    ("snapshot/", &["snapshot.", "view.", "histogram.", "info."]),
+    ("snapshot/", &["snapshot.", "view.", "histogram.", "info.", "family.", "sample."]),
     ("exposition/text.rs", &["renderer."]),
 ];
 

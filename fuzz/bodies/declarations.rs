@@ -26,12 +26,19 @@ pub(crate) fn run(data: &[u8]) {
             accepted.push(family);
         }
     }
+    let constant = (bytes.below(2) == 1).then(|| (name(&mut bytes), text(&mut bytes)));
+    if let Some((name, value)) = &constant {
+        builder.const_label(name, value);
+    }
     let schema = builder.build();
-    if check(&broken(label_rules(&engine_labels)), schema.as_ref().map(drop).map_err(Clone::clone)) {
+    let broken = broken_by_schema(&engine_labels, constant.as_ref().map(|(name, _)| name), &accepted);
+    if check(&broken, schema.as_ref().map(drop).map_err(Clone::clone)) {
         let registry = Registry::new(schema.expect("just checked"));
         let engines = engines(&mut bytes, &registry, &engine_labels);
-        let engines: Vec<_> = engines.iter().map(|(_, labels)| labels.clone()).collect();
-        check_page(&registry, &engines, &accepted);
+        let all_labels =
+            |(_, labels): &(Engine, LabelSet)| labels.clone().into_iter().chain(constant.clone()).collect();
+        let engine_labels: Vec<_> = engines.iter().map(all_labels).collect();
+        check_page(&registry, &engine_labels, &accepted);
     }
 }
 
@@ -69,7 +76,7 @@ fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
     let expected = families.iter().filter(shown).count() + of_engines + 3;
     assert_eq!(parsed.families.len(), expected, "families of\n{page}");
     for family in families {
-        let suffix = if family.kind.is_counter() { "_total" } else { "" };
+        let suffix = if family.kind.is_counter() && !family.exact_name { "_total" } else { "" };
         let name = format!("{}{suffix}", family.name);
         let kind = match family.kind {
             Kind::CounterU64 | Kind::CounterF64 => PrometheusType::Counter,
@@ -140,15 +147,30 @@ fn broken_by_family(
         ("DuplicateLabelValue", family.labels.iter().any(|label| any_twice(&label.values))),
         ("TooManySamples", total > max_samples),
     ];
-    broken(rules.into_iter().chain(label_rules(&labels)))
+    broken(rules.into_iter().chain(label_rules(&labels, family.kind.is_histogram())))
+}
+
+/// The rules that the labels break which all samples have.
+fn broken_by_schema(
+    engine_labels: &[String],
+    constant: Option<&String>,
+    accepted: &[Family],
+) -> BTreeSet<&'static str> {
+    let labels: Vec<_> = constant.into_iter().chain(engine_labels).cloned().collect();
+    let clashes = |family: &Family| family.labels.iter().any(|label| Some(&label.name) == constant);
+    let rules = [
+        ("ReservedLabelName", constant.is_some_and(|label| label == "le")),
+        ("DuplicateLabel", accepted.iter().any(clashes)),
+    ];
+    broken(rules.into_iter().chain(label_rules(&labels, false)))
 }
 
 fn broken(rules: impl IntoIterator<Item = (&'static str, bool)>) -> BTreeSet<&'static str> {
     rules.into_iter().filter(|(_, broken)| *broken).map(|(rule, _)| rule).collect()
 }
 
-fn label_rules(labels: &[String]) -> [(&'static str, bool); 3] {
-    let reserved = |label: &String| label == "le" || label == "quantile" || label.starts_with("__");
+fn label_rules(labels: &[String], of_histogram: bool) -> [(&'static str, bool); 3] {
+    let reserved = |label: &String| label == "le" && of_histogram || label.starts_with("__");
     [
         ("InvalidLabelName", labels.iter().any(|label| !is_name(label, false))),
         ("ReservedLabelName", labels.iter().any(reserved)),
@@ -170,6 +192,7 @@ fn is_name(name: &str, colons: bool) -> bool {
 /// What a family exposes, also in OpenMetrics.
 fn exposed(family: &Family) -> Vec<String> {
     let suffixes: &[&str] = match family.kind {
+        _ if family.exact_name => &[""],
         Kind::CounterU64 | Kind::CounterF64 => &["", "_total", "_created"],
         Kind::GaugeI64 | Kind::GaugeF64 => &[""],
         Kind::HistogramU64 | Kind::HistogramF64 => &["", "_bucket", "_sum", "_count", "_created"],
@@ -188,10 +211,12 @@ fn family(bytes: &mut Bytes<'_>) -> Family {
         let name = name(bytes);
         Label { name, values: (0..*bytes.choose(&[1, 2, 3, 0])).map(|_| text(bytes)).collect() }
     };
+    let (name, choice) = (name(bytes), bytes.below(4));
     Family {
         kind,
-        name: name(bytes),
-        unit: (bytes.below(4) == 3).then(|| (*bytes.choose(&["seconds", "a", "total", "_", ""])).to_owned()),
+        name,
+        exact_name: choice == 2 && kind.is_counter(),
+        unit: (choice == 3).then(|| (*bytes.choose(&["seconds", "a", "total", "_", ""])).to_owned()),
         help: text(bytes),
         labels: (0..bytes.below(3)).map(|_| label(bytes)).collect(),
         bounds: if kind.is_histogram() { vec![-1.0, 0.5, 1e9][bytes.below(3)..].to_vec() } else { Vec::new() },

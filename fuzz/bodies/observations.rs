@@ -41,7 +41,7 @@ pub(crate) fn run(data: &[u8]) {
 
 fn family(kind: Kind, bounds: &[f64]) -> Family {
     let (name, bounds) = (format!("{kind:?}"), bounds.to_vec());
-    Family { name, help: String::new(), unit: None, kind, labels: Vec::new(), bounds }
+    Family { name, exact_name: false, help: String::new(), unit: None, kind, labels: Vec::new(), bounds }
 }
 
 /// Half of the time sorted, since few lists are by chance.

@@ -11,11 +11,11 @@ use crate::{
     schema::{
         Schema,
         family::{Family, Samples, SeriesSlot},
-        layout::{DynamicIndex, HistogramIndex, InfoIndex, Layout, Scope},
-        number::{MetricType, WordType},
+        layout::{HistogramLayout, Scope},
+        number::MetricType,
+        value::ObservationValue,
     },
-    snapshot::Snapshot,
-    store::info::InfoReading,
+    snapshot::{HistogramView, SampleValue, SampleView, Snapshot},
 };
 
 /// Turns snapshots of one schema into pages.
@@ -64,38 +64,17 @@ type Span = Range<u32>;
 struct Block {
     /// `HELP` and `TYPE`.
     header: Span,
-    word_type: WordType,
-    samples: SamplesText,
-}
-
-/// A family's samples.
-#[derive(Debug)]
-enum SamplesText {
-    Series(Scope, Vec<SeriesText>),
-    /// The lines of one series. The labels of each series come from the snapshot.
-    Dynamic(Scope, DynamicIndex, SeriesText),
-    /// The name. The labels of each sample come from the snapshot.
-    Info(Span, InfoIndex),
+    /// One per combination of closed label values.
+    series: Vec<SeriesText>,
 }
 
 /// The lines of a series.
 #[derive(Debug)]
-enum SeriesText {
-    Scalar {
-        line: LineText,
-        word: usize,
-    },
-    OneOf {
-        line: LineText,
-        word: usize,
-        index: u64,
-    },
-    /// The lines of the buckets, and of sum and count unless there are negative bounds.
-    Histogram {
-        buckets: Vec<LineText>,
-        first: usize,
-        sum_and_count: Option<[LineText; 2]>,
-    },
+struct SeriesText {
+    /// One, or one per bucket.
+    lines: Vec<LineText>,
+    /// Of a histogram, unless it has negative bounds.
+    sum_and_count: Option<[LineText; 2]>,
 }
 
 /// The text of a line before and after the engine's labels: `name{` and `,label="value"} `.
@@ -129,79 +108,60 @@ impl TextRenderer {
     pub fn render(&self, snapshot: &Snapshot, page: &mut Vec<u8>) {
         let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout(Scope::Engine).schema);
         assert!(schema == self.schema, "the snapshot was taken of a registry with another schema");
-        for family in &self.families {
+        for (block, family) in self.families.iter().zip(snapshot.families()) {
             let start = page.len();
-            page.extend_from_slice(self.piece(&family.header));
+            page.extend_from_slice(self.piece(&block.header));
             let header_end = page.len();
-            match &family.samples {
-                SamplesText::Series(scope, series) => {
-                    for series in series {
-                        for view in snapshot.views(*scope) {
-                            self.series(series, family.word_type, view.label_text(), view.words(), page);
-                        }
-                    }
-                }
-                SamplesText::Dynamic(scope, index, series) => {
-                    for (labels, words) in snapshot.views(*scope).flat_map(|view| view.dynamic_rows(*index)) {
-                        self.series(series, family.word_type, labels, words, page);
-                    }
-                }
-                SamplesText::Info(name, info) => self.infos(name, snapshot.newest(*info), page),
-            }
+            family.samples().for_each(|sample| self.sample(&block.series[sample.series()], &sample, page));
             if page.len() == header_end {
                 page.truncate(start); // a family without a sample isn't shown
             }
         }
     }
 
-    fn infos<'s>(&self, name: &Span, readings: impl Iterator<Item = &'s InfoReading>, page: &mut Vec<u8>) {
-        for reading in readings {
-            page.extend_from_slice(self.piece(name));
-            match reading.sample.text() {
-                b"" => page.push(b' '),
-                labels => {
-                    page.push(b'{');
-                    page.extend_from_slice(labels);
-                    page.extend_from_slice(b"} ");
-                }
-            }
-            number::write_f64(reading.value, page);
-            page.push(b'\n');
-        }
-    }
-
     #[inline]
-    fn series(&self, series: &SeriesText, word_type: WordType, labels: &[u8], words: &[u64], page: &mut Vec<u8>) {
-        match series {
-            SeriesText::Scalar { line, word } => self.line(line, labels, word_type, words[*word], page),
-            SeriesText::OneOf { line, word, index } => {
-                self.line(line, labels, WordType::U64, u64::from(words[*word] == *index), page);
+    fn sample(&self, series: &SeriesText, sample: &SampleView<'_>, page: &mut Vec<u8>) {
+        let (first, labels) = (&series.lines[0], sample.label_text());
+        match sample.value() {
+            SampleValue::U64(value) => self.line(first, labels, page, |page| number::write_u64(value, page)),
+            SampleValue::I64(value) => self.line(first, labels, page, |page| number::write_i64(value, page)),
+            SampleValue::F64(value) => self.line(first, labels, page, |page| number::write_f64(value, page)),
+            SampleValue::U64Histogram(view) => {
+                self.histogram(series, labels, &view, page, |page| number::write_u64(view.sum(), page));
             }
-            SeriesText::Histogram { buckets, first, sum_and_count } => {
-                let mut cumulative = 0_u64;
-                for (line, bucket) in buckets.iter().zip(&words[*first..]) {
-                    cumulative = cumulative.saturating_add(*bucket);
-                    self.line(line, labels, WordType::U64, cumulative, page);
-                }
-                if let Some([sum, count]) = sum_and_count {
-                    self.line(sum, labels, word_type, words[*first + buckets.len()], page);
-                    let total = mutant!(cumulative, "text: the count isn't the last bucket's" => cumulative + 1);
-                    self.line(count, labels, WordType::U64, total, page);
-                }
+            SampleValue::F64Histogram(view) => {
+                self.histogram(series, labels, &view, page, |page| number::write_f64(view.sum(), page));
             }
         }
     }
 
     #[inline]
-    fn line(&self, line: &LineText, labels: &[u8], word_type: WordType, word: u64, page: &mut Vec<u8>) {
+    fn histogram<T: ObservationValue>(
+        &self,
+        series: &SeriesText,
+        labels: &[u8],
+        histogram: &HistogramView<'_, T>,
+        page: &mut Vec<u8>,
+        write_sum: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let mut count = 0;
+        for (line, (_, cumulative)) in series.lines.iter().zip(histogram.cumulative_buckets()) {
+            count = cumulative;
+            self.line(line, labels, page, |page| number::write_u64(count, page));
+        }
+        if let Some([sum_line, count_line]) = &series.sum_and_count {
+            self.line(sum_line, labels, page, write_sum);
+            mutant!("text: the count isn't the last bucket's" => count += 1);
+            self.line(count_line, labels, page, |page| number::write_u64(count, page));
+        }
+    }
+
+    #[inline]
+    fn line(&self, line: &LineText, labels: &[u8], page: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
         page.extend_from_slice(self.piece(&line.name));
         page.extend_from_slice(labels);
         page.extend_from_slice(self.piece(&line.labels));
-        match word_type {
-            WordType::U64 => number::write_u64(word, page),
-            WordType::I64 => number::write_i64(word as i64, page),
-            WordType::F64 => number::write_f64(f64::from_bits(word), page),
-        }
+        write(page);
         page.push(b'\n');
     }
 
@@ -211,7 +171,7 @@ impl TextRenderer {
     }
 
     fn block(&mut self, family: &Family, schema: &Schema) -> Block {
-        let name = family.exposed_name();
+        let name = format!("{}{}", family.name, family.suffix());
         let metric_type = match family.metric_type {
             MetricType::Counter => "counter",
             MetricType::Gauge => "gauge",
@@ -225,31 +185,33 @@ impl TextRenderer {
             }
             text.extend_from_slice(format!("# TYPE {name} {metric_type}\n").as_bytes());
         });
-        Block { header, word_type: family.word_type, samples: self.samples(&name, family, schema) }
+        Block { header, series: self.series(&name, family, schema) }
     }
 
-    fn samples(&mut self, name: &str, family: &Family, schema: &Schema) -> SamplesText {
-        let layout = schema.layout(family.scope);
+    fn series(&mut self, name: &str, family: &Family, schema: &Schema) -> Vec<SeriesText> {
+        let (layout, constant) = (schema.layout(family.scope), schema.const_labels().next().is_some());
         match &family.samples {
             Samples::Series(slots) => {
-                let before = family.has_all_engine_labels() && !schema.engine_labels().is_empty();
+                let before = constant || family.scope == Scope::Engine && !schema.engine_labels().is_empty();
                 let series = slots.iter().enumerate().map(|(index, slot)| {
-                    let own = family.label_pairs(index);
-                    Lines { renderer: self, before, own }.series(name, *slot, layout)
+                    let histogram = match slot {
+                        SeriesSlot::Histogram(index) => Some(&layout.histograms[usize::from(index.0)]),
+                        _ => None,
+                    };
+                    let own = family.label_pairs(index).collect();
+                    Lines { renderer: self, before, own }.series(name, histogram)
                 });
-                SamplesText::Series(family.scope, series.collect())
+                series.collect()
             }
             Samples::Dynamic(index) => {
-                let layout = &layout.dynamic[index.0 as usize].series;
-                let slot = if layout.histograms.is_empty() {
-                    SeriesSlot::Scalar(0)
-                } else {
-                    SeriesSlot::Histogram(HistogramIndex(0))
-                };
-                let series = Lines { renderer: self, before: true, own: Vec::new() }.series(name, slot, layout);
-                SamplesText::Dynamic(family.scope, *index, series)
+                let histogram = layout.dynamic[index.0 as usize].series.histograms.first();
+                vec![Lines { renderer: self, before: true, own: Vec::new() }.series(name, histogram)]
             }
-            Samples::Info(info) => SamplesText::Info(self.add(|text| text.extend_from_slice(name.as_bytes())), *info),
+            Samples::Info(info) => {
+                let info = &layout.infos[info.0 as usize];
+                let before = constant || !info.labels.is_empty() || !info.engine_labels.is_empty();
+                vec![Lines { renderer: self, before, own: Vec::new() }.series(name, None)]
+            }
         }
     }
 
@@ -271,32 +233,17 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn series(&mut self, name: &str, slot: SeriesSlot, layout: &Layout) -> SeriesText {
-        match slot {
-            SeriesSlot::Scalar(word) => SeriesText::Scalar { line: self.line(name, None), word: usize::from(word) },
-            SeriesSlot::Settable(index) => {
-                SeriesText::Scalar { line: self.line(name, None), word: layout.row_len() + usize::from(index) }
-            }
-            SeriesSlot::OneOf { word, index } => {
-                SeriesText::OneOf { line: self.line(name, None), word: usize::from(word), index }
-            }
-            SeriesSlot::Diagnostic(diagnostic) => {
-                SeriesText::Scalar { line: self.line(name, None), word: layout.words + diagnostic as usize }
-            }
-            SeriesSlot::Liveness(liveness) => {
-                SeriesText::Scalar { line: self.line(name, None), word: layout.liveness() + liveness as usize }
-            }
-            SeriesSlot::Histogram(histogram) => {
-                let histogram = &layout.histograms[usize::from(histogram.0)];
-                let upper_bounds = histogram.bounds.upper().iter().copied().chain([f64::INFINITY]);
-                let bucket = format!("{name}_bucket");
-                let buckets = upper_bounds.map(|bound| self.line(&bucket, Some(bound))).collect();
-                let sum_can_fall = histogram.bounds.upper()[0] < 0.0;
-                let mut total = |suffix| self.line(&format!("{name}_{suffix}"), None);
-                let sum_and_count = (!sum_can_fall).then(|| ["sum", "count"].map(&mut total));
-                SeriesText::Histogram { buckets, first: usize::from(histogram.first), sum_and_count }
-            }
-        }
+    fn series(&mut self, name: &str, histogram: Option<&HistogramLayout>) -> SeriesText {
+        let Some(HistogramLayout { bounds, .. }) = histogram else {
+            return SeriesText { lines: vec![self.line(name, None)], sum_and_count: None };
+        };
+        let upper_bounds = bounds.upper().iter().copied().chain([f64::INFINITY]);
+        let bucket = format!("{name}_bucket");
+        let lines = upper_bounds.map(|bound| self.line(&bucket, Some(bound))).collect();
+        let sum_can_fall = bounds.upper()[0] < 0.0;
+        let mut total = |suffix| self.line(&format!("{name}_{suffix}"), None);
+        let sum_and_count = (!sum_can_fall).then(|| ["sum", "count"].map(&mut total));
+        SeriesText { lines, sum_and_count }
     }
 
     fn line(&mut self, name: &str, upper_bound: Option<f64>) -> LineText {

@@ -186,7 +186,8 @@ fn by_time(until: Option<Instant>, labels: &EngineLabels, time: Instant, other: 
 /// A new store of an engine or of the registry, with nothing recorded.
 pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str]) -> EngineStore {
     let layout = schema.layout(scope);
-    let infos = Infos::new(layout, &pairs(schema, values).collect::<Vec<_>>());
+    let const_labels = escape::label_pairs(b"", schema.const_labels());
+    let infos = Infos::new(layout, &const_labels, &pairs(schema, values).collect::<Vec<_>>());
     let stamps = (!layout.states.is_empty()).then(|| Stamps::new(schema.limits().max_recorders));
     EngineStore {
         labels: labels(schema, values),
@@ -202,7 +203,7 @@ pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str]) -> EngineSto
 pub(super) fn check_text(schema: &Schema, values: &[&str]) -> Result<(), AttachError> {
     let limit = schema.limits().max_text;
     let mut text = 0_usize;
-    for (name, value) in pairs(schema, values) {
+    for (name, value) in schema.const_labels().chain(pairs(schema, values)) {
         text = text.saturating_add(name.len() + 4).saturating_add(value.len().saturating_mul(2));
         if text > limit {
             return Err(AttachError::LabelsTooLong { label: name.to_owned(), limit });
@@ -211,9 +212,10 @@ pub(super) fn check_text(schema: &Schema, values: &[&str]) -> Result<(), AttachE
     Ok(())
 }
 
-/// The engine labels of a store. The registry has none.
+/// The labels of a store: the constant ones, and those of the engine. The registry has none of
+/// these.
 fn labels(schema: &Schema, values: &[&str]) -> StdArc<EngineLabels> {
-    let text = escape::label_pairs(b"", pairs(schema, values));
+    let text = escape::label_pairs(b"", schema.const_labels().chain(pairs(schema, values)));
     StdArc::new(EngineLabels::new(values.iter().copied().map(str::to_owned).collect(), text))
 }
 

@@ -6,7 +6,7 @@ use super::{
     Inner, Schema,
     declare::{FamilySpec, Labels, Size, family::Declaration, info::InfoDeclaration},
     error::SchemaError,
-    family::Family,
+    family::{Family, Samples},
     handle::{Counter, Gauge, Histogram, StateSet},
     layout::{LayoutBuilder, MAX_WORDS, Scope},
     limits::Limits,
@@ -47,6 +47,8 @@ impl Schema {
 #[derive(Debug)]
 pub struct SchemaBuilder {
     pub(super) engine_labels: Vec<String>,
+    /// Names and values of labels that all samples have.
+    pub(super) const_labels: Vec<(String, String)>,
     /// One per scope.
     pub(super) layouts: [LayoutBuilder; Scope::COUNT],
     pub(super) families: Vec<Family>,
@@ -59,6 +61,7 @@ impl SchemaBuilder {
     fn new(engine_labels: &[&str]) -> Self {
         Self {
             engine_labels: engine_labels.iter().copied().map(str::to_owned).collect(),
+            const_labels: Vec::new(),
             layouts: Scope::ALL.map(|_| LayoutBuilder::new(unique_id())),
             families: Vec::new(),
             exposed: HashMap::new(),
@@ -66,7 +69,8 @@ impl SchemaBuilder {
         }
     }
 
-    /// Describes a counter of `u64` or `f64`. `name` is the base name: exposition appends `_total`.
+    /// Describes a counter of `u64` or `f64`. `name` is the base name: exposition appends `_total`,
+    /// unless the name is [exact](Declaration::exact_name).
     pub fn counter<T: CounterValue>(&mut self, name: &str, help: &str) -> Declaration<'_, Counter<T>> {
         Declaration::new(self, name, help, &[])
     }
@@ -154,19 +158,20 @@ impl SchemaBuilder {
     /// Checks the schema as a whole, and lays out the slabs.
     ///
     /// # Errors
-    /// [`SchemaError`]: an engine label is invalid or repeated; there are more samples than
+    /// [`SchemaError`]: an engine label or a [constant one](Self::const_label) is invalid or
+    /// repeated; a family has the name of a constant label; there are more samples than
     /// [`max_samples`](Self::max_samples) allows, no matter when it was set; or there are more than
     /// 4 GiB of text.
     pub fn build(mut self) -> Result<Schema, SchemaError> {
-        check_labels(None, self.engine_labels.iter())?;
+        self.check_common_labels()?;
         self.check_samples()?;
         self.declare_diagnostics();
         self.declare_liveness();
         let self_families = self.declare_self_families();
         self.check_text()?;
-        let Self { engine_labels, families, limits, layouts, .. } = self;
+        let Self { engine_labels, const_labels, families, limits, layouts, .. } = self;
         let layouts = layouts.map(|layout| Arc::new(layout.build()));
-        Ok(Schema(Arc::new(Inner { engine_labels, families, layouts, self_families, limits })))
+        Ok(Schema(Arc::new(Inner { engine_labels, const_labels, families, layouts, self_families, limits })))
     }
 
     /// Runs `declare`, which declares several families. If it fails, none of them is declared, and
@@ -200,9 +205,10 @@ impl SchemaBuilder {
     /// The builder isn't `Clone`: the schema of a clone would accept the handles of the other
     /// builder, and take them for other series.
     fn duplicate(&self) -> Self {
-        let Self { engine_labels, layouts, families, exposed, limits } = self;
+        let Self { engine_labels, const_labels, layouts, families, exposed, limits } = self;
         Self {
             engine_labels: engine_labels.clone(),
+            const_labels: const_labels.clone(),
             layouts: layouts.clone(),
             families: families.clone(),
             exposed: exposed.clone(),
@@ -235,8 +241,36 @@ impl SchemaBuilder {
         let bounds = spec.checked_bounds()?;
         let size = spec.size()?;
         self.check_size(&spec, &size)?;
-        self.claim_names(&spec.name, spec.metric_type)?;
+        self.claim_names(&spec)?;
         Ok(self.push(spec, bounds, size))
+    }
+
+    /// Checks the engine labels, and the constant labels against all others.
+    fn check_common_labels(&self) -> Result<(), SchemaError> {
+        let constant = || self.const_labels.iter().map(|(name, _)| name);
+        check_labels(None, constant().chain(&self.engine_labels))?;
+        // Each page has a histogram: how long pages took.
+        if let Some(label) = constant().find(|label| *label == name::BUCKET_LABEL) {
+            return Err(SchemaError::ReservedLabelName { family: None, label: label.clone() });
+        }
+        for family in &self.families {
+            let own = self.labels_of(family);
+            let clash = constant().find(|label| own.contains(label));
+            if let Some(label) = mutant!(clash, "schema: a constant label that a family has" => None) {
+                return Err(SchemaError::DuplicateLabel { family: Some(family.name.clone()), label: label.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a family's own labels.
+    fn labels_of<'b>(&'b self, family: &'b Family) -> Vec<&'b String> {
+        let layout = &self.layouts[family.scope as usize];
+        match family.samples {
+            Samples::Series(_) => family.labels.iter().map(|label| &label.name).collect(),
+            Samples::Dynamic(index) => layout.dynamic[index.0 as usize].labels.iter().collect(),
+            Samples::Info(info) => layout.infos[info.0 as usize].labels.iter().collect(),
+        }
     }
 
     /// Checks the labels of a family together with the engine labels of its samples.
@@ -249,7 +283,14 @@ impl SchemaBuilder {
         if let Some(label) = engine_labels.iter().find(|label| !self.engine_labels.contains(label)) {
             return Err(SchemaError::UnknownEngineLabel { family: spec.name.clone(), label: label.clone() });
         }
-        check_labels(Some(&spec.name), engine_labels.iter().chain(spec.label_names()))
+        let labels: Vec<&String> = engine_labels.iter().chain(spec.label_names()).collect();
+        check_labels(Some(&spec.name), labels.iter().copied())?;
+        let buckets = mutant!(spec.metric_type == MetricType::Histogram, "schema: a histogram with le" => false);
+        if buckets && labels.iter().any(|label| *label == name::BUCKET_LABEL) {
+            let label = name::BUCKET_LABEL.to_owned();
+            return Err(SchemaError::ReservedLabelName { family: Some(spec.name.clone()), label });
+        }
+        Ok(())
     }
 
     /// Checks that the scope stays within its limits.
@@ -301,24 +342,26 @@ impl SchemaBuilder {
     }
 
     /// Reserves all names that the family exposes, if every one of them is free.
-    fn claim_names(&mut self, family: &str, metric_type: MetricType) -> Result<(), SchemaError> {
-        if self.families.iter().any(|other| other.name == family) {
-            return Err(SchemaError::DuplicateFamily { family: family.to_owned() });
+    fn claim_names(&mut self, spec: &FamilySpec) -> Result<(), SchemaError> {
+        let family = &spec.name;
+        if self.families.iter().any(|other| other.name == *family) {
+            return Err(SchemaError::DuplicateFamily { family: family.clone() });
         }
-        for name in name::exposed(family, metric_type) {
+        let names = || name::exposed(family, spec.metric_type, spec.exact_name);
+        for name in names() {
             let taken = self.exposed.get(&name);
             if let Some(&other) = mutant!(taken, "schema: names that clash" => None) {
                 let other = self.families[other].name.clone();
-                return Err(SchemaError::ExposedNameClash { family: family.to_owned(), other, exposed: name });
+                return Err(SchemaError::ExposedNameClash { family: family.clone(), other, exposed: name });
             }
         }
-        self.exposed.extend(name::exposed(family, metric_type).map(|name| (name, self.families.len())));
+        self.exposed.extend(names().map(|name| (name, self.families.len())));
         Ok(())
     }
 }
 
 /// Checks that each label has a valid name, and that none is repeated. `family` is `None` for the
-/// engine labels.
+/// engine labels and the constant ones.
 fn check_labels<'a>(family: Option<&str>, labels: impl Iterator<Item = &'a String>) -> Result<(), SchemaError> {
     let mut seen = Vec::new();
     for label in labels {

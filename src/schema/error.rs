@@ -44,21 +44,23 @@ pub enum SchemaError {
     },
     /// Prometheus doesn't accept the label name.
     InvalidLabelName {
-        /// The family; `None` for an engine label.
+        /// The family; `None` for an engine label or a constant one.
         family: Option<String>,
         /// The name as given.
         label: String,
     },
-    /// The label name has a meaning of its own: it is `le` or `quantile`, or begins with `__`.
+    /// The label name has a meaning of its own: it begins with `__`, or it is `le`, the label of a
+    /// histogram's buckets, and a histogram would have it.
     ReservedLabelName {
-        /// The family; `None` for an engine label.
+        /// The family; `None` for an engine label or a constant one.
         family: Option<String>,
         /// The name as given.
         label: String,
     },
-    /// A family has a label twice, or has one of the engine labels; or an engine label is repeated.
+    /// A family has a label twice, or has one of the engine labels or of the constant ones; or one
+    /// of these is repeated.
     DuplicateLabel {
-        /// The family; `None` for an engine label.
+        /// The family; `None` for an engine label or a constant one.
         family: Option<String>,
         /// The name as given.
         label: String,
@@ -138,8 +140,8 @@ pub enum SchemaError {
 }
 
 impl SchemaError {
-    /// The family that was refused. `None` if the error is about the engine labels or about the
-    /// schema as a whole.
+    /// The family that was refused. `None` if the error is about the engine labels, the constant
+    /// ones or the schema as a whole.
     #[must_use]
     pub fn family(&self) -> Option<&str> {
         match self {
@@ -211,13 +213,15 @@ impl SchemaError {
             Self::ReservedFamilyName { .. } => {
                 "choose one that begins with neither __ nor tachometer_ nor tachometer: and isn't tachometer"
             }
-            Self::CounterSuffix { .. } => "declare it without the suffix, since exposition adds it",
+            Self::CounterSuffix { .. } => {
+                "declare it without the suffix and without exact_name, since exposition adds the suffix"
+            }
             Self::DuplicateFamily { .. } => "rename one, or share the handle of the first",
             Self::ExposedNameClash { .. } => "rename one",
             Self::UnitNotSuffix { .. } => "rename it, or leave out the unit",
             Self::InvalidLabelName { .. } => "it must match [a-zA-Z_][a-zA-Z0-9_]*",
-            Self::ReservedLabelName { .. } => "choose one that is neither le nor quantile and doesn't begin with __",
-            Self::DuplicateLabel { .. } => "remove one (a family has the engine labels too)",
+            Self::ReservedLabelName { .. } => "choose one that doesn't begin with __ and, on a histogram, isn't le",
+            Self::DuplicateLabel { .. } => "remove one (a family has the engine labels and the constant ones too)",
             Self::UnknownEngineLabel { .. } => "choose one that the schema has",
             Self::NoDynamicLabels { .. } => "name at least one, or declare a family without labels",
             Self::LabelWithoutValues { .. } => "list all of them, or leave out the label",
@@ -237,7 +241,7 @@ impl SchemaError {
 fn label_of(label: &str, family: &Option<String>, problem: &str) -> String {
     match family {
         Some(family) => format!("label {label:?} of family {family:?} {problem}"),
-        None => format!("label {label:?} among the engine labels {problem}"),
+        None => format!("label {label:?} among the engine labels and constant labels {problem}"),
     }
 }
 

@@ -48,6 +48,9 @@ pub(crate) struct Family {
     pub(crate) scope: Scope,
     /// Recorded and in snapshots, but never printed.
     pub(crate) hidden: bool,
+    /// Of a counter: no suffix is appended.
+    pub(crate) exact_name: bool,
+    pub(crate) unit: Option<String>,
     /// The closed labels. The layout has the names of other labels.
     pub(crate) labels: Vec<ClosedLabel>,
     pub(crate) samples: Samples,
@@ -56,15 +59,9 @@ pub(crate) struct Family {
 }
 
 impl Family {
-    /// The name of the samples of a counter or gauge. A histogram adds suffixes to it.
-    pub(crate) fn exposed_name(&self) -> String {
-        let suffix = if self.metric_type == MetricType::Counter { "_total" } else { "" };
-        format!("{}{suffix}", self.name)
-    }
-
-    /// Whether all engine labels are printed with its samples. An info chooses its own.
-    pub(crate) fn has_all_engine_labels(&self) -> bool {
-        self.scope == Scope::Engine && !matches!(self.samples, Samples::Info(_))
+    /// What is appended to the name, except by a histogram, whose samples have several suffixes.
+    pub(crate) fn suffix(&self) -> &'static str {
+        if self.metric_type == MetricType::Counter && !self.exact_name { "_total" } else { "" }
     }
 
     /// An upper bound of the bytes of text that a renderer keeps for the family. Each byte may need
@@ -80,14 +77,15 @@ impl Family {
         labels.fold(header.saturating_add(name.saturating_mul(self.lines)), usize::saturating_add)
     }
 
-    /// The labels and values of series `index`, in declared order.
-    pub(crate) fn label_pairs(&self, mut index: usize) -> Vec<(&str, &str)> {
-        let mut pairs = Vec::with_capacity(self.labels.len());
-        for ClosedLabel { name, values } in self.labels.iter().rev() {
-            pairs.push((name.as_str(), values[index % values.len()].as_str()));
-            index /= values.len();
-        }
-        pairs.reverse();
-        pairs
+    /// Name and value of a closed label (an index in declared order), for series `series`.
+    pub(crate) fn label_pair(&self, series: usize, label: usize) -> (&str, &str) {
+        let series_per_value = self.labels[label + 1..].iter().map(|label| label.values.len()).product::<usize>();
+        let ClosedLabel { name, values } = &self.labels[label];
+        (name, &values[series / series_per_value % values.len()])
+    }
+
+    /// All closed labels of series `series`, in declared order.
+    pub(crate) fn label_pairs(&self, series: usize) -> impl Iterator<Item = (&str, &str)> {
+        (0..self.labels.len()).map(move |label| self.label_pair(series, label))
     }
 }

@@ -39,6 +39,8 @@ pub struct Schema(Arc<Inner>);
 
 struct Inner {
     engine_labels: Vec<String>,
+    /// Names and values.
+    const_labels: Vec<(String, String)>,
     families: Vec<Family>,
     /// One per scope.
     layouts: [Arc<Layout>; Scope::COUNT],
@@ -49,6 +51,11 @@ struct Inner {
 impl Schema {
     pub(crate) fn engine_labels(&self) -> &[String] {
         &self.0.engine_labels
+    }
+
+    /// Labels that all samples have, with their values.
+    pub(crate) fn const_labels(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
+        self.0.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub(crate) fn families(&self) -> &[Family] {

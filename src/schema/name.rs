@@ -5,6 +5,8 @@ use super::{error::SchemaError, number::MetricType};
 
 /// The prefix of this crate's own families.
 pub(super) const SELF_PREFIX: &str = "tachometer_";
+/// The label of a histogram's buckets. All other families may have a label of this name.
+pub(super) const BUCKET_LABEL: &str = "le";
 
 /// Checks a family's name.
 pub(super) fn check_family(name: &str, metric_type: MetricType) -> Result<(), SchemaError> {
@@ -32,7 +34,7 @@ pub(super) fn check_label(label: &str, family: Option<&str>) -> Result<(), Schem
     if !is_name(label, |c| c == '_') {
         return Err(SchemaError::InvalidLabelName { family, label: label_name });
     }
-    if label == "le" || label == "quantile" || label.starts_with("__") {
+    if label.starts_with("__") {
         return Err(SchemaError::ReservedLabelName { family, label: label_name });
     }
     Ok(())
@@ -45,9 +47,10 @@ fn is_name(name: &str, extra: impl Fn(char) -> bool) -> bool {
 }
 
 /// All names that a family exposes in the text format or in OpenMetrics. In OpenMetrics, the bare
-/// name is the name of the family.
-pub(super) fn exposed(family: &str, metric_type: MetricType) -> impl Iterator<Item = String> + '_ {
+/// name is the name of the family. A counter with an exact name exposes that name alone.
+pub(super) fn exposed(family: &str, metric_type: MetricType, exact: bool) -> impl Iterator<Item = String> + '_ {
     let suffixes: &[&str] = match metric_type {
+        MetricType::Counter if exact => &[""],
         MetricType::Counter => &["", "_total", "_created"],
         MetricType::Gauge => &[""],
         MetricType::Histogram => &["", "_bucket", "_sum", "_count", "_created"],

@@ -1,10 +1,14 @@
 //! The type of a family, and the type of its words.
 
-/// The type of a family.
+/// The type of a family, as pages say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MetricType {
+    /// It grows and never falls.
     Counter,
+    /// It goes up and down. States and infos are gauges too.
     Gauge,
+    /// Counts of observations by buckets, and their sum.
     Histogram,
 }
 

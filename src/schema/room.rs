@@ -14,7 +14,8 @@ use super::{
 impl SchemaBuilder {
     /// Adds a family and makes room for it. It was checked, or is one of the crate's own.
     pub(super) fn push(&mut self, spec: FamilySpec, bounds: Option<Bounds>, size: Size) -> usize {
-        let FamilySpec { name, help, metric_type, word_type, storage, scope, hidden, labels, .. } = spec;
+        let FamilySpec { name, help, metric_type, word_type, storage, scope, hidden, exact_name, .. } = spec;
+        let FamilySpec { unit, labels, .. } = spec;
         let layout = &mut self.layouts[scope as usize];
         let (first, labels, samples) = match labels {
             Labels::Closed(labels) => {
@@ -40,7 +41,9 @@ impl SchemaBuilder {
             }
         };
         let lines = size.lines;
-        self.families.push(Family { name, help, metric_type, word_type, scope, hidden, labels, samples, lines });
+        let family =
+            Family { name, help, metric_type, word_type, scope, hidden, exact_name, unit, labels, samples, lines };
+        self.families.push(family);
         first
     }
 }

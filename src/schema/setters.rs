@@ -3,6 +3,31 @@
 use super::{SchemaBuilder, limits::Limits};
 
 impl SchemaBuilder {
+    /// Adds a label with the same value to all samples, the crate's own included: a cluster, say,
+    /// or a version. On pages it comes before all other labels. The value is any UTF-8.
+    /// [`build`](Self::build) checks the name: no family and no engine may have it too.
+    ///
+    /// Labels that a scraper adds by itself (`job`, `instance`) are better left to it.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder(&["engine"]);
+    /// schema.const_label("cluster", "eu-1");
+    /// let steps = schema.counter::<u64>("steps", "Steps of the engine.").declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(&["0"])?;
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # let page = String::from_utf8(page)?;
+    /// # assert!(page.contains("\nsteps_total{cluster=\"eu-1\",engine=\"0\"} 0\n"));
+    /// # assert!(page.contains("\ntachometer_rendered_bytes_total{cluster=\"eu-1\"} 0\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn const_label(&mut self, name: &str, value: &str) -> &mut Self {
+        self.const_labels.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Limits how many exclusive recorders an engine can have at the same time, and how many the
     /// registry can. From 1 to 1,024; the default is 64. Each takes a slab, and every
     /// snapshot reads all slabs.

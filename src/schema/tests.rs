@@ -46,6 +46,8 @@ fn invalid_and_reserved_names_are_refused() {
         Schema::builder(&[]).counter::<u64>(name, "").declare().unwrap();
     }
     assert_mentions(&refused(&[declare!(counter::<u64>("x_total", ""))]), &["\"x_total\"", "without the suffix"]);
+    let exact = declare!(counter::<u64>("x_total", "").exact_name());
+    assert_mentions(&refused(&[exact]), &["\"x_total\"", "without exact_name"]);
 }
 
 #[test]
@@ -55,12 +57,13 @@ fn a_histogram_may_end_in_total_as_vllm_has_one() {
 
 #[test]
 fn labels_are_checked() {
-    let label = |name: &'static str| {
-        Schema::builder(&[]).counter::<u64>("x", "").label(name, ["a"]).declare().unwrap_err().to_string()
+    let label = |name: &str| {
+        let mut builder = Schema::builder(&[]);
+        builder.histogram::<u64>("x", "", &[1.0]).label(name, ["a"]).declare().unwrap_err().to_string()
     };
     assert_mentions(&label("a:b"), &["a:b", "family \"x\"", "invalid"]);
     assert_mentions(&label(""), &["invalid"]);
-    assert_mentions(&label("le"), &["le", "reserved"]);
+    assert_mentions(&label("le"), &["\"le\" of family \"x\"", "reserved", "on a histogram"]);
     assert_mentions(&label("__x"), &["__x", "reserved"]);
     assert_mentions(&refused(&[declare!(counter::<u64>("x", "").label("s", []))]), &["\"s\"", "no values"]);
     assert_mentions(
@@ -79,7 +82,6 @@ fn infos_are_checked_like_other_families() {
     assert_mentions(&info("a-b", ["x", "y"]).to_string(), &["a-b", "invalid"]);
     assert_mentions(&info("tachometer_x", ["x", "y"]).to_string(), &["tachometer_x", "reserved"]);
     assert_mentions(&info("i", ["x", "a:b"]).to_string(), &["a:b", "family \"i\"", "invalid"]);
-    assert_mentions(&info("i", ["x", "le"]).to_string(), &["le", "reserved"]);
     assert_mentions(&info("i", ["x", "__y"]).to_string(), &["__y", "reserved"]);
     assert_mentions(&info("i", ["x", "x"]).to_string(), &["\"x\"", "family \"i\"", "twice"]);
     let mut builder = Schema::builder(&[]);
@@ -135,12 +137,52 @@ fn families_of_the_registry_have_their_own_words_and_labels() {
 fn engine_labels_are_checked() {
     let build = |labels: &[&str]| Schema::builder(labels).build().unwrap_err().to_string();
     assert_mentions(&build(&["a-b"]), &["a-b", "engine labels"]);
-    assert_mentions(&build(&["le"]), &["le", "reserved"]);
+    assert_mentions(&build(&["__a"]), &["__a", "reserved"]);
     assert_mentions(&build(&["a", "a"]), &["\"a\"", "twice"]);
+    let mut builder = Schema::builder(&["le"]);
+    let clash = builder.histogram::<u64>("h", "", &[1.0]).declare().unwrap_err();
+    assert_mentions(&clash.to_string(), &["\"le\" of family \"h\"", "reserved"]);
+    builder.histogram::<u64>("h", "", &[1.0]).registry_wide().declare().unwrap();
+    builder.build().unwrap();
     let mut builder = Schema::builder(&["engine"]);
     let clash = builder.counter::<u64>("x", "").label("engine", ["0"]).declare().unwrap_err();
     assert_mentions(&clash.to_string(), &["\"engine\"", "family \"x\""]);
     builder.counter::<u64>("x", "").registry_wide().label("engine", ["0"]).declare().unwrap();
+}
+
+#[test]
+fn le_and_quantile_are_labels_like_others_where_there_are_no_buckets() {
+    let mut builder = Schema::builder(&["quantile"]);
+    builder.counter::<u64>("c", "").label("le", ["1"]).declare().unwrap();
+    builder.gauge::<i64>("g", "").dynamic_labels(["gt", "le"], 1).declare().unwrap();
+    builder.info("i", "", ["le"]).declare().unwrap();
+    builder.state_set("s", "", "le", &["a"]).declare().unwrap();
+    builder.histogram::<u64>("h", "", &[1.0]).declare().unwrap();
+    builder.build().unwrap();
+}
+
+#[test]
+fn constant_labels_are_checked_against_all_others() {
+    let refused = |constant: &[&str], declare: &[Declare]| {
+        let mut builder = Schema::builder(&["engine"]);
+        declare.iter().for_each(|declare| declare(&mut builder).unwrap());
+        constant.iter().for_each(|name| _ = builder.const_label(name, "v"));
+        builder.build().unwrap_err().to_string()
+    };
+    assert_mentions(&refused(&["a-b"], &[]), &["\"a-b\" among the engine labels and constant labels", "invalid"]);
+    assert_mentions(&refused(&["__a"], &[]), &["\"__a\"", "reserved"]);
+    assert_mentions(&refused(&["le"], &[]), &["\"le\"", "reserved"]);
+    assert_mentions(&refused(&["a", "a"], &[]), &["\"a\"", "twice"]);
+    assert_mentions(&refused(&["engine"], &[]), &["\"engine\"", "twice"]);
+    let families: [Declare; 4] = [
+        declare!(counter::<u64>("x", "").label("a", ["1"])),
+        declare!(counter::<u64>("x", "").registry_wide().label("a", ["1"])),
+        declare!(gauge::<i64>("x", "").hidden().dynamic_labels(["b", "a"], 1)),
+        |builder| builder.info("x", "", ["a"]).engine_labels(&[]).declare().map(drop),
+    ];
+    for family in families {
+        assert_mentions(&refused(&["c", "a"], &[family]), &["\"a\" of family \"x\"", "twice", "constant"]);
+    }
 }
 
 #[test]
@@ -266,8 +308,8 @@ fn handles_come_in_the_order_of_labels_and_values() {
     assert_eq!(first.word, 0);
     assert_eq!(grid.map(|row| row.map(|gauge| gauge.word)), [[1, 2, 3], [4, 5, 6]]);
     let schema = builder.build().unwrap();
-    assert_eq!(schema.families()[1].label_pairs(5), [("x", "2"), ("y", "3")]);
-    assert_eq!(schema.families()[1].label_pairs(1), [("x", "1"), ("y", "2")]);
+    assert!(schema.families()[1].label_pairs(5).eq([("x", "2"), ("y", "3")]));
+    assert!(schema.families()[1].label_pairs(1).eq([("x", "1"), ("y", "2")]));
 }
 
 #[test]

@@ -63,16 +63,19 @@ impl<'s> EngineView<'s> {
         family: DynamicFamily<H, L>,
     ) -> impl ExactSizeIterator<Item = (L::Of<&'s str>, &'s SeriesRow, &'s [u64])> + use<'s, H, L> {
         self.check(family.schema);
-        let series = self.dynamic_reading(family.index).iter();
+        let series = self.dynamic_rows(family.index);
         series.map(|(series, words)| {
             let mut values = series.values.iter().map(String::as_str);
             (L::fill(values.len(), || values.next().expect("one per label")), series, words)
         })
     }
 
-    /// Label text and words of each series.
-    pub(crate) fn dynamic_rows(&self, family: DynamicIndex) -> impl Iterator<Item = (&'s [u8], &'s [u64])> + use<'s> {
-        self.dynamic_reading(family).iter().map(|(series, words)| (&*series.text, words))
+    /// Each series, with its words.
+    pub(super) fn dynamic_rows(
+        &self,
+        family: DynamicIndex,
+    ) -> impl ExactSizeIterator<Item = (&'s SeriesRow, &'s [u64])> + use<'s> {
+        self.dynamic_reading(family).iter()
     }
 
     fn dynamic_reading(&self, DynamicIndex(family): DynamicIndex) -> &'s DynamicReading {

@@ -37,6 +37,19 @@ impl<'s, T: ObservationValue> HistogramView<'s, T> {
         T::from_word(self.sum)
     }
 
+    /// The upper bounds as declared: inclusive, and without `+Inf`.
+    #[must_use]
+    pub fn upper_bounds(&self) -> &'s [f64] {
+        self.upper_bounds
+    }
+
+    /// The observations in each bucket alone, not cumulative. The last is the bucket above all
+    /// bounds, so there is one more than [`upper_bounds`](Self::upper_bounds).
+    #[must_use]
+    pub fn bucket_counts(&self) -> &'s [u64] {
+        self.buckets
+    }
+
     /// Each upper bound (inclusive; the last is `+Inf`), with the number of observations at or
     /// below it.
     pub fn cumulative_buckets(&self) -> impl Iterator<Item = (f64, u64)> + 's {

@@ -6,6 +6,7 @@ mod info;
 pub(crate) mod projection;
 mod rows;
 mod view;
+mod walk;
 
 use std::{fmt, sync::Arc};
 
@@ -15,6 +16,7 @@ pub use self::{
     info::InfoView,
     projection::{Choice, EngineValues, View},
     view::EngineView,
+    walk::{FamilyView, SampleValue, SampleView},
 };
 use crate::{
     schema::{
@@ -140,9 +142,10 @@ impl Snapshot {
     }
 
     /// The samples of an info that a page shows, never two with the same labels.
-    pub(crate) fn newest(&self, info: InfoIndex) -> impl Iterator<Item = &InfoReading> {
+    fn newest(&self, info: InfoIndex) -> impl Iterator<Item = (EngineView<'_>, &InfoReading)> {
         let engines = self.newest.get(info.0 as usize).into_iter().flatten().flatten();
-        engines.filter_map(move |(engine, _)| self.view(Scope::Engine, *engine as usize).info_at(info))
+        let views = engines.map(|(engine, _)| self.view(Scope::Engine, *engine as usize));
+        views.filter_map(move |engine| Some((engine, engine.info_at(info)?)))
     }
 
     /// Overwrites this with what the stores of the registry and of the engines hold. Returns how

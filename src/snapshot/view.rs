@@ -166,7 +166,7 @@ impl<'s> EngineView<'s> {
     }
 
     /// The labels as printed.
-    pub(crate) fn label_text(&self) -> &'s [u8] {
+    pub(super) fn label_text(&self) -> &'s [u8] {
         &self.header().labels.text
     }
 

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct EngineLabels {
     pub(crate) values: Vec<String>,
-    /// `engine="0",model_name="m"`, escaped.
+    /// `engine="0",model_name="m"`, escaped, behind the constant labels.
     pub(crate) text: Box<[u8]>,
     /// Greater than that of engines that attached before. An engine that attaches again has another
     /// one. Set before the labels are published.

@@ -81,7 +81,7 @@ impl InfoReading {
 pub(crate) struct Infos(Box<[Slot]>);
 
 struct Slot {
-    /// The engine labels that are printed, escaped: `engine="0"`.
+    /// The constant labels, and the engine labels that are printed, escaped: `engine="0"`.
     engine_text: Box<[u8]>,
     current: ArcSwapOption<Sample>,
     /// The id of the newest sample; 0 before the first.
@@ -89,11 +89,11 @@ struct Slot {
 }
 
 impl Infos {
-    /// No samples. `engine_labels` are the engine's, with their values.
-    pub(crate) fn new(layout: &Layout, engine_labels: &[(&str, &str)]) -> Self {
+    /// No samples. `const_labels` are escaped. `engine_labels` are the engine's, with their values.
+    pub(crate) fn new(layout: &Layout, const_labels: &[u8], engine_labels: &[(&str, &str)]) -> Self {
         let slot = |info: &InfoLayout| {
             let printed = info.engine_labels.iter().map(|index| engine_labels[*index]);
-            let engine_text = escape::label_pairs(b"", printed);
+            let engine_text = escape::label_pairs(const_labels, printed);
             Slot { engine_text, current: ArcSwapOption::empty(), newest: AtomicU64::new(0) }
         };
         Self(layout.infos.iter().map(slot).collect())

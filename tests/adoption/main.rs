@@ -1,7 +1,18 @@
 //! What programs that exist ask for: each module is a piece of such a program, in this crate's
 //! words.
 
-#[path = "../common/shown.rs"]
-mod shown;
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/one_engine.rs"]
+mod one_engine;
+#[path = "../common/one_step.rs"]
+mod one_step;
 
+mod const_labels;
+mod exact_names;
+mod otlp;
+mod reserved_labels;
 mod run_time_shapes;
+mod walk;
+
+use one_engine::shown;

@@ -1,6 +1,6 @@
 //! What gets declared.
 
-use tachometer::{Counter, Declaration, Gauge, Handle, Histogram, SchemaBuilder, SchemaError};
+use tachometer::{Counter, CounterValue, Declaration, Gauge, Handle, Histogram, SchemaBuilder, SchemaError};
 
 use super::bytes::Bytes;
 
@@ -16,6 +16,8 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     pub(crate) name: String,
+    /// Of a counter: without `_total`.
+    pub(crate) exact_name: bool,
     pub(crate) help: String,
     pub(crate) unit: Option<String>,
     pub(crate) kind: Kind,
@@ -109,7 +111,7 @@ impl Family {
             values: LABEL_VALUES[k..k + len].iter().map(|value| (*value).to_owned()).collect(),
         });
         let (name, labels) = (format!("f{index}"), labels.collect());
-        Self { name, help: String::new(), unit: None, kind, labels, bounds }
+        Self { name, exact_name: false, help: String::new(), unit: None, kind, labels, bounds }
     }
 
     /// All series: the last label varies fastest.
@@ -138,14 +140,19 @@ impl Handles {
     pub(crate) fn declare(builder: &mut SchemaBuilder, family: &Family) -> Result<Self, SchemaError> {
         let (name, help, bounds) = (&family.name, &family.help, &family.bounds);
         Ok(match family.kind {
-            Kind::CounterU64 => Self::CounterU64(declare(builder.counter(name, help), family)?),
-            Kind::CounterF64 => Self::CounterF64(declare(builder.counter(name, help), family)?),
+            Kind::CounterU64 => Self::CounterU64(declare(counter(builder, family), family)?),
+            Kind::CounterF64 => Self::CounterF64(declare(counter(builder, family), family)?),
             Kind::GaugeI64 => Self::GaugeI64(declare(builder.gauge(name, help), family)?),
             Kind::GaugeF64 => Self::GaugeF64(declare(builder.gauge(name, help), family)?),
             Kind::HistogramU64 => Self::HistogramU64(declare(builder.histogram(name, help, bounds), family)?),
             Kind::HistogramF64 => Self::HistogramF64(declare(builder.histogram(name, help, bounds), family)?),
         })
     }
+}
+
+fn counter<'b, T: CounterValue>(builder: &'b mut SchemaBuilder, family: &Family) -> Declaration<'b, Counter<T>> {
+    let declaration = builder.counter(&family.name, &family.help);
+    if family.exact_name { declaration.exact_name() } else { declaration }
 }
 
 /// Handles in nested arrays, or a single one.

@@ -7,11 +7,11 @@ use crate::schema::{
     SchemaBuilder,
     error::SchemaError,
     family::ClosedLabel,
-    handle::{Gauge, Handle, SettableGauge, State},
+    handle::{Counter, Gauge, Handle, SettableGauge, State},
     layout::{STATE_WORDS, Scope},
     number::Storage,
     shape::{By, List, One, Shape},
-    value::GaugeValue,
+    value::{CounterValue, GaugeValue},
 };
 
 /// Describes a counter, gauge or histogram. [`declare`](Declaration::declare) checks it and returns
@@ -36,6 +36,7 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
             storage: H::STORAGE,
             scope: Scope::Engine,
             hidden: false,
+            exact_name: false,
             unit: None,
             bounds: bounds.to_owned(),
             labels: Labels::Closed(Vec::new()),
@@ -135,6 +136,29 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
         let mut handles =
             (self.builder.add(self.spec)?..).step_by(words).map(|index| H::at(schema, index as u16, states));
         Ok(S::fill(&lens, || handles.next().expect("endless")))
+    }
+}
+
+impl<T: CounterValue, S: Shape> Declaration<'_, Counter<T>, S> {
+    /// Keeps the name as it was given, without `_total`. This is for dashboards that select such a
+    /// name already. New counters are better off with the suffix: readers and tools expect it.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder(&["engine"]);
+    /// let requests = schema.counter::<u64>("tgi_request_count", "Requests.");
+    /// let requests = requests.exact_name().declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(&["0"])?;
+    /// engine.shared_recorder().inc(requests);
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # assert!(String::from_utf8(page)?.contains("\ntgi_request_count{engine=\"0\"} 1\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn exact_name(mut self) -> Self {
+        self.spec.exact_name = true;
+        self
     }
 }
 

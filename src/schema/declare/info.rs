@@ -37,6 +37,7 @@ impl<'b, L: Length> InfoDeclaration<'b, L> {
             storage: Storage::Summed,
             scope: Scope::Engine,
             hidden: false,
+            exact_name: false,
             unit: None,
             bounds: Vec::new(),
             labels: Labels::Info { names: labels.to_strings(), engine_labels: None },

@@ -26,6 +26,8 @@ pub(super) struct FamilySpec {
     pub(super) storage: Storage,
     pub(super) scope: Scope,
     pub(super) hidden: bool,
+    /// Of a counter: no suffix is appended.
+    pub(super) exact_name: bool,
     pub(super) unit: Option<String>,
     /// Upper bounds. Empty for counters and gauges.
     pub(super) bounds: Vec<f64>,

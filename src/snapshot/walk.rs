@@ -1,0 +1,278 @@
+//! A walk over a snapshot: families, and the samples of each, as a page shows them.
+
+use std::fmt;
+
+use super::{Snapshot, histogram::HistogramView, view::EngineView};
+use crate::{
+    schema::{
+        Schema,
+        family::{Family, Samples, SeriesSlot},
+        layout::HistogramLayout,
+        number::{MetricType, WordType},
+        value::ObservationValue,
+    },
+    store::{dynamic::SeriesRow, info::InfoReading},
+};
+
+/// A walk over everything that a page shows.
+impl Snapshot {
+    /// The families in declared order, including those of the registry and the crate's own. Hidden
+    /// ones are left out. A family may have no samples: a page leaves it out then.
+    ///
+    /// This is for exporters of other formats, and for tests that select by name. The example
+    /// `otlp` writes OTLP in this way.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, SampleValue, Schema, Snapshot};
+    /// # let mut schema = Schema::builder(&["engine"]);
+    /// # let tokens = schema.counter::<u64>("generation_tokens", "Tokens.").declare()?;
+    /// # let registry = Registry::new(schema.build()?);
+    /// # let engine = registry.attach(&["0"])?;
+    /// engine.shared_recorder().add(tokens, 3);
+    /// let mut snapshot = Snapshot::new();
+    /// registry.snapshot(&mut snapshot);
+    /// let mut families = snapshot.families();
+    /// let family = families.find(|family| family.name() == "generation_tokens").unwrap();
+    /// let sample = family.samples().next().unwrap();
+    /// assert!(sample.labels().eq([("engine", "0")]));
+    /// assert!(matches!(sample.value(), SampleValue::U64(3)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn families(&self) -> impl Iterator<Item = FamilyView<'_>> {
+        let families = self.schema().into_iter().flat_map(|schema| {
+            let shown = schema.families().iter().filter(|family| !family.hidden);
+            shown.map(move |family| (schema, family))
+        });
+        families.map(|(schema, family)| FamilyView { snapshot: self, schema, family })
+    }
+}
+
+/// A family in a [`Snapshot`], and its samples.
+#[derive(Clone, Copy)]
+pub struct FamilyView<'s> {
+    snapshot: &'s Snapshot,
+    schema: &'s Schema,
+    family: &'s Family,
+}
+
+impl<'s> FamilyView<'s> {
+    /// The name as declared.
+    #[must_use]
+    pub fn name(&self) -> &'s str {
+        &self.family.name
+    }
+
+    /// What a page in the text format appends to the name: `_total` for a counter, unless its name
+    /// is [exact](crate::Declaration::exact_name), and nothing for others. (The samples of a
+    /// histogram have three suffixes of their own.)
+    #[must_use]
+    pub fn suffix(&self) -> &'static str {
+        self.family.suffix()
+    }
+
+    /// The help text.
+    #[must_use]
+    pub fn help(&self) -> &'s str {
+        &self.family.help
+    }
+
+    /// Counter, gauge or histogram. States and infos are gauges.
+    #[must_use]
+    pub fn metric_type(&self) -> MetricType {
+        self.family.metric_type
+    }
+
+    /// The [unit](crate::Declaration::unit), if one was declared. The name ends in it.
+    #[must_use]
+    pub fn unit(&self) -> Option<&'s str> {
+        self.family.unit.as_deref()
+    }
+
+    /// The samples, in the order of a page. No two have the same labels.
+    pub fn samples(&self) -> impl Iterator<Item = SampleView<'s>> + use<'s> {
+        let Self { snapshot, schema, family } = *self;
+        let (slots, dynamic, info) = match &family.samples {
+            Samples::Series(slots) => (&slots[..], None, None),
+            Samples::Dynamic(index) => (&[][..], Some(*index), None),
+            Samples::Info(info) => (&[][..], None, Some(*info)),
+        };
+        let views = move || snapshot.views(family.scope);
+        let closed = slots.iter().enumerate().flat_map(move |(series, slot)| {
+            views().map(move |engine| SampleView { schema, family, engine, own: Own::Closed(series, *slot) })
+        });
+        let dynamic = dynamic.into_iter().flat_map(move |index| {
+            views().flat_map(move |engine| {
+                let labels = &engine.layout.dynamic[index.0 as usize].labels;
+                let own = engine.dynamic_rows(index).map(|(row, words)| Own::Dynamic { labels, row, words });
+                own.map(move |own| SampleView { schema, family, engine, own })
+            })
+        });
+        let infos = info.into_iter().flat_map(move |info| {
+            let readings = snapshot.newest(info);
+            let own = move |engine: EngineView<'s>, reading| {
+                let layout = &engine.layout.infos[info.0 as usize];
+                Own::Info { labels: &layout.labels, engine_labels: &layout.engine_labels, reading }
+            };
+            readings.map(move |(engine, reading)| SampleView { schema, family, engine, own: own(engine, reading) })
+        });
+        closed.chain(dynamic).chain(infos)
+    }
+}
+
+impl fmt::Debug for FamilyView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FamilyView")
+            .field("name", &self.name())
+            .field("metric_type", &self.metric_type())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A sample of a family: labels and a value. A histogram is one sample.
+#[derive(Clone, Copy)]
+pub struct SampleView<'s> {
+    schema: &'s Schema,
+    family: &'s Family,
+    engine: EngineView<'s>,
+    own: Own<'s>,
+}
+
+/// What distinguishes a sample from others of its engine.
+#[derive(Clone, Copy)]
+enum Own<'s> {
+    /// The index of the series in its family, and where it is.
+    Closed(usize, SeriesSlot),
+    Dynamic {
+        labels: &'s [String],
+        row: &'s SeriesRow,
+        words: &'s [u64],
+    },
+    Info {
+        labels: &'s [String],
+        engine_labels: &'s [usize],
+        reading: &'s InfoReading,
+    },
+}
+
+/// The value of a sample, in the type in which it was declared.
+#[derive(Clone, Copy, Debug)]
+pub enum SampleValue<'s> {
+    /// Of a counter, a state set (0 or 1), or one of the crate's own gauges.
+    U64(u64),
+    /// Of a gauge.
+    I64(i64),
+    /// Of a counter, a gauge or an info.
+    F64(f64),
+    /// Of a histogram with an exact sum.
+    U64Histogram(HistogramView<'s, u64>),
+    /// Of a histogram.
+    F64Histogram(HistogramView<'s, f64>),
+}
+
+impl<'s> SampleView<'s> {
+    /// Names and values of all labels, as on a page but not escaped: the
+    /// [constant](crate::SchemaBuilder::const_label) ones, those of the engine, and those of the
+    /// family.
+    pub fn labels(&self) -> impl Iterator<Item = (&'s str, &'s str)> + use<'s> {
+        let sample = *self;
+        let engine = (0..self.engine_labels()).map(move |label| sample.engine_label(label));
+        let own = (0..self.own_labels()).map(move |label| sample.own_label(label));
+        self.schema.const_labels().chain(engine).chain(own)
+    }
+
+    /// The value.
+    #[must_use]
+    #[inline]
+    pub fn value(&self) -> SampleValue<'s> {
+        let (layout, words) = (self.engine.layout, self.engine.words());
+        match self.own {
+            Own::Closed(_, slot) => match slot {
+                SeriesSlot::Scalar(word) => self.number(words[usize::from(word)]),
+                SeriesSlot::Settable(index) => self.number(words[layout.row_len() + usize::from(index)]),
+                SeriesSlot::OneOf { word, index } => SampleValue::U64(u64::from(words[usize::from(word)] == index)),
+                SeriesSlot::Diagnostic(diagnostic) => self.number(words[layout.words + diagnostic as usize]),
+                SeriesSlot::Liveness(liveness) => self.number(words[layout.liveness() + liveness as usize]),
+                SeriesSlot::Histogram(index) => {
+                    let histogram = &layout.histograms[usize::from(index.0)];
+                    self.histogram(histogram, &words[usize::from(histogram.first)..=usize::from(histogram.sum)])
+                }
+            },
+            Own::Dynamic { row, words, .. } => match row.layout.histograms.first() {
+                None => self.number(words[0]),
+                Some(histogram) => self.histogram(histogram, words),
+            },
+            Own::Info { reading, .. } => SampleValue::F64(reading.value),
+        }
+    }
+
+    /// All labels but those whose values are declared in the schema, as printed.
+    #[inline]
+    pub(crate) fn label_text(&self) -> &'s [u8] {
+        match self.own {
+            Own::Closed(..) => self.engine.label_text(),
+            Own::Dynamic { row, .. } => &row.text,
+            Own::Info { reading, .. } => reading.sample.text(),
+        }
+    }
+
+    /// The index of the closed label values among those of the family.
+    #[inline]
+    pub(crate) fn series(&self) -> usize {
+        if let Own::Closed(series, _) = self.own { series } else { 0 }
+    }
+
+    fn number(&self, word: u64) -> SampleValue<'s> {
+        match self.family.word_type {
+            WordType::U64 => SampleValue::U64(word),
+            WordType::I64 => SampleValue::I64(word as i64),
+            WordType::F64 => SampleValue::F64(f64::from_bits(word)),
+        }
+    }
+
+    fn histogram(&self, layout: &'s HistogramLayout, words: &'s [u64]) -> SampleValue<'s> {
+        fn view<'s, T: ObservationValue>(layout: &'s HistogramLayout, words: &'s [u64]) -> HistogramView<'s, T> {
+            HistogramView::new(layout.bounds.upper(), words)
+        }
+        match self.family.word_type {
+            WordType::F64 => SampleValue::F64Histogram(view(layout, words)),
+            _ => SampleValue::U64Histogram(view(layout, words)),
+        }
+    }
+
+    /// The number of engine labels. The registry has none, and an info chooses some.
+    fn engine_labels(&self) -> usize {
+        match self.own {
+            Own::Info { engine_labels, .. } => engine_labels.len(),
+            _ => self.engine.label_values().len(),
+        }
+    }
+
+    fn engine_label(&self, label: usize) -> (&'s str, &'s str) {
+        let label = if let Own::Info { engine_labels, .. } = self.own { engine_labels[label] } else { label };
+        (&self.schema.engine_labels()[label], &self.engine.label_values()[label])
+    }
+
+    fn own_labels(&self) -> usize {
+        match self.own {
+            Own::Closed(..) => self.family.labels.len(),
+            Own::Dynamic { labels, .. } | Own::Info { labels, .. } => labels.len(),
+        }
+    }
+
+    fn own_label(&self, label: usize) -> (&'s str, &'s str) {
+        match self.own {
+            Own::Closed(series, _) => self.family.label_pair(series, label),
+            Own::Dynamic { labels, row, .. } => (&labels[label], &row.values[label]),
+            Own::Info { labels, reading, .. } => (&labels[label], &reading.sample.values()[label]),
+        }
+    }
+}
+
+impl fmt::Debug for SampleView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SampleView")
+            .field("labels", &self.labels().collect::<Vec<_>>())
+            .field("value", &self.value())
+            .finish()
+    }
+}
