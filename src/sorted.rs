@@ -100,6 +100,29 @@ impl<T: Clone> Sorted<T> {
         Self { chunks: items.chunks(largest(items.len())).map(Arc::from).collect(), len: items.len() }
     }
 
+    /// A copy without the items for which `gone` returns true, and how many these are. They are
+    /// among those for which `within` returns `Equal`, and only these are looked at. Chunks without
+    /// such an item are shared.
+    pub(crate) fn without(&self, within: impl Fn(&T) -> Ordering, gone: impl Fn(&T) -> bool) -> (Self, usize) {
+        let first = self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| within(last).is_lt()));
+        let end = self.chunks.partition_point(|chunk| within(&chunk[0]).is_le()).max(first);
+        let mut kept = Kept { chunks: Vec::new(), rest: Vec::new(), largest: largest(self.len) };
+        let is_gone = |item: &T| within(item).is_eq() && gone(item);
+        let removed = self.chunks[first..end].iter().map(|chunk| kept.take(chunk, is_gone)).sum();
+        let (mut first, mut end) = (first, end);
+        // What is left over joins a neighbour.
+        if !kept.rest.is_empty() && kept.chunks.is_empty() {
+            if let Some(next) = self.chunks.get(end) {
+                kept.rest.extend(next.iter().cloned());
+                end += 1;
+            } else if first > 0 {
+                first -= 1;
+                kept.chunks.push(Arc::clone(&self.chunks[first]));
+            }
+        }
+        (self.with_chunks(first..end, &kept.finish(), self.len - removed), removed)
+    }
+
     /// A copy with another item at this position, which must compare as the one before.
     pub(crate) fn replaced(&self, Position { chunk, index }: Position, item: T) -> Self {
         let mut items: Vec<T> = self.chunks[chunk].to_vec();
@@ -110,6 +133,48 @@ impl<T: Clone> Sorted<T> {
     fn with_chunks(&self, replaced: Range<usize>, replacement: &[Arc<[T]>], len: usize) -> Self {
         let (before, after) = (&self.chunks[..replaced.start], &self.chunks[replaced.end..]);
         Self { chunks: before.iter().chain(replacement).chain(after).cloned().collect(), len }
+    }
+}
+
+/// Chunks of a changed copy.
+struct Kept<T> {
+    chunks: Vec<Arc<[T]>>,
+    /// Items behind them, too few for a chunk.
+    rest: Vec<T>,
+    /// The most items of a chunk.
+    largest: usize,
+}
+
+impl<T: Clone> Kept<T> {
+    /// Takes what stays of a chunk. Returns how many items don't.
+    fn take(&mut self, chunk: &Arc<[T]>, is_gone: impl Fn(&T) -> bool) -> usize {
+        let gone = chunk.iter().filter(|item| is_gone(item)).count();
+        if gone == 0 && self.rest.is_empty() {
+            self.chunks.push(Arc::clone(chunk));
+            return 0;
+        }
+        self.rest.extend(chunk.iter().filter(|item| !is_gone(item)).cloned());
+        if self.rest.len() >= self.largest / 4 {
+            self.flush();
+        }
+        gone
+    }
+
+    /// Makes a chunk of the rest, or two.
+    fn flush(&mut self) {
+        let rest = std::mem::take(&mut self.rest);
+        let chunks = rest.len().div_ceil(self.largest).max(1);
+        self.chunks.extend(rest.chunks(rest.len().div_ceil(chunks).max(1)).map(Arc::from));
+    }
+
+    fn finish(mut self) -> Vec<Arc<[T]>> {
+        if !self.rest.is_empty() {
+            let before = self.chunks.pop();
+            let before = before.iter().flat_map(|chunk| chunk.iter().cloned());
+            self.rest = before.chain(std::mem::take(&mut self.rest)).collect();
+            self.flush();
+        }
+        self.chunks
     }
 }
 
@@ -258,6 +323,19 @@ mod tests {
             prop_assert!(list.iter().copied().eq(twin));
             prop_assert!(list.chunks.iter().all(|chunk| !chunk.is_empty()));
             prop_assert!(list.chunks.len() <= 2 + list.len() / 8, "{} chunks of {}", list.chunks.len(), list.len());
+            for (from, to, every) in [(0, 600, 3), (100, 300, 2), (0, 600, 1), (250, 260, 1)] {
+                let within = |item: &(u16, usize)| match item.0 {
+                    key if key < from => Ordering::Less,
+                    key if key >= to => Ordering::Greater,
+                    _ => Ordering::Equal,
+                };
+                let (fewer, removed) = list.without(within, |item| item.0 % every == 0);
+                let stays = |item: &&(u16, usize)| !(from..to).contains(&item.0) || item.0 % every != 0;
+                prop_assert!(fewer.iter().eq(list.iter().filter(stays)));
+                prop_assert_eq!((fewer.len(), fewer.iter().len()), (list.len() - removed, fewer.iter().count()));
+                prop_assert!(fewer.chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= largest(list.len())));
+                prop_assert!(fewer.chunks.len() <= 2 + list.len() / 8);
+            }
             let even = list.retained(|item| item.0 % 2 == 0);
             prop_assert!(even.iter().eq(list.iter().filter(|item| item.0 % 2 == 0)));
         }

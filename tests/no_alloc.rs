@@ -8,7 +8,7 @@ mod no_alloc;
 #[path = "common/one_step.rs"]
 mod one_step;
 
-use std::hint::black_box;
+use std::{hint::black_box, time::Duration};
 
 use no_alloc::{allocator, assert_each_is_called, assert_none};
 use one_step::OneStep as _;
@@ -89,12 +89,14 @@ fn steps(recorder: &mut Recorder, Handles { count, amount, level, share, mode, s
         let mut step = recorder.step();
         step.add(count, 1);
         step.inc(amount);
+        step.raise_to(count, 0);
         step.set(level, 1);
         step.set_state(share, 0.5);
         step.select_state(mode, Some(1));
         black_box(step.gauge(level));
         step.observe(seconds, 0.5);
         step.observe(seconds, f64::NAN);
+        step.observe_duration(seconds, Duration::from_millis(50));
         step.observe_n(tokens, 5, 3);
         step.observe_all(seconds, &[0.05; 100]);
         step.observe_all(seconds, &[0.05, f64::NAN]);
@@ -128,6 +130,7 @@ fn recording_from_any_thread_allocates_nothing() {
         shared.dec_gauge(ratio);
         shared.observe(seconds, 0.5);
         shared.observe(seconds, f64::NAN);
+        shared.observe_duration(seconds, Duration::from_millis(50));
         shared.observe_n(tokens, 5, 3);
         shared.observe_all(seconds, &[0.05; 100]);
         shared.observe_all(seconds, &[0.05, f64::NAN]);
@@ -151,6 +154,25 @@ fn recording_from_any_thread_allocates_nothing() {
     });
 }
 
+#[test]
+fn guards_infos_and_handles_of_any_thread_allocate_nothing() {
+    let (schema, Handles { ratio, seconds, adapters, .. }) = schema();
+    let registry = Registry::new(schema);
+    let engine = registry.attach(&["0", "m"]).unwrap();
+    let shared = engine.shared_recorder();
+    assert_none("guards", || {
+        drop((shared.in_flight(ratio), shared.timer(seconds)));
+        let timer = shared.timer(seconds);
+        timer.discard();
+    });
+    assert_none("an info with the same label values", || shared.set_info(adapters, ["sql", ""], 1.0));
+    shared.clear_info(adapters);
+    assert_none("an info that is clear already", || shared.clear_info(adapters));
+    assert_none("an engine that is found", || {
+        drop((engine.clone(), registry.get_or_attach(&["0", "m"]).unwrap()));
+    });
+}
+
 fn single_calls(recorder: &mut Recorder, Handles { count, level, seconds, tokens, .. }: Handles) {
     assert_none("the closure form, and single calls", || {
         recorder.record(|step| step.inc(count));
@@ -167,6 +189,8 @@ fn infos(recorder: &mut Recorder, adapters: Info<Exactly<2>>) {
     assert_none("an info with the same label values", || {
         recorder.record(|step| step.set_info(adapters, ["sql,chat", ""], 1.0));
     });
+    recorder.record(|step| step.clear_info(adapters));
+    assert_none("an info that is clear already", || recorder.record(|step| step.clear_info(adapters)));
     let other_values = || recorder.record(|step| step.set_info(adapters, ["sql", ""], 2.0));
     assert!(allocator::calls(other_values) > 0, "other label values are the exception that is documented");
 }
@@ -187,15 +211,19 @@ fn recording_open_labels_allocates_nothing() {
         let series = shared.with_label_values(open.count, ["x", "y"]);
         series.add(0.5);
         series.add(f64::NAN);
+        black_box(series.get());
         shared.with_label_values(open.count, ["no", "room"]).inc();
         black_box(series.values().len());
         drop((count.clone(), level.clone(), seconds.clone()));
         let series = &level;
         series.set(3);
         series.dec();
+        drop(series.in_flight());
         let series = &seconds;
         series.observe(0.5);
+        series.observe_duration(Duration::from_millis(50));
         series.observe_n(0.5, 3);
+        drop(series.timer());
         series.observe_all(&[0.5, 0.7, f64::NAN]);
     };
     assert_none("series with dynamic labels", calls);
@@ -286,8 +314,9 @@ fn walk(snapshot: &Snapshot) {
 }
 
 /// Sources, and what their methods are called on in this file.
-const CALLS: [(&str, &[&str]); 6] = [
+const CALLS: [(&str, &[&str]); 7] = [
     ("record/mod.rs", &["recorder."]),
+    ("record/guard.rs", &["shared.", "series.", "timer."]),
     ("record/shared.rs", &["shared."]),
     ("record/dynamic.rs", &["series.", ")."]),
     ("record/step.rs", &["step."]),

@@ -1,6 +1,6 @@
 //! The recorder of one dynamic series: [`DynamicSeries`].
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::observe;
 use crate::{
@@ -67,6 +67,11 @@ impl<H> DynamicSeries<H> {
         self.row.values.iter().map(String::as_str)
     }
 
+    /// A handle of the same series, for the same type of metric.
+    pub(super) fn retyped<G>(&self) -> DynamicSeries<G> {
+        DynamicSeries::new(Arc::clone(&self.row), Arc::clone(&self.shards))
+    }
+
     #[inline(always)]
     fn reject_unless(&self, counted: Option<()>, n: u64) {
         if counted.is_none() {
@@ -81,6 +86,12 @@ impl<H> DynamicSeries<H> {
 }
 
 impl<T: CounterValue> DynamicSeries<Counter<T>> {
+    /// The value now.
+    #[must_use]
+    pub fn get(&self) -> T {
+        T::from_word(self.row.row().load(usize::from(SCALAR)))
+    }
+
     /// Adds `n`.
     #[inline]
     pub fn add(&self, n: T) {
@@ -95,6 +106,12 @@ impl<T: CounterValue> DynamicSeries<Counter<T>> {
 }
 
 impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
+    /// The value now.
+    #[must_use]
+    pub fn get(&self) -> T {
+        T::from_word(self.row.row().load(usize::from(SCALAR)))
+    }
+
     /// Sets the gauge to any value, NaN included. An addition by another thread at the same time
     /// takes effect either before or after it.
     #[inline]
@@ -120,6 +137,14 @@ impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
     #[inline]
     pub fn dec(&self) {
         self.add(T::MINUS_ONE);
+    }
+}
+
+impl DynamicSeries<Histogram<f64>> {
+    /// Observes a duration, in seconds.
+    #[inline]
+    pub fn observe_duration(&self, duration: Duration) {
+        self.observe(duration.as_secs_f64());
     }
 }
 

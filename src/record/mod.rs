@@ -2,6 +2,7 @@
 //! thread.
 
 mod dynamic;
+mod guard;
 mod observe;
 mod shared;
 mod step;
@@ -11,7 +12,13 @@ use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc};
 
 use crossbeam_utils::CachePadded;
 
-pub use self::{dynamic::DynamicSeries, shared::SharedRecorder, step::Step, verbs::Record};
+pub use self::{
+    dynamic::DynamicSeries,
+    guard::{InFlight, Timer},
+    shared::SharedRecorder,
+    step::Step,
+    verbs::Record,
+};
 use crate::{
     schema::layout::Layout,
     store::{info::InfoWriter, slab::writer::Writer},

@@ -1,12 +1,12 @@
 //! The recorder for any thread: [`SharedRecorder`].
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{dynamic::DynamicSeries, observe};
 use crate::{
     schema::{
         declare::dynamic::DynamicFamily,
-        handle::{Counter, DynamicHandle, Histogram, SettableGauge},
+        handle::{Counter, DynamicHandle, Histogram, Info, SettableGauge},
         layout::{Diagnostic, HistogramIndex, HistogramLayout},
         shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
@@ -113,7 +113,14 @@ impl SharedRecorder {
     /// until it is set again.
     #[inline]
     pub fn add_gauge<T: GaugeValue>(&self, gauge: SettableGauge<T>, n: T) {
-        if self.owns(gauge.schema) && self.0.settable.add(gauge.index, n.to_word()).is_none() {
+        if self.owns(gauge.schema) {
+            self.change_settable(gauge.index, n.to_word());
+        }
+    }
+
+    #[inline]
+    pub(super) fn change_settable(&self, index: u16, n: u64) {
+        if self.0.settable.add(index, n).is_none() {
             self.reject(1);
         }
     }
@@ -142,6 +149,12 @@ impl SharedRecorder {
         self.observe_n(histogram, value, 1);
     }
 
+    /// Observes a duration, in seconds.
+    #[inline]
+    pub fn observe_duration(&self, histogram: Histogram<f64>, duration: Duration) {
+        self.observe(histogram, duration.as_secs_f64());
+    }
+
     /// Observes one value `n` times, at the cost of one observation. A float sum grows by `value *
     /// n`, rounded once. Rejected if `n` is more than 2^32, or if the bucket would then hold more
     /// than 2^62.
@@ -161,6 +174,29 @@ impl SharedRecorder {
         let rejected = observe::observe_all(*shard, layout, values);
         if rejected > 0 {
             observe::reject(shard, rejected);
+        }
+    }
+
+    /// Sets the current sample of an info, as [`Step::set_info`](crate::Step::set_info) does. The
+    /// sample that was set last shows, whoever set it.
+    ///
+    /// Lock-free. Allocates only if the label values aren't those of the current sample.
+    pub fn set_info<L: Length>(&self, info: Info<L>, values: L::Values<'_>, value: f64) {
+        if !self.owns(info.schema) {
+            return;
+        }
+        let finite = mutant!(value.is_finite(), "shared: an info's value that isn't finite is shown" => true);
+        if !finite || self.0.infos.set(&self.0.layout, info.index, values.as_ref(), value).is_none() {
+            self.reject(1);
+        }
+    }
+
+    /// Clears an info: from now on it has no sample, until it is set again.
+    ///
+    /// Lock-free. Allocates unless there is no sample.
+    pub fn clear_info<L>(&self, info: Info<L>) {
+        if self.owns(info.schema) {
+            self.0.infos.clear(info.index);
         }
     }
 
@@ -209,19 +245,47 @@ impl SharedRecorder {
         self.family(family, values.as_ref()).remove(values.as_ref())
     }
 
+    /// Removes all series of a family in which the label named `label` has this value, as
+    /// [`remove`](Self::remove) does: those of a worker that left, say. Returns how many these
+    /// were. They go at one moment: a snapshot has all of them, or none.
+    ///
+    /// Lock-free. For the first label, the cost grows with what is removed, and with the root of
+    /// the number of series. For another label it looks at each series, and copies little.
+    ///
+    /// ```
+    /// # use tachometer::{Counter, DynamicFamily, Exactly, SharedRecorder};
+    /// # fn example(shared: &SharedRecorder, requests: DynamicFamily<Counter<u64>, Exactly<2>>) {
+    /// shared.with_label_values(requests, ["worker-1", "llama"]).inc();
+    /// shared.with_label_values(requests, ["worker-1", "qwen"]).inc();
+    /// let removed = shared.remove_where(requests, "worker", "worker-1"); // 2
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`with_label_values`](Self::with_label_values), and if the family has no such label.
+    pub fn remove_where<H: DynamicHandle, L>(&self, family: DynamicFamily<H, L>, label: &str, value: &str) -> usize {
+        self.assert_own(family.schema);
+        let family = self.0.dynamic.family(family.index);
+        let index = family.label(label);
+        family.remove_where(index.unwrap_or_else(|| panic!("the family has no dynamic label {label:?}")), value)
+    }
+
     /// The family, if it belongs here and has so many labels.
     fn family<H, L>(&self, family: DynamicFamily<H, L>, values: &[&str]) -> &FamilySeries {
-        let schema = family.schema;
+        self.assert_own(family.schema);
+        let labels = &self.0.layout.dynamic[family.index.0 as usize].labels;
+        let fits = mutant!(values.len() == labels.len(), "dynamic: too few values aren't refused" => true);
+        assert!(fits, "label values {values:?} don't match the family's labels {labels:?}: give one value per label");
+        self.0.dynamic.family(family.index)
+    }
+
+    fn assert_own(&self, schema: u32) {
         let own = mutant!(schema == self.0.layout.schema, "dynamic: a foreign family isn't refused" => true);
         assert!(
             own,
             "a family of another schema was used with this recorder: use Registry::shared_recorder for families of the registry, \
              and Engine::shared_recorder for all others"
         );
-        let labels = &self.0.layout.dynamic[family.index.0 as usize].labels;
-        let fits = mutant!(values.len() == labels.len(), "dynamic: too few values aren't refused" => true);
-        assert!(fits, "label values {values:?} don't match the family's labels {labels:?}: give one value per label");
-        self.0.dynamic.family(family.index)
     }
 
     /// Counts `n` observations as rejected, for a caller that can't express them as values of a

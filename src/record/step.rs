@@ -1,6 +1,6 @@
 //! A step in progress: [`Step`].
 
-use std::{cell::Cell, fmt, marker::PhantomData};
+use std::{cell::Cell, fmt, marker::PhantomData, time::Duration};
 
 use super::observe::{self, Batch, MAX_BUCKET_COUNT};
 use crate::{
@@ -139,6 +139,33 @@ impl<'a> Step<'a> {
         self.add(counter, T::ONE);
     }
 
+    /// Raises a counter to a total that is kept elsewhere: by an operating system, a runtime or
+    /// another library. If the counter is there already, nothing changes. A lower total is
+    /// rejected and counted, since a counter never falls: if the other total may begin anew, add
+    /// its differences instead. So is a total that [`add`](Self::add) wouldn't take.
+    ///
+    /// The total is that of this recorder, so let one recorder at a time mirror it: several, or
+    /// additions of shared recorders, are added up.
+    ///
+    /// ```
+    /// # fn example(step: &mut tachometer::Step<'_>, parked: tachometer::Counter<u64>) {
+    /// # fn park_count() -> u64 { 3 }
+    /// step.raise_to(parked, park_count()); // of an async runtime's worker, say
+    /// # }
+    /// ```
+    #[inline]
+    pub fn raise_to<T: CounterValue>(&mut self, counter: Counter<T>, total: T) {
+        if !self.owns(counter.schema) {
+            return;
+        }
+        let now = T::from_word(self.slab.load(counter.word));
+        let grows = mutant!(total >= now, "step: a counter is lowered" => true);
+        match T::sum(T::ZERO, total) {
+            Some(total) if grows && total.can_grow_by() => self.slab.store(counter.word, total.to_word()),
+            _ => self.reject(1),
+        }
+    }
+
     /// Sets a gauge. A float gauge takes any value and shows it, NaN and infinities included.
     #[inline]
     pub fn set<T: GaugeValue>(&mut self, gauge: Gauge<T>, value: T) {
@@ -187,6 +214,12 @@ impl<'a> Step<'a> {
     #[inline]
     pub fn observe<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T) {
         self.observe_n(histogram, value, 1);
+    }
+
+    /// Observes a duration, in seconds.
+    #[inline]
+    pub fn observe_duration(&mut self, histogram: Histogram<f64>, duration: Duration) {
+        self.observe(histogram, duration.as_secs_f64());
     }
 
     /// Observes one value `n` times, at the cost of one observation. A float sum grows by `value *
@@ -239,6 +272,19 @@ impl<'a> Step<'a> {
         let finite = mutant!(value.is_finite(), "info: a value that isn't finite is shown" => true);
         if !finite || self.infos.set(self.layout, info.index, values.as_ref(), value).is_none() {
             self.reject(1);
+        }
+    }
+
+    /// Clears an info: from now on it has no sample, as before the first
+    /// [`set_info`](Self::set_info), until it is set again. Like setting it, this isn't part of the
+    /// step.
+    ///
+    /// # Progress
+    /// As new label values: it allocates and swaps a pointer, lock-free. Nothing if there is no
+    /// sample.
+    pub fn clear_info<L>(&mut self, info: Info<L>) {
+        if self.owns(info.schema) {
+            self.infos.clear(info.index);
         }
     }
 

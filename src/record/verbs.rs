@@ -1,5 +1,7 @@
 //! The recording methods that steps and shared recorders have in common: [`Record`].
 
+use std::time::Duration;
+
 use super::{SharedRecorder, Step};
 use crate::schema::{
     handle::{Counter, Histogram},
@@ -38,6 +40,12 @@ pub trait Record: sealed::Sealed {
     #[inline]
     fn observe<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T) {
         self.observe_n(histogram, value, 1);
+    }
+
+    /// Observes a duration, in seconds.
+    #[inline]
+    fn observe_duration(&mut self, histogram: Histogram<f64>, duration: Duration) {
+        self.observe(histogram, duration.as_secs_f64());
     }
 
     /// Observes one value `n` times.

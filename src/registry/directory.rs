@@ -79,7 +79,7 @@ impl Directory {
     }
 
     /// The target's store. An engine looks itself up, and it is listed for as long as it lives.
-    pub(super) fn of(&self, target: Target<'_>) -> &EngineStore {
+    pub(super) fn of(&self, target: Target<'_>) -> &StdArc<EngineStore> {
         match target {
             None => &self.own,
             Some(labels) => self.engines.get(self.position(labels)),
@@ -103,13 +103,13 @@ impl Directory {
         let found = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
         if let Ok(found) = mutant!(found, "registry: same labels not noticed" => found.and_then(Err)) {
             let other = StdArc::clone(changed.labels.get(found));
-            let store = changed.of(Some(&other)).clone();
-            let until = store.until?.min(now + LONGEST_REPLACED);
+            let store = EngineStore::clone(changed.of(Some(&other)));
+            let until = store.until.map(Some).or_else(|| other.leaves().map(|time| time.map(|time| now + time)))?;
             mutant!("engine: lingering isn't ended by the same labels" => return None);
             changed = changed.without(&other);
-            let at = changed.replaced.find(|other| by_time(other.until, &other.labels, until, &store.labels));
-            let store = StdArc::new(EngineStore { until: Some(until), ..store });
-            changed.replaced = changed.replaced.inserted(at.expect_err("it lingered until now"), store);
+            if let Some(until) = until {
+                changed.replace(store, until.min(now + LONGEST_REPLACED));
+            }
         }
         let at = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
         changed.labels = changed.labels.inserted(at.unwrap_or_else(|at| at), StdArc::clone(&engine.labels));
@@ -121,16 +121,31 @@ impl Directory {
         Some(changed)
     }
 
-    /// The same directory without an engine, or with that engine lingering.
-    pub(super) fn detached(&self, labels: &StdArc<EngineLabels>, until: Option<Instant>, now: Instant) -> Self {
+    /// Keeps what an engine counted until its time is over, or until `until`.
+    fn replace(&mut self, store: EngineStore, until: Instant) {
+        let at = self.replaced.find(|other| by_time(other.until, &other.labels, until, &store.labels));
+        let store = StdArc::new(EngineStore { until: Some(until), ..store });
+        self.replaced = self.replaced.inserted(at.expect_err("it was attached until now"), store);
+    }
+
+    /// The labels of the engine with these label values, if there is one. It may linger.
+    pub(super) fn find(&self, values: &[&str]) -> Option<&StdArc<EngineLabels>> {
+        let found = self.labels.find(|labels| labels.values.iter().map(String::as_str).cmp(values.iter().copied()));
+        found.ok().map(|at| self.labels.get(at))
+    }
+
+    /// The same directory without an engine, or with that engine lingering. `None` if another one
+    /// with its labels has replaced it.
+    pub(super) fn detached(&self, labels: &StdArc<EngineLabels>, until: Option<Instant>, now: Instant) -> Option<Self> {
+        self.engines.find(|engine| engine.labels.number().cmp(&labels.number())).ok()?;
         let changed = self.without_expired(now);
-        let Some(until) = until else { return changed.without(labels) };
-        let lingering = EngineStore { until: Some(until), ..changed.of(Some(labels)).clone() };
+        let Some(until) = until else { return Some(changed.without(labels)) };
+        let lingering = EngineStore { until: Some(until), ..EngineStore::clone(changed.of(Some(labels))) };
         let mut changed = changed.with(Some(labels), lingering);
         let at = changed.lingering.find(|(time, other)| by_time(Some(*time), other, until, labels));
         let at = at.expect_err("it was attached until now");
         changed.lingering = changed.lingering.inserted(at, (until, StdArc::clone(labels)));
-        changed
+        Some(changed)
     }
 
     /// The same directory without the engines that lingered long enough: few one by one, many at
@@ -220,8 +235,8 @@ fn labels(schema: &Schema, values: &[&str]) -> StdArc<EngineLabels> {
 }
 
 /// The shards that the shared recorders of a store add to.
-pub(super) fn shards(schema: &Schema, layout: &StdArc<Layout>, labels: &EngineLabels) -> Shards {
-    Shards::new(StdArc::clone(layout), schema.limits().shards(), &labels.text)
+pub(super) fn shards(schema: &Schema, layout: &StdArc<Layout>, store: &EngineStore) -> Shards {
+    Shards::new(StdArc::clone(layout), schema.limits().shards(), &store.labels.text, StdArc::clone(&store.infos))
 }
 
 /// Names and values of engine labels. The registry has none.

@@ -1,44 +1,24 @@
 //! The composition root: it attaches engines, and hands out recorders and snapshots.
 
 mod directory;
+mod engine;
 mod error;
 mod self_metrics;
+mod shared;
 
-use std::{
-    convert::Infallible,
-    fmt,
-    sync::Arc as StdArc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc as StdArc, time::Instant};
 
-use crossbeam_utils::atomic::AtomicCell;
-
-pub use self::error::{AttachError, RecorderError};
-use self::{
-    directory::{Directory, Target},
-    self_metrics::SelfMetrics,
+use self::shared::Shared;
+pub use self::{
+    engine::Engine,
+    error::{AttachError, RecorderError},
 };
 use crate::{
-    exposition::TextRenderer,
     rcu,
     record::{Recorder, SharedRecorder},
     schema::{Schema, layout::Scope},
     snapshot::{Choice, Snapshot, View},
-    store::{
-        engine::{EngineLabels, EngineStore},
-        info::InfoWriter,
-        slab::Slab,
-    },
-    sync::ArcSwap,
 };
-
-/// A century: longer than anything runs, and short enough to be added to any time.
-const LONGEST_LINGERING: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-/// Snapshots kept for [`Registry::render`], so that this many threads can render at a time without
-/// allocation.
-const POOLED_SNAPSHOTS: usize = 8;
-const _: () =
-    assert!(AtomicCell::<Option<Box<Snapshot>>>::is_lock_free(), "a pointer can be swapped in one instruction");
 
 /// All engines of a schema. Clones are cheap and share the same registry.
 ///
@@ -66,24 +46,11 @@ const _: () =
 #[derive(Clone)]
 pub struct Registry(StdArc<Shared>);
 
-struct Shared {
-    schema: Schema,
-    directory: ArcSwap<Directory>,
-    renderer: TextRenderer,
-    self_metrics: SelfMetrics,
-    /// Each is taken and put back by a swap, so a thread that is descheduled in between holds up
-    /// nothing.
-    snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
-}
-
 impl Registry {
     /// A registry without engines.
     #[must_use]
     pub fn new(schema: Schema) -> Self {
-        let renderer = TextRenderer::new(&schema);
-        let self_metrics = SelfMetrics::new(&schema);
-        let directory = ArcSwap::from_pointee(Directory::new(&schema, &self_metrics.shards));
-        Self(StdArc::new(Shared { schema, directory, renderer, self_metrics, snapshots: Default::default() }))
+        Self(StdArc::new(Shared::new(schema)))
     }
 
     /// Attaches an engine: from now on its series are exposed, all zero. `values` are the values of
@@ -106,7 +73,47 @@ impl Registry {
             Some(changed) => Ok((Some(changed), ())),
             None => Err(AttachError::AlreadyAttached { values: owned() }),
         })?;
-        Ok(Engine { registry: self.clone(), labels: StdArc::clone(&engine.labels), linger: None })
+        Ok(Engine::new(&self.0, &engine.labels))
+    }
+
+    /// The engine with these label values: another handle of the one that is attached, or a new
+    /// one. A program that finds out about its engines from requests, by model for example, needs
+    /// no map of its own.
+    ///
+    /// The engine detaches when its last handle is dropped. So keep one for as long as its series
+    /// are to be exposed. An engine that [lingers](Engine::linger) isn't found: a new one attaches.
+    ///
+    /// Lock-free: never waits for a scrape, a recorder, or a thread that attaches or detaches. To
+    /// find an engine allocates nothing and compares strings; to attach one costs what
+    /// [`attach`](Self::attach) does.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// # let mut schema = Schema::builder(&["model_name"]);
+    /// # let requests = schema.counter::<u64>("requests", "Requests.").declare()?;
+    /// # let registry = Registry::new(schema.build()?);
+    /// let worker = registry.get_or_attach(&["llama"])?; // attaches
+    /// let handler = registry.get_or_attach(&["llama"])?; // finds it
+    /// handler.shared_recorder().inc(requests);
+    /// drop(worker);
+    /// assert_eq!(handler.read(requests, |requests| requests), 1);
+    /// drop(handler); // detaches
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`AttachError`]: there isn't one value per label, or the values are longer than 4 GiB.
+    pub fn get_or_attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
+        loop {
+            let directory = self.0.directory.load();
+            if let Some(labels) = directory.find(values).filter(|labels| labels.take_handle()) {
+                return Ok(Engine::new(&self.0, labels));
+            }
+            match self.attach(values) {
+                Err(AttachError::AlreadyAttached { .. }) => {} // meanwhile
+                attached => return attached,
+            }
+        }
     }
 
     /// An exclusive recorder of the registry's own families
@@ -153,6 +160,22 @@ impl Registry {
         self.0.self_metrics.retried(retries);
     }
 
+    /// As [`Engine::read`], for handles of the registry's own families.
+    ///
+    /// # Panics
+    /// If a handle is of another schema, or of engines.
+    pub fn read<H: Choice, R>(&self, handles: H, read: impl FnOnce(H::Values<'_>) -> R) -> R {
+        self.0.read(None, handles, read)
+    }
+
+    /// A page as a `String`, for tests and the like: see [`render`](Self::render).
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut page = Vec::new();
+        self.render(&mut page);
+        String::from_utf8(page).expect("names and label values are")
+    }
+
     /// Takes a snapshot, renders it as a page in the Prometheus text format
     /// ([`CONTENT_TYPE`](TextRenderer::CONTENT_TYPE)), and appends the page to `page`,
     /// which is never cleared. The next page shows how long that took and how many bytes it gave
@@ -164,7 +187,7 @@ impl Registry {
     /// that reads it).
     pub fn render(&self, page: &mut Vec<u8>) {
         let (begun, before) = (Instant::now(), page.len());
-        let mut snapshot = self.0.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();
+        let mut snapshot = self.0.pooled();
         self.snapshot(&mut snapshot);
         self.0.renderer.render(&snapshot, page);
         mutant!(self.0.put_back(snapshot), "render: its snapshot isn't kept" => drop(snapshot));
@@ -176,59 +199,6 @@ impl Registry {
     }
 }
 
-impl Shared {
-    /// Puts a snapshot into the pool. If a slot is taken, its snapshot moves to the next one. The
-    /// last one left over is dropped.
-    fn put_back(&self, snapshot: Box<Snapshot>) {
-        let mut left = Some(snapshot);
-        for slot in &self.snapshots {
-            left = slot.swap(left);
-            if left.is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Leases a free slab, or adds one.
-    fn recorder(&self, target: Target<'_>) -> Result<Recorder, RecorderError> {
-        let (layout, limit) = (self.schema.layout(scope(target)), self.schema.limits().max_recorders);
-        let (writer, infos) = rcu::update(&self.directory, |current| {
-            let store = current.of(target);
-            let leased = |writer| (writer, StdArc::clone(&store.infos));
-            if let Some(writer) = store.slabs.iter().find_map(Slab::writer) {
-                return Ok((None, leased(writer)));
-            }
-            if store.slabs.len() >= mutant!(limit, "lease: one too many" => limit + 1) {
-                return Err(RecorderError::TooMany { engine: target.map(|labels| labels.values.clone()), limit });
-            }
-            let slab = Slab::new(layout.words, store.slabs[0].stamps_of(store.slabs.len()));
-            let writer = Slab::writer(&slab).expect("no other thread has seen it");
-            let slabs = store.slabs.iter().chain([&slab]).cloned().collect();
-            Ok((Some(current.with(target, EngineStore { slabs, ..store.clone() })), leased(writer)))
-        })?;
-        Ok(Recorder::new(writer, StdArc::clone(layout), InfoWriter::new(&infos)))
-    }
-
-    /// A recorder of the target's shards. The first call adds them.
-    fn shared_recorder(&self, target: Target<'_>) -> SharedRecorder {
-        let Ok(shards) = rcu::update(&self.directory, |current| {
-            let store = current.of(target);
-            if let Some(shards) = mutant!(&store.shards, "shards: made by each shared recorder" => &None) {
-                return Ok::<_, Infallible>((None, StdArc::clone(shards)));
-            }
-            let layout = self.schema.layout(scope(target));
-            let shards = StdArc::new(directory::shards(&self.schema, layout, &store.labels));
-            let grown = EngineStore { shards: Some(StdArc::clone(&shards)), ..store.clone() };
-            Ok((Some(current.with(target, grown)), shards))
-        });
-        SharedRecorder::new(shards)
-    }
-}
-
-fn scope(target: Target<'_>) -> Scope {
-    if target.is_some() { Scope::Engine } else { Scope::Registry }
-}
-
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = self.0.directory.load();
@@ -236,89 +206,12 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// An attached engine. Dropping it removes the engine's series, at once or after it
-/// [lingered](Self::linger). A recorder that outlives it still records, but nothing shows.
-#[must_use = "dropping an engine detaches it"]
-pub struct Engine {
-    registry: Registry,
-    labels: StdArc<EngineLabels>,
-    linger: Option<Duration>,
-}
-
-impl Engine {
-    /// Lets the engine linger when it is dropped: its series stay on pages and in snapshots for
-    /// this long, so that one more scrape or log line sees what it counted last. After that,
-    /// readers leave it out at once, and its memory is freed when the next engine attaches or
-    /// detaches. Snapshots and views tell it from the others
-    /// ([`EngineView::lingers`](crate::EngineView::lingers)).
-    ///
-    /// An engine that attaches with the same labels ends the lingering. What the earlier one
-    /// counted is then in [`Snapshot::replaced`], for the rest of its time, but for a minute at
-    /// most.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use tachometer::{Registry, Schema, Snapshot};
-    /// # let mut schema = Schema::builder(&["engine"]);
-    /// # let tokens = schema.counter::<u64>("tokens", "Tokens.").declare()?;
-    /// # let registry = Registry::new(schema.build()?);
-    /// // Longer than the scrape interval.
-    /// let engine = registry.attach(&["0"])?.linger(Duration::from_secs(60));
-    /// engine.shared_recorder().add(tokens, 3);
-    /// drop(engine);
-    /// let mut snapshot = Snapshot::new();
-    /// registry.snapshot(&mut snapshot);
-    /// assert_eq!(snapshot.engine(&["0"]).map(|engine| engine.counter(tokens)), Some(3));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn linger(mut self, time: Duration) -> Self {
-        self.linger = Some(time);
-        self
-    }
-
-    /// An exclusive recorder. It takes over the slab of a recorder that was dropped, and continues
-    /// its totals. If no slab is free, it allocates one and begins at zero. What [several
-    /// recorders](Recorder#several-recorders-of-an-engine) record is added up.
-    ///
-    /// Lock-free: never waits for a scrape or a recorder. A leaked recorder (`mem::forget`) counts
-    /// as in use for ever.
-    ///
-    /// # Errors
-    /// [`RecorderError`] while all recorders that
-    /// [`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders) allows are in use.
-    pub fn recorder(&self) -> Result<Recorder, RecorderError> {
-        self.registry.0.recorder(Some(&self.labels))
-    }
-
-    /// A recorder for any thread, to clone and share. What it records is added to the engine's
-    /// series. The first one allocates the shards over which threads are spread
-    /// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)).
-    ///
-    /// Lock-free: never waits for a scrape or a recorder.
-    #[must_use]
-    pub fn shared_recorder(&self) -> SharedRecorder {
-        self.registry.0.shared_recorder(Some(&self.labels))
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let now = Instant::now();
-        let until = self.linger.map(|time| now + time.min(LONGEST_LINGERING));
-        let Ok(()) = rcu::update(&self.registry.0.directory, |current| {
-            Ok::<_, Infallible>((Some(current.detached(&self.labels, until, now)), ()))
-        });
-    }
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Engine").field(&self.labels.values).finish()
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::time::Duration;
+
+    use crossbeam_utils::atomic::AtomicCell;
+
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use std::{sync::Arc as StdArc, time::Duration};
 use crate::{
     record::SharedRecorder,
     schema::{Schema, layout::Scope, self_families::SelfFamilies},
-    store::shards::Shards,
+    store::{info::Infos, shards::Shards},
 };
 
 /// It is recorded word by word, since several threads may render at the same time.
@@ -19,7 +19,9 @@ pub(super) struct SelfMetrics {
 impl SelfMetrics {
     pub(super) fn new(schema: &Schema) -> Self {
         // One shard is enough: pages are rare, and every snapshot reads all shards.
-        let shards = StdArc::new(Shards::new(StdArc::clone(schema.layout(Scope::Registry)), 1, b""));
+        let layout = schema.layout(Scope::Registry);
+        let infos = StdArc::new(Infos::new(layout, b"", &[])); // none is ever set here
+        let shards = StdArc::new(Shards::new(StdArc::clone(layout), 1, b"", infos));
         let recorder = SharedRecorder::new(StdArc::clone(&shards));
         Self { shards, recorder, families: *schema.self_families() }
     }

@@ -75,7 +75,8 @@ impl SchemaBuilder {
         Declaration::new(self, name, help, &[])
     }
 
-    /// Describes a gauge of `i64` or `f64`.
+    /// Describes a gauge of `u64`, `i64` or `f64`. A `u64` is for what is set: below 0 it wraps
+    /// around to a very great number. What rises and falls step by step is an `i64`.
     pub fn gauge<T: GaugeValue>(&mut self, name: &str, help: &str) -> Declaration<'_, Gauge<T>> {
         Declaration::new(self, name, help, &[])
     }
@@ -275,12 +276,12 @@ impl SchemaBuilder {
 
     /// Checks the labels of a family together with the engine labels of its samples.
     fn check_family_labels(&self, spec: &FamilySpec) -> Result<(), SchemaError> {
-        let engine_labels: &[String] = match (&spec.labels, spec.scope) {
-            (Labels::Info { engine_labels: Some(chosen), .. }, _) => chosen,
-            (_, Scope::Engine) => &self.engine_labels,
-            (_, Scope::Registry) => &[],
+        let all = if spec.scope == Scope::Engine { &self.engine_labels[..] } else { &[] };
+        let engine_labels = match &spec.labels {
+            Labels::Info { engine_labels: Some(chosen), .. } => chosen,
+            _ => all,
         };
-        if let Some(label) = engine_labels.iter().find(|label| !self.engine_labels.contains(label)) {
+        if let Some(label) = engine_labels.iter().find(|label| !all.contains(label)) {
             return Err(SchemaError::UnknownEngineLabel { family: spec.name.clone(), label: label.clone() });
         }
         let labels: Vec<&String> = engine_labels.iter().chain(spec.label_names()).collect();

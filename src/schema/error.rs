@@ -222,7 +222,7 @@ impl SchemaError {
             Self::InvalidLabelName { .. } => "it must match [a-zA-Z_][a-zA-Z0-9_]*",
             Self::ReservedLabelName { .. } => "choose one that doesn't begin with __ and, on a histogram, isn't le",
             Self::DuplicateLabel { .. } => "remove one (a family has the engine labels and the constant ones too)",
-            Self::UnknownEngineLabel { .. } => "choose one that the schema has",
+            Self::UnknownEngineLabel { .. } => "choose one that the schema has, or none if the info is registry-wide",
             Self::NoDynamicLabels { .. } => "name at least one, or declare a family without labels",
             Self::LabelWithoutValues { .. } => "list all of them, or leave out the label",
             Self::DuplicateLabelValue { .. } => "remove one",

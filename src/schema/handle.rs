@@ -52,7 +52,7 @@ pub struct Counter<T> {
     value: PhantomData<fn() -> T>,
 }
 
-/// The handle of a gauge, which goes up and down. `T` is `i64` or `f64`.
+/// The handle of a gauge, which goes up and down. `T` is `u64`, `i64` or `f64`.
 ///
 /// Unlike a histogram, a gauge doesn't observe:
 ///

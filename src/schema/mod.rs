@@ -10,6 +10,7 @@ pub(crate) mod declare;
 mod error;
 pub(crate) mod family;
 pub(crate) mod handle;
+mod label_enum;
 pub(crate) mod layout;
 pub(crate) mod limits;
 mod name;

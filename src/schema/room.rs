@@ -7,7 +7,7 @@ use super::{
     builder::SchemaBuilder,
     declare::{DynamicLabels, FamilySpec, Labels, Size},
     family::{Family, Samples, SeriesSlot},
-    layout::{DynamicIndex, DynamicLayout, HistogramIndex, InfoIndex, InfoLayout, LayoutBuilder, STATE_WORDS},
+    layout::{DynamicIndex, DynamicLayout, HistogramIndex, InfoIndex, InfoLayout, LayoutBuilder, STATE_WORDS, Scope},
     number::{MetricType, Storage, WordType},
 };
 
@@ -32,8 +32,8 @@ impl SchemaBuilder {
                 (first, Vec::new(), Samples::Dynamic(DynamicIndex(first as u32)))
             }
             Labels::Info { names, engine_labels } => {
-                let all = &self.engine_labels;
-                let chosen = engine_labels.as_ref().unwrap_or(all).iter();
+                let all = if scope == Scope::Engine { &self.engine_labels[..] } else { &[] };
+                let chosen = engine_labels.as_deref().unwrap_or(all).iter();
                 let chosen = chosen.map(|label| all.iter().position(|other| other == label).expect("checked"));
                 layout.infos.push(InfoLayout { labels: names.into(), engine_labels: chosen.collect() });
                 let first = layout.infos.len() - 1;

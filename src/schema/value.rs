@@ -8,7 +8,7 @@ pub trait Value: Copy + PartialOrd + sealed::Value {}
 /// The type of a counter: `u64` or `f64`. Sealed.
 pub trait CounterValue: Value + sealed::CounterValue {}
 
-/// The type of a gauge: `i64` or `f64`. Sealed.
+/// The type of a gauge: `u64`, `i64` or `f64`. Sealed.
 pub trait GaugeValue: Value + sealed::GaugeValue {}
 
 /// The type of a histogram's observations and of its sum: `u64` (the sum is exact) or `f64`.
@@ -20,6 +20,7 @@ impl Value for i64 {}
 impl Value for f64 {}
 impl CounterValue for u64 {}
 impl CounterValue for f64 {}
+impl GaugeValue for u64 {}
 impl GaugeValue for i64 {}
 impl GaugeValue for f64 {}
 impl ObservationValue for u64 {}
@@ -48,6 +49,7 @@ pub(crate) mod sealed {
     }
 
     pub trait CounterValue: Sized {
+        const ZERO: Self;
         const ONE: Self;
         /// The sum, if it can be counted: it isn't NaN, infinite or beyond the range of the type.
         /// `total` is such a sum.
@@ -121,6 +123,7 @@ impl sealed::Value for f64 {
 }
 
 impl sealed::CounterValue for u64 {
+    const ZERO: Self = 0;
     const ONE: Self = 1;
 
     #[inline(always)]
@@ -135,6 +138,7 @@ impl sealed::CounterValue for u64 {
 }
 
 impl sealed::CounterValue for f64 {
+    const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
 
     #[inline(always)]
@@ -146,6 +150,16 @@ impl sealed::CounterValue for f64 {
     #[inline(always)]
     fn can_grow_by(self) -> bool {
         self >= 0.0
+    }
+}
+
+impl sealed::GaugeValue for u64 {
+    const ONE: Self = 1;
+    const MINUS_ONE: Self = Self::MAX; // additions wrap around
+
+    #[inline(always)]
+    fn negated(self) -> Self {
+        self.wrapping_neg()
     }
 }
 

@@ -142,10 +142,11 @@ impl Snapshot {
     }
 
     /// The samples of an info that a page shows, never two with the same labels.
-    fn newest(&self, info: InfoIndex) -> impl Iterator<Item = (EngineView<'_>, &InfoReading)> {
-        let engines = self.newest.get(info.0 as usize).into_iter().flatten().flatten();
-        let views = engines.map(|(engine, _)| self.view(Scope::Engine, *engine as usize));
-        views.filter_map(move |engine| Some((engine, engine.info_at(info)?)))
+    fn newest(&self, scope: Scope, info: InfoIndex) -> impl Iterator<Item = (EngineView<'_>, &InfoReading)> {
+        let engines = self.newest.get(info.0 as usize).filter(|_| scope == Scope::Engine).into_iter().flatten();
+        let engines = engines.flatten().map(|(engine, _)| self.view(Scope::Engine, *engine as usize));
+        let own = self.registry().filter(|_| scope == Scope::Registry);
+        engines.chain(own).filter_map(move |engine| Some((engine, engine.info_at(info)?)))
     }
 
     /// Overwrites this with what the stores of the registry and of the engines hold. Returns how
@@ -174,11 +175,7 @@ impl Snapshot {
         self.newest.resize_with(infos, Vec::new);
         for (info, newest) in self.newest.iter_mut().enumerate() {
             let readings = engine_rows.infos.iter().skip(info).step_by(infos);
-            self.groups.groups.newest(
-                info,
-                readings.map(|reading| reading.as_ref().map(|reading| reading.value)),
-                newest,
-            );
+            self.groups.groups.newest(info, readings.map(|reading| Some(reading.as_ref()?.shown()?.value)), newest);
         }
         retries
     }

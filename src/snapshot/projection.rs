@@ -96,6 +96,14 @@ impl<H: Choice> View<H> {
         (0..rows).map(move |index| EngineValues { view: self, bound: bound.expect("there are rows"), index })
     }
 
+    /// Reads the chosen words of one store.
+    pub(crate) fn fill_one(&mut self, schema: &Schema, scope: Scope, store: &Arc<EngineStore>) -> EngineValues<'_, H> {
+        let bound = self.bound.insert(Bound::new(&self.handles, schema));
+        assert!(bound.scope == scope, "families of the registry are read from the registry, all others from an engine");
+        self.rows.fill(Selection::Chosen(&bound.chosen), [store].into_iter());
+        self.rows_of(scope).next().expect("one was read")
+    }
+
     /// Overwrites this with the chosen words of the stores. Returns how many attempts failed.
     pub(crate) fn fill<'e>(&mut self, schema: &Schema, registry: &'e Arc<EngineStore>, engines: Engines<'e>) -> u64 {
         let number = |schema: &Schema| schema.layout(Scope::Engine).schema;

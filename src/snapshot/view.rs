@@ -149,8 +149,8 @@ impl<'s> EngineView<'s> {
         HistogramView::new(layout.bounds.upper(), &self.words[usize::from(layout.first)..=usize::from(layout.sum)])
     }
 
-    /// An info's current sample; `None` before the first. It isn't part of the step: see
-    /// [`Step::set_info`](crate::Step::set_info).
+    /// An info's current sample; `None` before the first, and after it was cleared. It isn't part
+    /// of the step: see [`Step::set_info`](crate::Step::set_info).
     #[must_use]
     pub fn info<L: Length>(&self, info: Info<L>) -> Option<InfoView<'s, L>> {
         self.check(info.schema);
@@ -158,7 +158,7 @@ impl<'s> EngineView<'s> {
     }
 
     pub(super) fn info_at(&self, InfoIndex(info): InfoIndex) -> Option<&'s InfoReading> {
-        self.rows.infos[self.index * self.layout.infos.len() + info as usize].as_ref()
+        self.rows.infos[self.index * self.layout.infos.len() + info as usize].as_ref()?.shown()
     }
 
     fn header(&self) -> &'s RowHeader {

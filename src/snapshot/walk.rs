@@ -108,7 +108,7 @@ impl<'s> FamilyView<'s> {
             })
         });
         let infos = info.into_iter().flat_map(move |info| {
-            let readings = snapshot.newest(info);
+            let readings = snapshot.newest(family.scope, info);
             let own = move |engine: EngineView<'s>, reading| {
                 let layout = &engine.layout.infos[info.0 as usize];
                 Own::Info { labels: &layout.labels, engine_labels: &layout.engine_labels, reading }
@@ -157,7 +157,7 @@ enum Own<'s> {
 /// The value of a sample, in the type in which it was declared.
 #[derive(Clone, Copy, Debug)]
 pub enum SampleValue<'s> {
-    /// Of a counter, a state set (0 or 1), or one of the crate's own gauges.
+    /// Of a counter, a gauge, or a state set (0 or 1).
     U64(u64),
     /// Of a gauge.
     I64(i64),

@@ -105,6 +105,31 @@ impl FamilySeries {
         found
     }
 
+    /// Removes each series whose label `label` (its index) has this value, except for the overflow
+    /// series. Returns how many these are. Lock-free.
+    pub(crate) fn remove_where(&self, label: usize, value: &str) -> usize {
+        let Ok(removed) = rcu::update(&self.list, |SeriesList(list)| {
+            let overflow = |series: &SeriesRow| series.values.iter().all(|own| *own == self.layout.overflow_value);
+            // Sorted by the first label: the series with one value of it are neighbours.
+            let within = |series: &Arc<SeriesRow>| match label {
+                0 => series.values[0].as_str().cmp(value),
+                _ => Ordering::Equal,
+            };
+            let gone = |series: &Arc<SeriesRow>| {
+                series.values[label] == value
+                    && mutant!(!overflow(series), "dynamic: the overflow series is removed by its value" => true)
+            };
+            let (shorter, removed) = list.without(within, gone);
+            Ok::<_, Infallible>(((removed > 0).then_some(SeriesList(shorter)), removed))
+        });
+        removed
+    }
+
+    /// The index of the label with this name.
+    pub(crate) fn label(&self, name: &str) -> Option<usize> {
+        self.layout.labels.iter().position(|label| label == name)
+    }
+
     fn has_too_long(&self, values: &[&str]) -> bool {
         let max = self.layout.max_value_len;
         mutant!(values.iter().any(|value| value.len() > max), "dynamic: a value may be of any length" => false)

@@ -1,6 +1,9 @@
 //! The storage of an engine, or of the registry itself.
 
-use std::{sync::Arc as StdArc, time::Instant};
+use std::{
+    sync::Arc as StdArc,
+    time::{Duration, Instant},
+};
 
 use super::{
     info::Infos,
@@ -22,11 +25,46 @@ pub(crate) struct EngineLabels {
     /// Greater than that of engines that attached before. An engine that attaches again has another
     /// one. Set before the labels are published.
     number: AtomicU64,
+    /// The lower half: how many handles there are. The upper half: how long the engine lingers, in
+    /// milliseconds and one more; 0 if it doesn't. One word, so whoever gives up the last handle
+    /// finds what was set last.
+    handles: AtomicU64,
 }
+
+/// A millisecond of lingering in [`EngineLabels::handles`].
+const MILLISECOND: u64 = 1 << 32;
 
 impl EngineLabels {
     pub(crate) fn new(values: Vec<String>, text: Box<[u8]>) -> Self {
-        Self { values, text, number: AtomicU64::new(0) }
+        Self { values, text, number: AtomicU64::new(0), handles: AtomicU64::new(1) }
+    }
+
+    /// Takes one more handle. Fails once the last one was given up: the engine is about to leave,
+    /// and won't come back. Lock-free.
+    pub(crate) fn take_handle(&self) -> bool {
+        let one_more =
+            |word: u64| mutant!(is_held(word), "engine: one that leaves is found" => true).then_some(word + 1);
+        self.handles.fetch_update(Relaxed, Relaxed, one_more).is_ok() // no edge: one word, counted
+    }
+
+    /// Gives up a handle. If it was the last, returns how long the engine lingers, if it does.
+    pub(crate) fn give_up_handle(&self) -> Option<Option<Duration>> {
+        let one_less = |word: u64| Some(word - 1);
+        let word = self.handles.fetch_update(Relaxed, Relaxed, one_less).expect("always changed") - 1; // no edge: counted
+        mutant!(!is_held(word), "engine: each handle detaches it" => true).then(|| lingering(word))
+    }
+
+    /// How long an engine lingers whose last handle was given up. `None` if there are others.
+    pub(crate) fn leaves(&self) -> Option<Option<Duration>> {
+        let word = self.handles.load(Relaxed); // no edge: it never comes back
+        (!is_held(word)).then(|| lingering(word))
+    }
+
+    /// Lets the engine linger for this long.
+    pub(crate) fn set_linger(&self, time: Duration) {
+        let milliseconds = time.as_micros().div_ceil(1_000).min(u128::from(u32::MAX - 1)) as u64 + 1;
+        let set = |word: u64| Some((milliseconds * MILLISECOND) | (word % MILLISECOND));
+        _ = self.handles.fetch_update(Relaxed, Relaxed, set); // no edge: one word
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -37,6 +75,14 @@ impl EngineLabels {
     pub(crate) fn set_number(&self, number: u64) {
         self.number.store(number, Relaxed); // no edge: published with the labels
     }
+}
+
+fn is_held(word: u64) -> bool {
+    word % MILLISECOND > 0
+}
+
+fn lingering(word: u64) -> Option<Duration> {
+    (word / MILLISECOND).checked_sub(1).map(Duration::from_millis)
 }
 
 /// Where the series of an engine are kept. A value is the sum over all slabs and shards. The struct

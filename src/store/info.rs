@@ -14,6 +14,9 @@
 //! value it finds there was set with these labels. Samples of a slot are numbered: a
 //! compare-and-swap replaces a sample only by the one with the next id.
 //!
+//! To clear an info is to swap in a sample that isn't shown. So ids go on, and readers notice it as
+//! they notice new labels.
+//!
 //! Usually the labels stay the same. Then a recorder compares the slot's `newest` with the id of
 //! the sample that it set last, and stores the value: loads and one store. If another recorder
 //! swaps in a sample at the same moment, that call counts as the later one, and the value stored
@@ -39,6 +42,8 @@ use crate::{
 pub(crate) struct Sample {
     /// 1, 2, 3, … in each slot.
     id: u64,
+    /// The info was cleared: it has no sample.
+    cleared: bool,
     values: Box<[String]>,
     /// All labels, escaped: `engine="0",running="sql"`.
     text: Box<[u8]>,
@@ -46,6 +51,10 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
+    fn cleared(id: u64) -> Self {
+        Self { id, cleared: true, values: Box::default(), text: Box::default(), value: AtomicU64::new(0) }
+    }
+
     /// The info's own label values, in declared order.
     pub(crate) fn values(&self) -> &[String] {
         &self.values
@@ -54,6 +63,11 @@ impl Sample {
     /// All labels, escaped.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
+    }
+
+    /// Whether these are its label values, and it is shown.
+    fn shows(&self, values: &[&str]) -> bool {
+        !self.cleared && self.values.iter().eq(values)
     }
 
     fn value(&self) -> f64 {
@@ -74,6 +88,11 @@ impl InfoReading {
 
     fn refresh(&mut self) {
         self.value = self.sample.value();
+    }
+
+    /// `None` if the info was cleared.
+    pub(crate) fn shown(&self) -> Option<&Self> {
+        mutant!((!self.sample.cleared).then_some(self), "info: a cleared sample is shown" => Some(self))
     }
 }
 
@@ -99,6 +118,26 @@ impl Infos {
         Self(layout.infos.iter().map(slot).collect())
     }
 
+    /// Sets an info, from any thread, and returns its sample. `None` if there isn't one value per
+    /// label: then nothing has changed.
+    pub(crate) fn set(
+        &self,
+        layout: &Layout,
+        InfoIndex(info): InfoIndex,
+        values: &[&str],
+        value: f64,
+    ) -> Option<Arc<Sample>> {
+        let labels = &layout.infos[info as usize].labels;
+        let fits = mutant!(values.len() == labels.len(), "info: too many label values are shown" => true);
+        debug_assert!(fits, "label values {values:?} don't match the info's labels {labels:?}: give one per label");
+        fits.then(|| self.0[info as usize].set(labels, values, value))
+    }
+
+    /// Clears an info, from any thread.
+    pub(crate) fn clear(&self, InfoIndex(info): InfoIndex) {
+        self.0[info as usize].clear();
+    }
+
     /// Overwrites `readings` with the current sample of each info. They hold what an earlier read
     /// of the same engine found; if a sample is still the same, only its value is read again.
     /// Lock-free.
@@ -122,18 +161,41 @@ impl Slot {
     fn set(&self, labels: &[String], values: &[&str], value: f64) -> Arc<Sample> {
         let mut current = self.current.load_full();
         loop {
-            if let Some(sample) = current.as_ref().filter(|sample| sample.values.iter().eq(values)) {
+            if let Some(sample) = current.as_ref().filter(|sample| sample.shows(values)) {
                 sample.value.store(value.to_bits(), Relaxed); // no edge: read by itself
                 return self.publish(Arc::clone(sample));
             }
-            let id = current.as_ref().map_or(0, |sample| sample.id) + 1;
-            let sample = Arc::new(self.sample(id, labels, values, value));
-            let found = self.current.compare_and_swap(&current, Some(Arc::clone(&sample)));
-            if found.as_ref().map(Arc::as_ptr) == current.as_ref().map(Arc::as_ptr) {
-                return self.publish(sample);
+            match self.replaced(current, |id| self.sample(id, labels, values, value)) {
+                Ok(sample) => return sample,
+                Err(found) => current = found,
             }
-            current = found.clone();
         }
+    }
+
+    /// Leaves the info without a sample. Returns the one that says so, if there was any before.
+    /// Lock-free, as [`set`](Self::set).
+    fn clear(&self) -> Option<Arc<Sample>> {
+        let mut current = self.current.load_full();
+        while current.as_ref().is_some_and(|sample| !sample.cleared) {
+            match self.replaced(current, Sample::cleared) {
+                Ok(sample) => return Some(sample),
+                Err(found) => current = found,
+            }
+        }
+        current.map(|sample| self.publish(sample))
+    }
+
+    /// Replaces the sample `current` by the one with the next id. `Err` is the sample that another
+    /// recorder swapped in meanwhile.
+    fn replaced(
+        &self,
+        current: Option<Arc<Sample>>,
+        next: impl FnOnce(u64) -> Sample,
+    ) -> Result<Arc<Sample>, Option<Arc<Sample>>> {
+        let sample = Arc::new(next(current.as_ref().map_or(0, |sample| sample.id) + 1));
+        let found = self.current.compare_and_swap(&current, Some(Arc::clone(&sample)));
+        let swapped = found.as_ref().map(Arc::as_ptr) == current.as_ref().map(Arc::as_ptr);
+        if swapped { Ok(self.publish(sample)) } else { Err(found.clone()) }
     }
 
     /// Announces to readers a sample that is, or was, in the slot.
@@ -145,6 +207,7 @@ impl Slot {
     fn sample(&self, id: u64, labels: &[String], values: &[&str], value: f64) -> Sample {
         Sample {
             id,
+            cleared: false,
             values: values.iter().map(|value| (*value).to_owned()).collect(),
             text: escape::label_pairs(
                 &self.engine_text,
@@ -182,7 +245,7 @@ impl InfoWriter {
             "info: another recorder's labels aren't noticed" => self.known[info].as_ref().map_or(0, |sample| sample.id),
         );
         match &self.known[info] {
-            Some(sample) if sample.id == newest && sample.values.iter().eq(values) => {
+            Some(sample) if sample.id == newest && sample.shows(values) => {
                 sample.value.store(value.to_bits(), Relaxed); // no edge: read by itself
                 Some(())
             }
@@ -190,12 +253,19 @@ impl InfoWriter {
         }
     }
 
+    pub(crate) fn clear(&mut self, InfoIndex(info): InfoIndex) {
+        let info = info as usize;
+        let newest = self.infos.0[info].newest.load(Relaxed); // no edge: a swap that isn't seen counts as later
+        match &self.known[info] {
+            None if newest == 0 => {}
+            Some(sample) if sample.id == newest && sample.cleared => {}
+            _ => self.known[info] = self.infos.0[info].clear(),
+        }
+    }
+
     #[cold]
     fn replace(&mut self, layout: &Layout, info: usize, values: &[&str], value: f64) -> Option<()> {
-        let labels = &layout.infos[info].labels;
-        let fits = mutant!(values.len() == labels.len(), "info: too many label values are shown" => true);
-        debug_assert!(fits, "label values {values:?} don't match the info's labels {labels:?}: give one per label");
-        self.known[info] = Some(fits.then(|| self.infos.0[info].set(labels, values, value))?);
+        self.known[info] = Some(self.infos.set(layout, InfoIndex(info as u32), values, value)?);
         Some(())
     }
 }

@@ -26,6 +26,7 @@ use crossbeam_utils::CachePadded;
 
 use super::{
     dynamic::DynamicFamilies,
+    info::Infos,
     row::{PADDING, Row, Words},
     settable::Settable,
     thread_index::current as current_thread,
@@ -46,12 +47,14 @@ pub(crate) struct Shards {
     /// Kept here so that a shared recorder is one pointer.
     pub(crate) dynamic: DynamicFamilies,
     pub(crate) settable: Settable,
+    /// Those of the engine.
+    pub(crate) infos: StdArc<Infos>,
 }
 
 impl Shards {
     /// `count` shards, a power of two, all zero. `engine_labels` are the engine's labels as
     /// printed.
-    pub(crate) fn new(layout: StdArc<Layout>, count: usize, engine_labels: &[u8]) -> Self {
+    pub(crate) fn new(layout: StdArc<Layout>, count: usize, engine_labels: &[u8], infos: StdArc<Infos>) -> Self {
         debug_assert!(count.is_power_of_two(), "shards are chosen by a mask");
         let stride = layout.row_len() + PADDING;
         let settable = Settable::new(&layout.settable);
@@ -63,6 +66,7 @@ impl Shards {
             layout,
             dynamic,
             settable,
+            infos,
         }
     }
 

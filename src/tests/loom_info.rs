@@ -1,5 +1,5 @@
 //! Models of infos: an info that changes while a snapshot is reused, two recorders that set the
-//! same info, and an engine that attaches and detaches.
+//! same info, one that clears it, and an engine that attaches and detaches.
 
 use loom::thread;
 
@@ -73,6 +73,42 @@ fn an_info_belongs_to_its_engine_whichever_recorder_sets_it() {
         }
         stayed
     });
+}
+
+/// One thread clears an info while another sets it, with the same label values or others. Whatever
+/// came last in the slot shows, also in a reused snapshot; afterwards the recorder that lost sets
+/// it again.
+#[test]
+fn an_info_is_cleared_while_it_is_set() {
+    for label in ["a", "b"] {
+        explore(3, [None, Some(label.to_owned())], move || {
+            let (registry, info) = registry(1);
+            let engine = registry.attach(&["0"]).expect("the first engine");
+            let mut recorder = engine.recorder().expect("the first recorder");
+            let shared = engine.shared_recorder();
+            let mut set = move |label| recorder.record(|step| step.set_info(info, [label], 1.0));
+            let mut snapshot = Snapshot::new();
+            let mut read = || {
+                registry.snapshot(&mut snapshot);
+                let info = snapshot.engines().next().expect("an engine").info(info);
+                info.map(|info| info.values()[0].to_owned())
+            };
+            set("a");
+            assert_eq!(read().as_deref(), Some("a"));
+            let thread = thread::spawn(move || {
+                shared.clear_info(info);
+                shared
+            });
+            set(label);
+            let shared = thread.join().unwrap();
+            let stayed = read();
+            set("a");
+            assert_eq!(read().as_deref(), Some("a"), "set after the thread was joined");
+            shared.clear_info(info);
+            assert_eq!(read(), None);
+            stayed
+        });
+    }
 }
 
 /// If the samples of several engines have the same labels, a page shows the newest, also while one

@@ -120,3 +120,41 @@ fn an_engine_takes_the_place_of_one_that_lingers() {
         seen
     });
 }
+
+/// An engine is found or attached while its last handle is dropped. It is there afterwards, with
+/// what is recorded through it: the engine of before, which then counted 1 already, or a new one.
+#[test]
+fn an_engine_is_found_or_attached_while_it_leaves() {
+    explore(3, [vec![("a".to_owned(), 0, 2)], vec![("a".to_owned(), 0, 1)]], || {
+        let (registry, count) = registry();
+        let first = attach(&registry, "a");
+        first.shared_recorder().inc(count);
+        let thread = thread::spawn(move || drop(first));
+        let found = registry.get_or_attach(&["a"]).expect("found or attached");
+        found.shared_recorder().inc(count);
+        thread.join().unwrap();
+        let outcome = seen(&registry, count);
+        drop(found);
+        assert_eq!(seen(&registry, count).len(), 0, "the last handle detaches it");
+        outcome
+    });
+}
+
+/// Two threads ask for the same engine at once: they get the same one.
+#[test]
+fn an_engine_that_two_ask_for_is_one() {
+    explore(3, [vec![("a".to_owned(), 0, 2)]], || {
+        let (registry, count) = registry();
+        let shared = registry.clone();
+        let ask = move |registry: &Registry| {
+            let engine = registry.get_or_attach(&["a"]).expect("found or attached");
+            engine.shared_recorder().inc(count);
+            engine
+        };
+        let thread = thread::spawn(move || ask(&shared));
+        let engines = [ask(&registry), thread.join().unwrap()];
+        let outcome = seen(&registry, count);
+        drop(engines);
+        outcome
+    });
+}

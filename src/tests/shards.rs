@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Counter, Schema, SharedRecorder,
     schema::layout::{Diagnostic, Scope},
+    store::info::Infos,
     tests::one_engine::OneEngine,
 };
 
@@ -171,7 +172,8 @@ fn shards(count: usize) -> Arc<Shards> {
     let mut schema = Schema::builder(&[]);
     schema.counter::<u64>("count", "").declare().unwrap();
     let schema = schema.build().unwrap();
-    Arc::new(Shards::new(StdArc::clone(schema.layout(Scope::Engine)), count, b""))
+    let layout = schema.layout(Scope::Engine);
+    Arc::new(Shards::new(StdArc::clone(layout), count, b"", StdArc::new(Infos::new(layout, b"", &[]))))
 }
 
 #[test]

@@ -13,9 +13,9 @@ fn every_public_type_is_documented_as_the_compiler_has_it() {
         FamilyView<'static> Gauge<f64>
         Histogram<f64> HistogramView<'static, f64> Info<OneLabel> InfoDeclaration<'static, OneLabel>
         InfoView<'static, OneLabel>
-        MetricType One DynamicDeclaration<'static, Counted, OneLabel> DynamicFamily<Counted, OneLabel> DynamicSeries<Counted>
+        InFlight MetricType One DynamicDeclaration<'static, Counted, OneLabel> DynamicFamily<Counted, OneLabel> DynamicSeries<Counted>
         Recorder Registry SampleValue<'static> SampleView<'static> Schema SchemaBuilder SchemaError SettableGauge<f64> SharedRecorder Snapshot State<f64> StateSet Step<'static>
-        TextRenderer RecorderError View<Counted> EngineValues<'static, Counted>
+        TextRenderer Timer RecorderError View<Counted> EngineValues<'static, Counted>
     };
     assert_documented(
         include_str!("../../src/lib.rs"),

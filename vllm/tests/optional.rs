@@ -197,6 +197,20 @@ fn only_the_newest_adapters_of_all_engines_show() {
 }
 
 #[test]
+fn adapters_vanish_with_the_last_one_if_asked() {
+    let mut rig = VllmEngines::new(&Config::new().lora(4).clear_unused_lora(true), 2);
+    let mut step = |engine, running: &[&str], waiting: &[&str]| {
+        let lora = Some(LoraStats { running, waiting, wall_time: 1.0, ..Default::default() });
+        rig.scheduler(engine, &SchedulerStats { lora, ..Default::default() });
+        rig.lines("vllm:lora_requests_info").len()
+    };
+    assert_eq!(step(0, &[], &[]), 0, "there were none");
+    assert_eq!((step(0, &["a"], &[]), step(0, &[], &["a"])), (1, 1));
+    assert_eq!((step(1, &["b"], &[]), step(0, &[], &[]), step(1, &[], &[])), (1, 1, 0), "the other engine's is left");
+    assert_eq!((step(1, &[], &[]), step(1, &["b"], &[])), (0, 1), "they come back");
+}
+
+#[test]
 fn of_equally_new_adapters_those_of_the_engine_that_was_attached_last_show() {
     for order in [[0, 1], [1, 0]] {
         let mut rig = VllmEngines::new(&Config::new().lora(4), 2);

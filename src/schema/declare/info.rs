@@ -58,12 +58,32 @@ impl<'b, L: Length> InfoDeclaration<'b, L> {
         self
     }
 
+    /// Makes this an info of the registry: one sample, without engine labels, which a page shows
+    /// once. It is set through [`Registry::recorder`](crate::Registry::recorder) or
+    /// [`Registry::shared_recorder`](crate::Registry::shared_recorder).
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder(&["engine"]);
+    /// let build = schema.info("build_info", "What runs.", ["version"]).registry_wide().declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// registry.shared_recorder().set_info(build, ["1.2.3"], 1.0);
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # assert!(String::from_utf8(page)?.contains("\nbuild_info{version=\"1.2.3\"} 1.0\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn registry_wide(mut self) -> Self {
+        self.spec.scope = Scope::Registry;
+        self
+    }
+
     /// Checks the info, adds it to the schema and returns its handle.
     ///
     /// # Errors
     /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
     pub fn declare(self) -> Result<Info<L>, SchemaError> {
-        let schema = self.builder.schema_number(Scope::Engine);
+        let schema = self.builder.schema_number(self.spec.scope);
         let index = InfoIndex(self.builder.add(self.spec)? as u32);
         Ok(Info::new(schema, index))
     }

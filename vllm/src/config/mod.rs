@@ -34,6 +34,7 @@ pub struct Config {
     pub(crate) kv_cache_metrics: bool,
     pub(crate) kv_consumer: bool,
     pub(crate) max_loras: Option<u64>,
+    pub(crate) clear_unused_lora: bool,
     pub(crate) watermark: bool,
     pub(crate) nan_check: bool,
     pub(crate) nixl: bool,
@@ -57,6 +58,7 @@ impl Config {
             kv_cache_metrics: false,
             kv_consumer: false,
             max_loras: None,
+            clear_unused_lora: false,
             watermark: false,
             nan_check: false,
             nixl: false,
@@ -126,6 +128,15 @@ impl Config {
     #[must_use]
     pub fn lora(mut self, max_loras: u64) -> Self {
         self.max_loras = Some(max_loras);
+        self
+    }
+
+    /// Lets `vllm:lora_requests_info` vanish when no request of the engine uses an adapter any
+    /// more, as with vLLM's Rust front end. By default the sample stays, with empty lists of
+    /// adapters, as with its Python front end.
+    #[must_use]
+    pub fn clear_unused_lora(mut self, on: bool) -> Self {
+        self.clear_unused_lora = on;
         self
     }
 

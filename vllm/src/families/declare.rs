@@ -69,7 +69,7 @@ impl Families {
                 = declarer.request_times()?;
             let [request_preemptions, request_prefill_kv_computed_tokens] = declarer.request_work()?;
             let kv_blocks = config.kv_cache_metrics.then(|| declarer.kv_blocks()).transpose()?;
-            let lora = config.max_loras.map(|max_loras| declarer.lora(max_loras)).transpose()?;
+            let lora = config.max_loras.map(|max_loras| declarer.lora(max_loras, config.clear_unused_lora)).transpose()?;
             let cache_config = declarer.cache_config()?;
             let nixl = config.nixl.then(|| NixlFamilies::declare(declarer)).transpose()?;
             let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(declarer)).transpose()?;
@@ -226,11 +226,11 @@ impl Declarer<'_> {
         Ok(Some(rejections))
     }
 
-    fn lora(&mut self, max_loras: u64) -> Result<LoraFamilies, SchemaError> {
+    fn lora(&mut self, max_loras: u64, clear_unused: bool) -> Result<LoraFamilies, SchemaError> {
         let labels = ["max_lora", "running_lora_adapters", "waiting_lora_adapters"];
         let help = "LoRA adapters of running and of waiting requests; the value is when that was so.";
         let requests_info = self.schema.info(&full("lora_requests_info"), help, labels).engine_labels(&[]).declare()?;
-        Ok(LoraFamilies { requests_info, max_loras })
+        Ok(LoraFamilies { requests_info, max_loras, clear_unused })
     }
 
     fn spec_decode(&mut self, tokens: usize) -> Result<SpecDecodeFamilies, DeclareError> {

@@ -200,6 +200,8 @@ pub struct LoraFamilies {
     pub requests_info: Info<Exactly<3>>,
     /// The largest number of adapters in a batch.
     pub max_loras: u64,
+    /// See [`Config::clear_unused_lora`](crate::Config::clear_unused_lora).
+    pub clear_unused: bool,
 }
 
 /// The families of speculative decoding: drafts, and what became of their tokens.

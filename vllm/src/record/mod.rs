@@ -206,6 +206,9 @@ impl EngineMetrics {
 
 impl LoraLabels {
     fn record(&mut self, families: &LoraFamilies, step: &mut Step<'_>, stats: &LoraStats<'_>) {
+        if families.clear_unused && stats.running.is_empty() && stats.waiting.is_empty() {
+            return step.clear_info(families.requests_info);
+        }
         join(stats.running, &mut self.running);
         join(stats.waiting, &mut self.waiting);
         step.set_info(families.requests_info, [&self.max_loras, &self.running, &self.waiting], stats.wall_time);

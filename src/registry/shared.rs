@@ -1,0 +1,114 @@
+//! What all handles of a registry share, and what they do with an engine or the registry itself.
+
+use std::{convert::Infallible, sync::Arc as StdArc};
+
+use crossbeam_utils::atomic::AtomicCell;
+
+use super::{
+    directory::{self, Directory, Target},
+    error::RecorderError,
+    self_metrics::SelfMetrics,
+};
+use crate::{
+    exposition::TextRenderer,
+    rcu,
+    record::{Recorder, SharedRecorder},
+    schema::{Schema, layout::Scope},
+    snapshot::{Choice, Snapshot, View},
+    store::{engine::EngineStore, info::InfoWriter, slab::Slab},
+    sync::ArcSwap,
+};
+
+/// Snapshots kept for [`Registry::render`], so that this many threads can render at a time without
+/// allocation.
+const POOLED_SNAPSHOTS: usize = 8;
+const _: () =
+    assert!(AtomicCell::<Option<Box<Snapshot>>>::is_lock_free(), "a pointer can be swapped in one instruction");
+
+/// What clones of a registry share, and its engines.
+pub(super) struct Shared {
+    pub(super) schema: Schema,
+    pub(super) directory: ArcSwap<Directory>,
+    pub(super) renderer: TextRenderer,
+    pub(super) self_metrics: SelfMetrics,
+    /// Each is taken and put back by a swap, so a thread that is descheduled in between holds up
+    /// nothing.
+    pub(super) snapshots: [AtomicCell<Option<Box<Snapshot>>>; POOLED_SNAPSHOTS],
+}
+
+impl Shared {
+    pub(super) fn new(schema: Schema) -> Self {
+        let renderer = TextRenderer::new(&schema);
+        let self_metrics = SelfMetrics::new(&schema);
+        let directory = ArcSwap::from_pointee(Directory::new(&schema, &self_metrics.shards));
+        Self { schema, directory, renderer, self_metrics, snapshots: Default::default() }
+    }
+
+    /// A snapshot of the pool, or a new one.
+    pub(super) fn pooled(&self) -> Box<Snapshot> {
+        self.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default()
+    }
+
+    /// Puts a snapshot into the pool. If a slot is taken, its snapshot moves to the next one. The
+    /// last one left over is dropped.
+    pub(super) fn put_back(&self, snapshot: Box<Snapshot>) {
+        let mut left = Some(snapshot);
+        for slot in &self.snapshots {
+            left = slot.swap(left);
+            if left.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Leases a free slab, or adds one.
+    pub(super) fn recorder(&self, target: Target<'_>) -> Result<Recorder, RecorderError> {
+        let (layout, limit) = (self.schema.layout(scope(target)), self.schema.limits().max_recorders);
+        let (writer, infos) = rcu::update(&self.directory, |current| {
+            let store = current.of(target);
+            let leased = |writer| (writer, StdArc::clone(&store.infos));
+            if let Some(writer) = store.slabs.iter().find_map(Slab::writer) {
+                return Ok((None, leased(writer)));
+            }
+            if store.slabs.len() >= mutant!(limit, "lease: one too many" => limit + 1) {
+                return Err(RecorderError::TooMany { engine: target.map(|labels| labels.values.clone()), limit });
+            }
+            let slab = Slab::new(layout.words, store.slabs[0].stamps_of(store.slabs.len()));
+            let writer = Slab::writer(&slab).expect("no other thread has seen it");
+            let slabs = store.slabs.iter().chain([&slab]).cloned().collect();
+            Ok((Some(current.with(target, EngineStore { slabs, ..EngineStore::clone(store) })), leased(writer)))
+        })?;
+        Ok(Recorder::new(writer, StdArc::clone(layout), InfoWriter::new(&infos)))
+    }
+
+    /// Reads the target's values of these handles.
+    pub(super) fn read<H: Choice, R>(
+        &self,
+        target: Target<'_>,
+        handles: H,
+        read: impl FnOnce(H::Values<'_>) -> R,
+    ) -> R {
+        let (directory, mut view) = (self.directory.load(), View::new(handles));
+        let values = view.fill_one(&self.schema, scope(target), directory.of(target));
+        read(values.get())
+    }
+
+    /// A recorder of the target's shards. The first call adds them.
+    pub(super) fn shared_recorder(&self, target: Target<'_>) -> SharedRecorder {
+        let Ok(shards) = rcu::update(&self.directory, |current| {
+            let store = current.of(target);
+            if let Some(shards) = mutant!(&store.shards, "shards: made by each shared recorder" => &None) {
+                return Ok::<_, Infallible>((None, StdArc::clone(shards)));
+            }
+            let layout = self.schema.layout(scope(target));
+            let shards = StdArc::new(directory::shards(&self.schema, layout, store));
+            let grown = EngineStore { shards: Some(StdArc::clone(&shards)), ..EngineStore::clone(store) };
+            Ok((Some(current.with(target, grown)), shards))
+        });
+        SharedRecorder::new(shards)
+    }
+}
+
+fn scope(target: Target<'_>) -> Scope {
+    if target.is_some() { Scope::Engine } else { Scope::Registry }
+}
