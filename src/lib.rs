@@ -56,6 +56,7 @@
 //! | a [`Step`] that wasn't committed, whether by an early return, a panic or a cancelled future | it is discarded, and counted in `tachometer_discarded_steps_total` |
 //! | a [`Recorder`] | its counts stay, and so do the engine's states and infos; its gauges go to zero |
 //! | the last handle of an [`Engine`] | its series leave pages and snapshots, at once or after it [lingered](Engine::linger). A recorder that outlives it still records, but nothing shows |
+//! | a [`Collector`] | its families leave pages |
 //! | a [`SharedRecorder`], a [`DynamicSeries`] | nothing: what they recorded stays |
 //! | an [`InFlight`] guard, a [`Timer`] | one less is in flight; the time is observed |
 //!
@@ -84,8 +85,8 @@
 //! | [`Declaration`], [`DynamicDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
 //! | [`InFlight`], [`Timer`] | yes | yes | no | no | yes |
 //! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
-//! | [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
-//! | [`Registry`], [`Engine`], [`Schema`]; [`SchemaError`], [`AttachError`], [`RecorderError`] | yes | yes | yes | no | yes |
+//! | [`Collector`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
+//! | [`Registry`], [`Engine`], [`Schema`]; [`SchemaError`], [`AttachError`], [`CollectorError`], [`RecorderError`] | yes | yes | yes | no | yes |
 //! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`]; [`FamilyView`], [`SampleView`], [`SampleValue`], [`MetricType`] | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
@@ -115,7 +116,7 @@ extern crate self as tachometer; // for what unit tests share with those outside
 pub use crate::{
     exposition::TextRenderer,
     record::{DynamicSeries, InFlight, Record, Recorder, SharedRecorder, Step, Timer},
-    registry::{AttachError, Engine, RecorderError, Registry},
+    registry::{AttachError, Collector, CollectorError, Engine, RecorderError, Registry},
     schema::{
         Schema, SchemaBuilder, SchemaError,
         declare::{

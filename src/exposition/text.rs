@@ -91,9 +91,18 @@ impl TextRenderer {
     /// Lays out the text of a schema's families.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
+        Self::of(schema, schema.families())
+    }
+
+    /// Lays out the text of what was declared, without the crate's own families.
+    pub(crate) fn of_declared(schema: &Schema) -> Self {
+        Self::of(schema, schema.declared_families())
+    }
+
+    fn of(schema: &Schema, families: &[Family]) -> Self {
         let schema_number = schema.layout(Scope::Engine).schema;
         let mut renderer = Self { schema: schema_number, text: Vec::new(), families: Vec::new() };
-        for family in schema.families().iter().filter(|family| !family.hidden) {
+        for family in families.iter().filter(|family| !family.hidden) {
             let block = renderer.block(family, schema);
             renderer.families.push(block);
         }

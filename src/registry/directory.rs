@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::error::AttachError;
+use super::{collector::Source, error::AttachError};
 use crate::{
     escape,
     schema::{
@@ -45,6 +45,8 @@ pub(super) struct Directory {
     last: u64,
     /// Replaced whenever an engine is added or removed.
     membership: StdArc<()>,
+    /// In the order in which they were registered.
+    pub(super) collectors: StdArc<[StdArc<Source>]>,
 }
 
 /// What a store belongs to: an engine, or `None` for the registry.
@@ -63,7 +65,20 @@ impl Directory {
             replaced: Sorted::new(),
             last: 0,
             membership: StdArc::new(()),
+            collectors: StdArc::new([]),
         }
+    }
+
+    /// The same directory with one more collector.
+    pub(super) fn collected(&self, collector: &StdArc<Source>) -> Self {
+        let collectors = self.collectors.iter().chain([collector]).cloned().collect();
+        Self { collectors, ..self.clone() }
+    }
+
+    /// The same directory without a collector.
+    pub(super) fn without_collector(&self, gone: &StdArc<Source>) -> Self {
+        let stay = self.collectors.iter().filter(|collector| !StdArc::ptr_eq(collector, gone));
+        Self { collectors: stay.cloned().collect(), ..self.clone() }
     }
 
     /// The engines that a reader sees now.

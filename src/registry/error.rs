@@ -2,6 +2,8 @@
 
 use std::{error, fmt};
 
+use crate::schema::SchemaError;
+
 /// Why an engine wasn't attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,6 +53,51 @@ impl fmt::Display for AttachError {
 }
 
 impl error::Error for AttachError {}
+
+/// Why a collector wasn't registered.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CollectorError {
+    /// Its schema has engine labels, and a collector has no engines.
+    EngineLabels {
+        /// The schema's engine labels.
+        labels: Vec<String>,
+    },
+    /// Its schema has a registry-wide family, which no recorder of a collector could record.
+    RegistryWide {
+        /// The family.
+        family: String,
+    },
+    /// The registry, or another collector, exposes a name of its schema; or it has a label that is
+    /// [constant](crate::SchemaBuilder::const_label) on all pages.
+    Clash(SchemaError),
+}
+
+impl fmt::Display for CollectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EngineLabels { labels } => {
+                write!(
+                    f,
+                    "a collector's schema has engine labels {labels:?}: use dynamic labels, since it has no engines"
+                )
+            }
+            Self::RegistryWide { family } => {
+                write!(f, "family {family:?} of a collector is registry-wide: leave that out, since it has no engines")
+            }
+            Self::Clash(error) => write!(f, "a collector clashes with the registry: {error}"),
+        }
+    }
+}
+
+impl error::Error for CollectorError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Clash(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// Why an exclusive recorder was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,17 +1,20 @@
 //! The composition root: it attaches engines, and hands out recorders and snapshots.
 
+mod collected;
+mod collector;
 mod directory;
 mod engine;
 mod error;
 mod self_metrics;
 mod shared;
 
-use std::{fmt, sync::Arc as StdArc, time::Instant};
+use std::{error::Error, fmt, sync::Arc as StdArc, time::Instant};
 
 use self::shared::Shared;
 pub use self::{
+    collected::Collector,
     engine::Engine,
-    error::{AttachError, RecorderError},
+    error::{AttachError, CollectorError, RecorderError},
 };
 use crate::{
     rcu,
@@ -133,6 +136,61 @@ impl Registry {
         self.0.shared_recorder(None)
     }
 
+    /// Registers a closure that records values when a page is written, and the families into which
+    /// it records them: for values that are kept elsewhere, such as those of the process or of a
+    /// catalogue. The families follow those of the registry. Dropping the [`Collector`] removes
+    /// them. The example `process` has the metrics of a process.
+    ///
+    /// `schema` has no engine labels, since a collector has no engines. For each page `collect`
+    /// gets a new recorder, with nothing recorded. So a counter is added its whole total, a gauge
+    /// is [settable](crate::Declaration::settable) or has dynamic labels, and a series with dynamic
+    /// labels shows if this call looked it up. What isn't recorded is 0, as for an engine.
+    ///
+    /// # Failures
+    /// If `collect` panics or returns an error, or records what [can't be
+    /// counted](SharedRecorder), this page has none of the collector's families. All others are
+    /// on it. That is counted in `tachometer_collector_failures_total`
+    /// ([`self_metrics`](crate::docs::self_metrics)).
+    ///
+    /// # Progress
+    /// Only the thread that renders waits for `collect`. Several threads may render at the same
+    /// time, and so call it at the same time. It must not render a page of the same registry, which
+    /// would call it again. Snapshots and views don't call it. Allocates.
+    ///
+    /// # Errors
+    /// [`CollectorError`]: the schema has engine labels or registry-wide families; one of its names
+    /// is exposed by the registry or by another collector; or one of its labels is
+    /// [constant](crate::SchemaBuilder::const_label) on all pages.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// # let registry = Registry::new(Schema::builder(&["engine"]).build()?);
+    /// # fn models() -> std::io::Result<[(&'static str, bool); 2]> {
+    /// #     Ok([("llama", true), ("qwen", false)])
+    /// # }
+    /// let mut schema = Schema::builder(&[]);
+    /// let ready = schema.gauge::<i64>("model_ready", "1 if the model can serve requests.");
+    /// let ready = ready.dynamic_labels(["model"], 100).declare()?;
+    /// let _collector = registry.collector(schema.build()?, move |recorder| {
+    ///     for (model, is_ready) in models()? {
+    ///         recorder.with_label_values(ready, [model]).set(i64::from(is_ready));
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # let mut page = Vec::new();
+    /// # registry.render(&mut page);
+    /// # let page = String::from_utf8(page)?;
+    /// # assert!(page.contains("\nmodel_ready{model=\"llama\"} 1\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn collector(
+        &self,
+        schema: Schema,
+        collect: impl Fn(&SharedRecorder) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Result<Collector, CollectorError> {
+        Collector::new(&self.0, schema, collect)
+    }
+
     /// Overwrites `snapshot` with the newest committed step of each engine's recorders, and what
     /// shared recorders added.
     ///
@@ -190,6 +248,7 @@ impl Registry {
         let mut snapshot = self.0.pooled();
         self.snapshot(&mut snapshot);
         self.0.renderer.render(&snapshot, page);
+        self.0.collect(page);
         mutant!(self.0.put_back(snapshot), "render: its snapshot isn't kept" => drop(snapshot));
         let bytes = mutant!(
             page.len() - before,

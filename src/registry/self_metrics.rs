@@ -7,6 +7,7 @@ use crate::{
     record::SharedRecorder,
     schema::{Schema, layout::Scope, self_families::SelfFamilies},
     store::{info::Infos, shards::Shards},
+    sync::{AtomicU64, Ordering::Relaxed},
 };
 
 /// It is recorded word by word, since several threads may render at the same time.
@@ -14,7 +15,14 @@ pub(super) struct SelfMetrics {
     pub(super) shards: StdArc<Shards>,
     recorder: SharedRecorder,
     families: SelfFamilies,
+    /// Shown only where there are collectors.
+    collector_failures: AtomicU64,
 }
+
+const COLLECTOR_FAILURES: &str = "\
+    # HELP tachometer_collector_failures_total Times that a page lacked a collector's families, because it failed.\n\
+    # TYPE tachometer_collector_failures_total counter\n\
+    tachometer_collector_failures_total";
 
 impl SelfMetrics {
     pub(super) fn new(schema: &Schema) -> Self {
@@ -23,7 +31,23 @@ impl SelfMetrics {
         let infos = StdArc::new(Infos::new(layout, b"", &[])); // none is ever set here
         let shards = StdArc::new(Shards::new(StdArc::clone(layout), 1, b"", infos));
         let recorder = SharedRecorder::new(StdArc::clone(&shards));
-        Self { shards, recorder, families: *schema.self_families() }
+        Self { shards, recorder, families: *schema.self_families(), collector_failures: AtomicU64::new(0) }
+    }
+
+    pub(super) fn collector_failed(&self) {
+        self.collector_failures.fetch_add(1, Relaxed); // no edge: read by itself
+    }
+
+    /// Appends the family about collectors. `labels` are those of all samples.
+    pub(super) fn write_failures(&self, labels: &[u8], page: &mut Vec<u8>) {
+        let failures = self.collector_failures.load(Relaxed); // no edge: read by itself
+        page.extend_from_slice(COLLECTOR_FAILURES.as_bytes());
+        if !labels.is_empty() {
+            page.push(b'{');
+            page.extend_from_slice(labels);
+            page.push(b'}');
+        }
+        page.extend_from_slice(format!(" {failures}\n").as_bytes());
     }
 
     pub(super) fn rendered(&self, took: Duration, bytes: usize) {

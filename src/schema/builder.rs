@@ -6,7 +6,7 @@ use super::{
     Inner, Schema,
     declare::{FamilySpec, Labels, Size, family::Declaration, info::InfoDeclaration},
     error::SchemaError,
-    family::{Family, Samples},
+    family::Family,
     handle::{Counter, Gauge, Histogram, StateSet},
     layout::{LayoutBuilder, MAX_WORDS, Scope},
     limits::Limits,
@@ -166,13 +166,15 @@ impl SchemaBuilder {
     pub fn build(mut self) -> Result<Schema, SchemaError> {
         self.check_common_labels()?;
         self.check_samples()?;
+        let declared = self.families.len();
         self.declare_diagnostics();
         self.declare_liveness();
         let self_families = self.declare_self_families();
         self.check_text()?;
-        let Self { engine_labels, const_labels, families, limits, layouts, .. } = self;
+        let Self { engine_labels, const_labels, families, exposed, limits, layouts } = self;
         let layouts = layouts.map(|layout| Arc::new(layout.build()));
-        Ok(Schema(Arc::new(Inner { engine_labels, const_labels, families, layouts, self_families, limits })))
+        let inner = Inner { engine_labels, const_labels, families, declared, exposed, layouts, self_families, limits };
+        Ok(Schema(Arc::new(inner)))
     }
 
     /// Runs `declare`, which declares several families. If it fails, none of them is declared, and
@@ -255,23 +257,14 @@ impl SchemaBuilder {
             return Err(SchemaError::ReservedLabelName { family: None, label: label.clone() });
         }
         for family in &self.families {
-            let own = self.labels_of(family);
+            let layout = &self.layouts[family.scope as usize];
+            let own = family.label_names(&layout.dynamic, &layout.infos);
             let clash = constant().find(|label| own.contains(label));
             if let Some(label) = mutant!(clash, "schema: a constant label that a family has" => None) {
                 return Err(SchemaError::DuplicateLabel { family: Some(family.name.clone()), label: label.clone() });
             }
         }
         Ok(())
-    }
-
-    /// The names of a family's own labels.
-    fn labels_of<'b>(&'b self, family: &'b Family) -> Vec<&'b String> {
-        let layout = &self.layouts[family.scope as usize];
-        match family.samples {
-            Samples::Series(_) => family.labels.iter().map(|label| &label.name).collect(),
-            Samples::Dynamic(index) => layout.dynamic[index.0 as usize].labels.iter().collect(),
-            Samples::Info(info) => layout.infos[info.0 as usize].labels.iter().collect(),
-        }
     }
 
     /// Checks the labels of a family together with the engine labels of its samples.

@@ -1,7 +1,7 @@
 //! A declared family: what exposition prints about it, and which words hold its series.
 
 use super::{
-    layout::{Diagnostic, DynamicIndex, HistogramIndex, InfoIndex, Liveness, Scope},
+    layout::{Diagnostic, DynamicIndex, DynamicLayout, HistogramIndex, InfoIndex, InfoLayout, Liveness, Scope},
     number::{MetricType, WordType},
 };
 
@@ -62,6 +62,15 @@ impl Family {
     /// What is appended to the name, except by a histogram, whose samples have several suffixes.
     pub(crate) fn suffix(&self) -> &'static str {
         if self.metric_type == MetricType::Counter && !self.exact_name { "_total" } else { "" }
+    }
+
+    /// The names of its own labels, given those of a layout.
+    pub(super) fn label_names<'f>(&'f self, dynamic: &'f [DynamicLayout], infos: &'f [InfoLayout]) -> Vec<&'f String> {
+        match self.samples {
+            Samples::Series(_) => self.labels.iter().map(|label| &label.name).collect(),
+            Samples::Dynamic(index) => dynamic[index.0 as usize].labels.iter().collect(),
+            Samples::Info(info) => infos[info.0 as usize].labels.iter().collect(),
+        }
     }
 
     /// An upper bound of the bytes of text that a renderer keeps for the family. Each byte may need

@@ -24,7 +24,7 @@ pub(crate) mod shape;
 mod tests;
 pub(crate) mod value;
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 pub use self::{builder::SchemaBuilder, error::SchemaError};
 use self::{
@@ -38,11 +38,16 @@ use self::{
 #[derive(Clone)]
 pub struct Schema(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     engine_labels: Vec<String>,
     /// Names and values.
     const_labels: Vec<(String, String)>,
+    /// The declared ones, and behind them the crate's own.
     families: Vec<Family>,
+    declared: usize,
+    /// Every name that a declared family exposes, and the family's index.
+    exposed: HashMap<String, usize>,
     /// One per scope.
     layouts: [Arc<Layout>; Scope::COUNT],
     self_families: SelfFamilies,
@@ -61,6 +66,43 @@ impl Schema {
 
     pub(crate) fn families(&self) -> &[Family] {
         &self.0.families
+    }
+
+    /// Those that aren't the crate's own.
+    pub(crate) fn declared_families(&self) -> &[Family] {
+        &self.0.families[..self.0.declared]
+    }
+
+    /// Checks that this schema exposes no name that the other one exposes.
+    pub(crate) fn check_names(&self, other: &Self) -> Result<(), SchemaError> {
+        let (own, others) = (&self.0.exposed, &other.0.exposed);
+        let shared = own.iter().filter_map(|(name, family)| Some((family, name, others.get(name)?)));
+        let Some((family, exposed, other_family)) = shared.min() else { return Ok(()) };
+        let (family, other) = (self.0.families[*family].name.clone(), other.0.families[*other_family].name.clone());
+        if family == other {
+            return Err(SchemaError::DuplicateFamily { family });
+        }
+        Err(SchemaError::ExposedNameClash { family, other, exposed: exposed.clone() })
+    }
+
+    /// The same schema with the constant labels of another one, on whose pages it is shown. Handles
+    /// fit both.
+    pub(crate) fn with_const_labels(&self, other: &Self) -> Result<Self, SchemaError> {
+        for (name, _) in other.const_labels() {
+            let label = || name.to_owned();
+            if self.const_labels().any(|(own, _)| own == name) || self.engine_labels().iter().any(|own| own == name) {
+                return Err(SchemaError::DuplicateLabel { family: None, label: label() });
+            }
+            for family in self.declared_families() {
+                let layout = self.layout(family.scope);
+                let own = family.label_names(&layout.dynamic, &layout.infos);
+                if mutant!(own.iter().any(|own| *own == name), "schema: a page's label that a family has" => false) {
+                    return Err(SchemaError::DuplicateLabel { family: Some(family.name.clone()), label: label() });
+                }
+            }
+        }
+        let const_labels = other.0.const_labels.iter().chain(&self.0.const_labels).cloned().collect();
+        Ok(Self(Arc::new(Inner { const_labels, ..Inner::clone(&self.0) })))
     }
 
     pub(crate) fn layout(&self, scope: Scope) -> &Arc<Layout> {

@@ -11,7 +11,7 @@ use crate::{
     schema::{
         Schema,
         handle::{Counter, Gauge, Histogram, Info, SettableGauge, State, StateSet},
-        layout::{InfoIndex, Layout},
+        layout::{Diagnostic, InfoIndex, Layout},
         shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
@@ -159,6 +159,11 @@ impl<'s> EngineView<'s> {
 
     pub(super) fn info_at(&self, InfoIndex(info): InfoIndex) -> Option<&'s InfoReading> {
         self.rows.infos[self.index * self.layout.infos.len() + info as usize].as_ref()?.shown()
+    }
+
+    /// A count of the recorders' own.
+    pub(crate) fn diagnostic(&self, diagnostic: Diagnostic) -> u64 {
+        self.words[self.layout.words + diagnostic as usize]
     }
 
     fn header(&self) -> &'s RowHeader {

@@ -8,9 +8,13 @@ mod one_engine;
 #[path = "../common/one_step.rs"]
 mod one_step;
 
+mod collectors;
 mod const_labels;
 mod exact_names;
 mod otlp;
+#[allow(dead_code)] // its `main`
+#[path = "../../examples/process.rs"]
+mod process;
 mod reserved_labels;
 mod run_time_shapes;
 mod walk;

@@ -15,7 +15,7 @@ fn every_public_type_is_documented_as_the_compiler_has_it() {
         InfoView<'static, OneLabel>
         InFlight MetricType One DynamicDeclaration<'static, Counted, OneLabel> DynamicFamily<Counted, OneLabel> DynamicSeries<Counted>
         Recorder Registry SampleValue<'static> SampleView<'static> Schema SchemaBuilder SchemaError SettableGauge<f64> SharedRecorder Snapshot State<f64> StateSet Step<'static>
-        TextRenderer Timer RecorderError View<Counted> EngineValues<'static, Counted>
+        Collector CollectorError TextRenderer Timer RecorderError View<Counted> EngineValues<'static, Counted>
     };
     assert_documented(
         include_str!("../../src/lib.rs"),

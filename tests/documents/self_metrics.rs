@@ -72,6 +72,7 @@ fn the_documented_table_is_what_a_page_has() {
     schema.counter::<u64>("open", "").dynamic_labels(["label"], 1).declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let _engine = registry.attach(&["0"]).unwrap();
+    let _collector = registry.collector(Schema::builder(&[]).build().unwrap(), |_| Ok(())).unwrap();
     assert_eq!(documented(), printed(&page(&registry)));
 }
 

@@ -1,0 +1,113 @@
+//! Collectors of a registry, and what they add to its pages.
+
+use std::{convert::Infallible, fmt, sync::Arc as StdArc, time::Instant};
+
+use super::{
+    collector::{BoxError, Source},
+    directory::{self, Directory},
+    error::CollectorError,
+    self_metrics::SelfMetrics,
+    shared::Shared,
+};
+use crate::{
+    rcu,
+    record::SharedRecorder,
+    schema::{
+        Schema,
+        layout::{Diagnostic, Scope},
+    },
+    snapshot::Snapshot,
+    store::{engine::EngineStore, shards::Shards},
+};
+
+/// A closure that records values when a page is written: see
+/// [`Registry::collector`](crate::Registry::collector). Dropping it removes its families from
+/// pages. A page that is being written meanwhile may still have them.
+#[must_use = "dropping a collector removes it"]
+pub struct Collector {
+    registry: StdArc<Shared>,
+    source: StdArc<Source>,
+}
+
+impl Collector {
+    pub(super) fn new(
+        registry: &StdArc<Shared>,
+        schema: Schema,
+        collect: impl Fn(&SharedRecorder) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) -> Result<Self, CollectorError> {
+        let schema = schema.with_const_labels(&registry.schema).map_err(CollectorError::Clash)?;
+        let source = StdArc::new(Source::new(schema, Box::new(collect))?);
+        rcu::update(&registry.directory, |current| {
+            let others = current.collectors.iter().map(|other| &other.schema).chain([&registry.schema]);
+            let clash = others.map(|other| source.schema.check_names(other)).find_map(Result::err);
+            match mutant!(clash, "collector: names that clash" => None) {
+                Some(clash) => Err(CollectorError::Clash(clash)),
+                None => Ok((Some(current.collected(&source)), ())),
+            }
+        })?;
+        Ok(Self { registry: StdArc::clone(registry), source })
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        let Ok(()) = rcu::update(&self.registry.directory, |current| {
+            Ok::<_, Infallible>((Some(current.without_collector(&self.source)), ()))
+        });
+    }
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Collector").field(&self.source.schema).finish()
+    }
+}
+
+impl Shared {
+    /// Appends the families of all collectors, and how often one of them failed.
+    pub(super) fn collect(&self, page: &mut Vec<u8>) {
+        let directory = self.directory.load();
+        if directory.collectors.is_empty() {
+            return;
+        }
+        let collectors = StdArc::clone(&directory.collectors);
+        let own = StdArc::clone(&directory.own);
+        drop(directory); // closures may take long
+        for collector in collectors.iter() {
+            if collector.write(page).is_none() {
+                self.self_metrics.collector_failed();
+            }
+        }
+        self.self_metrics.write_failures(&own.labels.text, page);
+    }
+}
+
+impl Source {
+    /// Appends the families with what the closure records now. `None` if it fails, or records what
+    /// can't be counted: then nothing is appended.
+    fn write(&self, page: &mut Vec<u8>) -> Option<()> {
+        let store = directory::store(&self.schema, Scope::Engine, &[]);
+        let layout = StdArc::clone(self.schema.layout(Scope::Engine));
+        let shards = StdArc::new(Shards::new(layout, 1, &store.labels.text, StdArc::clone(&store.infos)));
+        self.record(&SharedRecorder::new(StdArc::clone(&shards)))?;
+        let mut snapshot = Snapshot::new();
+        self.read(EngineStore { shards: Some(shards), ..store }, &mut snapshot);
+        let recorded = snapshot.engines().next().expect("it was attached");
+        let refused = [Diagnostic::RejectedObservations, Diagnostic::ForeignHandles];
+        let refused = refused.iter().any(|diagnostic| recorded.diagnostic(*diagnostic) > 0);
+        if mutant!(refused, "collector: what can't be counted is left out" => false) {
+            return None;
+        }
+        self.renderer.render(&snapshot, page);
+        Some(())
+    }
+
+    /// Reads what was recorded, as the only engine of a registry.
+    fn read(&self, recorded: EngineStore, snapshot: &mut Snapshot) {
+        let (schema, engine) = (&self.schema, StdArc::new(recorded));
+        let directory = Directory::new(schema, &SelfMetrics::new(schema).shards)
+            .attached(&engine, Instant::now())
+            .expect("the only engine");
+        snapshot.fill(schema, &directory.own, directory.engines(), directory.replaced());
+    }
+}
