@@ -248,7 +248,12 @@ impl<'s> SampleView<'s> {
     }
 
     fn engine_label(&self, label: usize) -> (&'s str, &'s str) {
-        let label = if let Own::Info { engine_labels, .. } = self.own { engine_labels[label] } else { label };
+        let label = match self.own {
+            Own::Info { engine_labels, .. } => {
+                mutant!(engine_labels[label], "walk: an info has the first engine labels" => label)
+            }
+            _ => label,
+        };
         (&self.schema.engine_labels()[label], &self.engine.label_values()[label])
     }
 

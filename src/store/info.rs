@@ -112,7 +112,8 @@ impl Infos {
     pub(crate) fn new(layout: &Layout, const_labels: &[u8], engine_labels: &[(&str, &str)]) -> Self {
         let slot = |info: &InfoLayout| {
             let printed = info.engine_labels.iter().map(|index| engine_labels[*index]);
-            let engine_text = escape::label_pairs(const_labels, printed);
+            let before = mutant!(const_labels, "info: constant labels are left out" => b"");
+            let engine_text = escape::label_pairs(before, printed);
             Slot { engine_text, current: ArcSwapOption::empty(), newest: AtomicU64::new(0) }
         };
         Self(layout.infos.iter().map(slot).collect())

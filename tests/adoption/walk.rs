@@ -31,7 +31,7 @@ impl Handles {
         let requests = schema.counter("requests", "Requests,\nby two labels.").label("x", ["a", "b"]);
         let requests = requests.label("y", ["c", "d\n"]).declare().unwrap();
         let busy = schema.counter("busy_seconds", "").unit("seconds").exact_name().declare().unwrap();
-        let config = schema.info("config_info", "An info.", ["size"]).engine_labels(&["engine"]).declare().unwrap();
+        let config = schema.info("config_info", "An info.", ["size"]).engine_labels(&["model_name"]).declare().unwrap();
         schema.info("never_set_info", "No sample.", ["x"]).declare().unwrap();
         schema.gauge::<i64>("unseen", "").hidden().declare().unwrap();
         let ttft = schema.histogram("ttft_seconds", "By tenant.", &[0.5]).unit("seconds");
@@ -186,6 +186,8 @@ fn values_have_the_types_of_their_families() {
     assert_eq!((tokens.upper_bounds(), tokens.bucket_counts(), tokens.sum()), (&[1.0, 8.0][..], &[0, 2, 0][..], 6));
     let [F64Histogram(ttft)] = values("ttft_seconds", ("tenant", "m"))[..] else { panic!("not one") };
     assert_eq!((ttft.bucket_counts(), ttft.sum()), (&[0, 1][..], 0.75));
+    let labels: Vec<_> = with(&snapshot, "config_info", ("size", "m"))[0].labels().collect();
+    assert_eq!(labels, [("cluster", "eu \"1\""), ("model_name", "m"), ("size", "m")]);
     let labels: Vec<_> = with(&snapshot, "requests", engine)[1].labels().collect();
     let expected = [("cluster", "eu \"1\""), ("engine", "1"), ("model_name", "back\\slash"), ("x", "a"), ("y", "d\n")];
     assert_eq!(labels, expected);
