@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmetrics_parser::{MetricsExposition, PrometheusType, PrometheusValue, prometheus::parse_prometheus};
-use tachometer::{AttachError, Engine, Registry, Schema, SchemaError};
+use tachometer::{AttachError, Engine, Registry, Schema, SchemaError, Snapshot};
 
 use crate::model::{
     bytes::Bytes,
@@ -38,6 +38,7 @@ pub(crate) fn run(data: &[u8]) {
         let all_labels =
             |(_, labels): &(Engine, LabelSet)| labels.clone().into_iter().chain(constant.clone()).collect();
         let engine_labels: Vec<_> = engines.iter().map(all_labels).collect();
+        check_walk(&registry, &engine_labels, &accepted);
         check_page(&registry, &engine_labels, &accepted);
     }
 }
@@ -59,6 +60,28 @@ fn engines(bytes: &mut Bytes<'_>, registry: &Registry, labels: &[String]) -> Vec
 
 type LabelSet = BTreeMap<String, String>;
 type Page = MetricsExposition<PrometheusType, PrometheusValue>;
+
+/// Fails unless a walk finds these families with their help, unit and label sets.
+fn check_walk(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    for family in families {
+        let found = snapshot.families().find(|found| found.name() == family.name).expect("it was accepted");
+        assert_eq!((found.help(), found.unit()), (family.help.as_str(), family.unit.as_deref()), "{}", family.name);
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let mut seen: Vec<LabelSet> = found.samples().map(|sample| sample.labels().map(owned).collect()).collect();
+        let mut expected = label_sets(engines, family);
+        seen.sort();
+        expected.sort();
+        assert_eq!(seen, expected, "samples of {}", family.name);
+    }
+}
+
+/// The label sets of all samples of a family.
+fn label_sets(engines: &[LabelSet], family: &Family) -> Vec<LabelSet> {
+    let with = |engine: &LabelSet, own: Vec<(String, String)>| engine.clone().into_iter().chain(own).collect();
+    engines.iter().flat_map(|engine| family.series().into_iter().map(move |own| with(engine, own))).collect()
+}
 
 /// Fails unless the page has these families (and six about the recorders, and three about pages)
 /// with their help, type and label sets.
@@ -83,9 +106,7 @@ fn check_page(registry: &Registry, engines: &[LabelSet], families: &[Family]) {
             Kind::GaugeI64 | Kind::GaugeF64 => PrometheusType::Gauge,
             Kind::HistogramU64 | Kind::HistogramF64 => PrometheusType::Histogram,
         };
-        let with = |engine: &LabelSet, own: Vec<(String, String)>| engine.clone().into_iter().chain(own).collect();
-        let series = engines.iter().flat_map(|engine| family.series().into_iter().map(|own| with(engine, own)));
-        check_family(&parsed, &name, &family.help, kind, series.collect());
+        check_family(&parsed, &name, &family.help, kind, label_sets(engines, family));
     }
 }
 

@@ -22,6 +22,7 @@ fn page(engine_labels: &[&str], constant: &[(&str, &str)]) -> String {
     let wide = schema.histogram::<f64>("h", "", &[1.0]).registry_wide().dynamic_labels(["y"], 1).declare().unwrap();
     let with_labels = schema.info("i_info", "", ["z"]).declare().unwrap();
     let without = schema.info("j_info", "", []).engine_labels(&[]).declare().unwrap();
+    let wide_info = schema.info("k_info", "", ["z"]).registry_wide().declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     let engine = registry.attach(&vec!["0"; engine_labels.len()]).unwrap();
     engine.recorder().unwrap().record(|step| {
@@ -30,6 +31,7 @@ fn page(engine_labels: &[&str], constant: &[(&str, &str)]) -> String {
     });
     _ = engine.shared_recorder().with_label_values(dynamic, ["v"]);
     _ = registry.shared_recorder().with_label_values(wide, ["v"]);
+    registry.shared_recorder().set_info(wide_info, ["v"], 3.0);
     shown::page(&registry)
 }
 
