@@ -1,4 +1,7 @@
-//! How the crate works, and why it is as it is. Nothing to call.
+//! Recipes, how the crate works, and why it is as it is. Nothing to call.
+
+#[doc = include_str!("../docs/recipes.md")]
+pub mod recipes {}
 
 /// The header of `src/store/slab.rs`, which is the whole protocol between a recorder and its
 /// readers.

@@ -21,7 +21,7 @@
 //!    What pages say about themselves and about recorders is in [`docs::self_metrics`].
 //!
 //! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set,
-//! compatible with vLLM's. [`docs`] has the protocol and the reasons for the design.
+//! compatible with vLLM's. [`docs`] has recipes, the protocol and the reasons for the design.
 //!
 //! ```
 //! use tachometer::{Registry, Schema};

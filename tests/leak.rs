@@ -1,4 +1,4 @@
-//! What engines and recorders leave behind when they are replaced: nothing.
+//! What engines, recorders and collectors leave behind when they are replaced: nothing.
 
 #[path = "common/allocator.rs"]
 mod allocator;
@@ -88,6 +88,26 @@ fn recorders_that_come_and_go_hold_no_memory() {
     (0..3).for_each(|_| record(&engine, handles));
     let ((), held) = allocator::held(|| (0..1_000).for_each(|_| record(&engine, handles)));
     assert_eq!(held, 0, "bytes are left after two thousand recorders");
+}
+
+#[test]
+fn a_collector_that_left_holds_no_memory() {
+    let (registry, _) = registry();
+    let mut page = Vec::with_capacity(1 << 16); // numbers on it get longer
+    let mut cycle = || {
+        let mut schema = Schema::builder(&[]);
+        let ready = schema.gauge::<i64>("ready", "").dynamic_labels(["model"], 1).declare().unwrap();
+        let collector = registry.collector(schema.build().unwrap(), move |recorder| {
+            recorder.with_label_values(ready, ["a"]).set(1);
+            Ok(())
+        });
+        page.clear();
+        registry.render(&mut page);
+        drop(collector);
+    };
+    (0..3).for_each(|_| cycle());
+    let ((), held) = allocator::held(|| (0..1_000).for_each(|_| cycle()));
+    assert_eq!(held, 0, "bytes are left after a thousand collectors");
 }
 
 /// A thread's first use of a registry allocates something that stays with the thread: this one is

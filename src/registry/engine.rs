@@ -39,8 +39,8 @@ impl Engine {
     /// ([`EngineView::lingers`](crate::EngineView::lingers)).
     ///
     /// An engine that attaches with the same labels ends the lingering. What the earlier one
-    /// counted is then in [`Snapshot::replaced`], for the rest of its time, but for a minute at
-    /// most.
+    /// counted is then in [`Snapshot::replaced`](crate::Snapshot::replaced), for the rest of its
+    /// time, but for a minute at most.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -77,7 +77,7 @@ impl Engine {
     }
 
     /// What `read` returns for the newest values of these handles: one, or an array or a tuple of
-    /// them. For tests and the like; whatever reads often keeps a [`View`].
+    /// them. For tests and the like; whatever reads often keeps a [`View`](crate::View).
     ///
     /// ```
     /// # use tachometer::{Registry, Schema};

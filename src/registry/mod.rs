@@ -235,14 +235,14 @@ impl Registry {
     }
 
     /// Takes a snapshot, renders it as a page in the Prometheus text format
-    /// ([`CONTENT_TYPE`](TextRenderer::CONTENT_TYPE)), and appends the page to `page`,
+    /// ([`CONTENT_TYPE`](crate::TextRenderer::CONTENT_TYPE)), and appends the page to `page`,
     /// which is never cleared. The next page shows how long that took and how many bytes it gave
     /// ([`self_metrics`](crate::docs::self_metrics)).
     ///
     /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm, that is if `page` is
     /// large enough, engines and dynamic series are those of before, at most 8 threads render at a
-    /// time, and each of them has rendered before (the list of engines keeps a note for each thread
-    /// that reads it).
+    /// time, each of them has rendered before (the list of engines keeps a note for each thread
+    /// that reads it), and there are no [collectors](Self::collector).
     pub fn render(&self, page: &mut Vec<u8>) {
         let (begun, before) = (Instant::now(), page.len());
         let mut snapshot = self.0.pooled();

@@ -45,11 +45,13 @@ fn a_page_shows_what_a_catalogue_has_now() {
     let mut schema = Schema::builder(&[]);
     let context = schema.gauge::<i64>("context_length", "Tokens.").dynamic_labels(["model"], 8).declare().unwrap();
     let models = schema.gauge::<i64>("models", "Models.").settable().declare().unwrap();
+    let source = schema.info("catalogue_info", "Where it is from.", ["path"]).declare().unwrap();
     let is_reloaded = Arc::clone(&reloaded);
     let collector = registry.collector(schema.build().unwrap(), move |recorder| {
         let catalogue: &[_] =
             if is_reloaded.load(Relaxed) { &[("qwen", 3)] } else { &[("llama", 1), ("a \"b\"\\\n", 2)] };
         recorder.set_gauge(models, catalogue.len() as i64);
+        recorder.set_info(source, ["/models"], 1.0);
         for (model, length) in catalogue {
             recorder.with_label_values(context, [model]).set(*length);
         }
@@ -61,6 +63,7 @@ fn a_page_shows_what_a_catalogue_has_now() {
     let overflow = "context_length{model=\"other\"} 0";
     assert_eq!(lines(), [escaped, "context_length{model=\"llama\"} 1", overflow]);
     assert_eq!(sample(&registry, "models"), Some(2.0));
+    assert_eq!(shown::lines(&registry, "catalogue_info{"), ["catalogue_info{path=\"/models\"} 1.0"]);
     reloaded.store(true, Relaxed);
     assert_eq!(lines(), [overflow, "context_length{model=\"qwen\"} 3"]);
     assert_eq!(sample(&registry, "models"), Some(1.0));
