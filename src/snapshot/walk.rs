@@ -17,7 +17,8 @@ use crate::{
 /// A walk over everything that a page shows.
 impl Snapshot {
     /// The families in declared order, including those of the registry and the crate's own. Hidden
-    /// ones are left out. A family may have no samples: a page leaves it out then.
+    /// ones are left out. A family may have no samples: a page leaves it out then. What
+    /// [collectors](crate::Registry::collector) add to a page isn't in a snapshot.
     ///
     /// This is for exporters of other formats, and for tests that select by name. The example
     /// `otlp` writes OTLP in this way.
