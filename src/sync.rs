@@ -44,10 +44,10 @@ pub(crate) use crate::tests::{
 /// It orders nothing, so it stays a standard atomic under loom.
 ///
 /// # Panics
-/// After 2³² − 1 calls, rather than return a number twice.
+/// After 2³¹ − 1 calls, rather than return a number twice: handles need the last bit.
 pub(crate) fn unique_id() -> u32 {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
     static LAST: AtomicU32 = AtomicU32::new(0);
-    let taken = LAST.fetch_update(Relaxed, Relaxed, |last| last.checked_add(1));
-    taken.expect("more than 2^32 schemas in one process") + 1
+    let taken = LAST.fetch_update(Relaxed, Relaxed, |last| (last < (1 << 31) - 1).then_some(last + 1));
+    taken.expect("more than 2^30 schemas in one process") + 1
 }

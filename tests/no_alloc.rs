@@ -28,6 +28,7 @@ fn the_counter_counts() {
 /// One handle of each kind.
 #[derive(Clone, Copy)]
 struct Handles {
+    sparse: Counter<u64>,
     count: Counter<u64>,
     amount: Counter<f64>,
     level: Gauge<i64>,
@@ -52,6 +53,7 @@ struct Open {
 fn schema() -> (Schema, Handles) {
     let mut schema = Schema::builder(&["engine", "model_name"]);
     let handles = Handles {
+        sparse: schema.counter("sparse", "").sparse().declare().unwrap(),
         count: schema.counter("count", "").declare().unwrap(),
         amount: schema.counter("amount", "").declare().unwrap(),
         level: schema.gauge("level", "").declare().unwrap(),
@@ -84,11 +86,12 @@ fn recording_allocates_nothing() {
     assert_none("the registry's recorder", || own.inc(handles.wide));
 }
 
-fn steps(recorder: &mut Recorder, Handles { count, amount, level, share, mode, seconds, tokens, .. }: Handles) {
+fn steps(recorder: &mut Recorder, Handles { sparse, count, amount, level, share, mode, seconds, tokens, .. }: Handles) {
     assert_none("each operation, and commit", || {
         let mut step = recorder.step();
         step.add(count, 1);
         step.inc(amount);
+        step.inc(sparse);
         step.raise_to(count, 0);
         step.set(level, 1);
         step.set_state(share, 0.5);
@@ -114,7 +117,7 @@ fn steps(recorder: &mut Recorder, Handles { count, amount, level, share, mode, s
 
 #[test]
 fn recording_from_any_thread_allocates_nothing() {
-    let (schema, Handles { count, amount, ratio, seconds, tokens, wide, .. }) = schema();
+    let (schema, Handles { sparse, count, amount, ratio, seconds, tokens, wide, .. }) = schema();
     let registry = Registry::new(schema);
     let engine = registry.attach(&["0", "m"]).unwrap();
     let (shared, own) = (engine.shared_recorder(), registry.shared_recorder());
@@ -122,6 +125,7 @@ fn recording_from_any_thread_allocates_nothing() {
         shared.add(count, 1);
         shared.add(count, u64::MAX);
         shared.inc(amount);
+        shared.inc(sparse);
         shared.set_gauge(ratio, 0.5);
         shared.add_gauge(ratio, 0.5);
         shared.add_gauge(ratio, f64::NAN);

@@ -53,8 +53,10 @@ pub struct DynamicSeries<H> {
     handle: PhantomData<fn() -> H>,
 }
 
-/// The word of a counter or gauge.
+/// The word of a counter or gauge, and the one that says that something was recorded into a sparse
+/// one.
 const SCALAR: u16 = 0;
+const NOTE: u16 = 1;
 
 impl<H> DynamicSeries<H> {
     pub(super) fn new(row: Arc<SeriesRow>, shards: Arc<Shards>) -> Self {
@@ -70,6 +72,16 @@ impl<H> DynamicSeries<H> {
     /// A handle of the same series, for the same type of metric.
     pub(super) fn retyped<G>(&self) -> DynamicSeries<G> {
         DynamicSeries::new(Arc::clone(&self.row), Arc::clone(&self.shards))
+    }
+
+    /// Rejects one value unless it was counted, in the word of a counter or gauge.
+    #[inline(always)]
+    fn recorded(&self, counted: Option<()>) {
+        match counted {
+            Some(()) if self.row.notes => self.row.row().note(NOTE),
+            Some(()) => {}
+            None => self.reject(1),
+        }
     }
 
     #[inline(always)]
@@ -95,7 +107,7 @@ impl<T: CounterValue> DynamicSeries<Counter<T>> {
     /// Adds `n`.
     #[inline]
     pub fn add(&self, n: T) {
-        self.reject_unless(observe::add(self.row.row(), SCALAR, n), 1);
+        self.recorded(observe::add(self.row.row(), SCALAR, n));
     }
 
     /// Adds one.
@@ -117,6 +129,7 @@ impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
     #[inline]
     pub fn set(&self, value: T) {
         self.row.row().store(SCALAR, value.to_word());
+        self.recorded(Some(()));
     }
 
     /// Adds `n`, which may be negative. An integer wraps around. A result that is NaN or infinite
@@ -124,7 +137,7 @@ impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
     /// until it is set again.
     #[inline]
     pub fn add(&self, n: T) {
-        self.reject_unless(observe::add_gauge(self.row.row(), SCALAR, n), 1);
+        self.recorded(observe::add_gauge(self.row.row(), SCALAR, n));
     }
 
     /// Adds one.

@@ -6,7 +6,7 @@ use super::{dynamic::DynamicSeries, observe};
 use crate::{
     schema::{
         declare::dynamic::DynamicFamily,
-        handle::{Counter, DynamicHandle, Histogram, Info, SettableGauge},
+        handle::{Counter, DynamicHandle, Histogram, Info, SPARSE, SettableGauge},
         layout::{Diagnostic, HistogramIndex, HistogramLayout},
         shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
@@ -87,10 +87,14 @@ impl SharedRecorder {
     /// Adds `n` to a counter.
     #[inline]
     pub fn add<T: CounterValue>(&self, counter: Counter<T>, n: T) {
-        let Some(shard) = self.shard(counter.schema) else { return };
-        if observe::add(*shard, counter.word, n).is_none() {
-            observe::reject(shard, 1);
-        }
+        self.scalar(counter.schema, |shards, sparse| {
+            let shard = shards.current();
+            match observe::add(*shard, counter.word, n) {
+                Some(()) if sparse => shard.note(counter.word + 1),
+                Some(()) => {}
+                None => observe::reject(shard, 1),
+            }
+        });
     }
 
     /// Adds one to a counter.
@@ -103,9 +107,12 @@ impl SharedRecorder {
     /// infinities too. Wait-free: a store.
     #[inline]
     pub fn set_gauge<T: GaugeValue>(&self, gauge: SettableGauge<T>, value: T) {
-        if self.owns(gauge.schema) {
-            self.0.settable.store(gauge.index, value.to_word());
-        }
+        self.scalar(gauge.schema, |shards, sparse| {
+            shards.settable.store(gauge.index, value.to_word());
+            if sparse {
+                shards.settable.note(gauge.index + 1);
+            }
+        });
     }
 
     /// Adds `n`, which may be negative, to a settable gauge. An integer wraps around. A sum that is
@@ -113,11 +120,14 @@ impl SharedRecorder {
     /// until it is set again.
     #[inline]
     pub fn add_gauge<T: GaugeValue>(&self, gauge: SettableGauge<T>, n: T) {
-        if self.owns(gauge.schema) {
-            self.change_settable(gauge.index, n.to_word());
-        }
+        self.scalar(gauge.schema, |shards, sparse| match shards.settable.add(gauge.index, n.to_word()) {
+            Some(()) if sparse => shards.settable.note(gauge.index + 1),
+            Some(()) => {}
+            None => observe::reject(shards.current(), 1),
+        });
     }
 
+    /// Changes a gauge that was changed before.
     #[inline]
     pub(super) fn change_settable(&self, index: u16, n: u64) {
         if self.0.settable.add(index, n).is_none() {
@@ -297,14 +307,24 @@ impl SharedRecorder {
 
     #[inline(always)]
     fn histogram(&self, schema: u32, HistogramIndex(index): HistogramIndex) -> Option<(Shard<'_>, &HistogramLayout)> {
-        let shard = self.shard(schema)?;
+        let shard = self.owns(schema).then(|| self.0.current())?;
         Some((shard, self.0.layout.histograms.get(usize::from(index))?))
     }
 
-    /// The shard of the current thread, if a handle of this schema and scope belongs here.
+    /// Calls `record`, unless a handle of a counter or gauge is of another schema or scope. It says
+    /// whether the handle is that of a sparse series.
     #[inline(always)]
-    fn shard(&self, schema: u32) -> Option<Shard<'_>> {
-        self.owns(schema).then(|| self.0.current())
+    fn scalar(&self, schema: u32, record: impl Fn(&Shards, bool)) {
+        if mutant!(schema == self.0.layout.schema, "shared: a foreign handle isn't refused" => true) {
+            record(&self.0, false);
+        } else {
+            self.other_scalar(schema, record);
+        }
+    }
+
+    #[inline(never)]
+    fn other_scalar(&self, schema: u32, record: impl Fn(&Shards, bool)) {
+        if schema == self.0.layout.schema | SPARSE { record(&self.0, true) } else { self.refuse_foreign(schema) }
     }
 
     /// Whether a handle belongs to this recorder's schema and scope.

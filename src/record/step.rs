@@ -5,7 +5,7 @@ use std::{cell::Cell, fmt, marker::PhantomData, time::Duration};
 use super::observe::{self, Batch, MAX_BUCKET_COUNT};
 use crate::{
     schema::{
-        handle::{Counter, Gauge, Histogram, Info, State, StateSet},
+        handle::{Counter, Gauge, Histogram, Info, SPARSE, State, StateSet, schema_of},
         layout::{Diagnostic, HistogramIndex, HistogramLayout, Layout},
         shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
@@ -122,15 +122,14 @@ impl<'a> Step<'a> {
     /// Adds `n` to a counter.
     #[inline]
     pub fn add<T: CounterValue>(&mut self, counter: Counter<T>, n: T) {
-        if !self.owns(counter.schema) {
-            return;
-        }
-        let total = T::from_word(self.slab.load(counter.word));
-        let grows = mutant!(n.can_grow_by(), "step: negative additions" => true);
-        match T::sum(total, n) {
-            Some(total) if grows => self.slab.store(counter.word, total.to_word()),
-            _ => self.reject(1),
-        }
+        self.scalar(counter.schema, |step, sparse| {
+            let total = T::from_word(step.slab.load(counter.word));
+            let grows = mutant!(n.can_grow_by(), "step: negative additions" => true);
+            match T::sum(total, n) {
+                Some(total) if grows => step.store(counter.word, total.to_word(), sparse),
+                _ => step.reject(1),
+            }
+        });
     }
 
     /// Adds one to a counter.
@@ -155,24 +154,23 @@ impl<'a> Step<'a> {
     /// ```
     #[inline]
     pub fn raise_to<T: CounterValue>(&mut self, counter: Counter<T>, total: T) {
-        if !self.owns(counter.schema) {
-            return;
-        }
-        let now = T::from_word(self.slab.load(counter.word));
-        let grows = mutant!(total >= now, "step: a counter is lowered" => true);
-        match T::sum(T::ZERO, total) {
-            Some(total) if grows && total.can_grow_by() => self.slab.store(counter.word, total.to_word()),
-            _ => self.reject(1),
-        }
+        self.scalar(counter.schema, |step, sparse| {
+            let now = T::from_word(step.slab.load(counter.word));
+            let grows = mutant!(total >= now, "step: a counter is lowered" => true);
+            match T::sum(T::ZERO, total) {
+                Some(total) if grows && total.can_grow_by() => step.store(counter.word, total.to_word(), sparse),
+                _ => step.reject(1),
+            }
+        });
     }
 
     /// Sets a gauge. A float gauge takes any value and shows it, NaN and infinities included.
     #[inline]
     pub fn set<T: GaugeValue>(&mut self, gauge: Gauge<T>, value: T) {
-        if self.owns(gauge.schema) {
+        self.scalar(gauge.schema, |step, sparse| {
             mutant!("step: allocates" => drop(std::hint::black_box(vec![0_u8])));
-            self.slab.store(gauge.word, value.to_word());
-        }
+            step.store(gauge.word, value.to_word(), sparse);
+        });
     }
 
     /// The value of a gauge in this step: as set in this step, or else in the newest committed one.
@@ -181,7 +179,7 @@ impl<'a> Step<'a> {
     /// returns 0.
     #[inline]
     pub fn gauge<T: GaugeValue>(&self, gauge: Gauge<T>) -> T {
-        let own = mutant!(self.owns(gauge.schema), "step: a foreign gauge is read" => true);
+        let own = mutant!(self.owns(schema_of(gauge.schema)), "step: a foreign gauge is read" => true);
         T::from_word(if own { self.slab.load(gauge.word) } else { 0 })
     }
 
@@ -326,6 +324,30 @@ impl<'a> Step<'a> {
     fn histogram(&self, schema: u32, index: HistogramIndex) -> Option<&'a HistogramLayout> {
         let layout = self.layout;
         if self.owns(schema) { layout.histograms.get(usize::from(index.0)) } else { None }
+    }
+
+    /// Calls `record`, unless a handle of a counter or gauge is of another schema or scope. It says
+    /// whether the handle is that of a sparse series.
+    #[inline(always)]
+    fn scalar(&mut self, schema: u32, record: impl Fn(&mut Self, bool)) {
+        if mutant!(schema == self.layout.schema, "step: a foreign handle isn't refused" => true) {
+            record(self, false);
+        } else {
+            self.other_scalar(schema, record);
+        }
+    }
+
+    #[inline(never)]
+    fn other_scalar(&mut self, schema: u32, record: impl Fn(&mut Self, bool)) {
+        if schema == self.layout.schema | SPARSE { record(self, true) } else { self.refuse_foreign(schema) }
+    }
+
+    #[inline(always)]
+    fn store(&mut self, word: u16, value: u64, sparse: bool) {
+        self.slab.store(word, value);
+        if sparse && self.slab.load(word + 1) == 0 {
+            mutant!(self.slab.store(word + 1, 1), "sparse: a step's 0 isn't noticed" => ());
+        }
     }
 
     /// Whether a handle is of this recorder's schema and scope.

@@ -23,7 +23,7 @@ impl Schema {
     /// [`SchemaBuilder::build`] checks the names.
     ///
     /// # Panics
-    /// If the process has made 2,147,483,647 schemas before.
+    /// If the process has made 1,073,741,823 schemas before.
     pub fn builder(engine_labels: &[&str]) -> SchemaBuilder {
         SchemaBuilder::new(engine_labels)
     }
@@ -293,7 +293,8 @@ impl SchemaBuilder {
         if self.samples(spec.scope).saturating_add(size.lines) > limit {
             return Err(SchemaError::TooManySamples { family: spec.name.clone(), limit });
         }
-        let settable = if spec.storage == Storage::Settable { size.series } else { 0 };
+        let settable =
+            if spec.storage == Storage::Settable { size.series.saturating_mul(spec.words_per_scalar()) } else { 0 };
         let words = layout.words().saturating_add(size.words).max(layout.settable.len().saturating_add(settable));
         if words > MAX_WORDS {
             return Err(SchemaError::SlabTooLarge { words, limit: MAX_WORDS });

@@ -50,6 +50,8 @@ pub(crate) struct Family {
     pub(crate) hidden: bool,
     /// Of a counter: no suffix is appended.
     pub(crate) exact_name: bool,
+    /// Only series with something recorded are shown.
+    pub(crate) sparse: bool,
     pub(crate) unit: Option<String>,
     /// The closed labels. The layout has the names of other labels.
     pub(crate) labels: Vec<ClosedLabel>,

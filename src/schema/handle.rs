@@ -13,6 +13,17 @@ use super::{
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 
+/// The bit that marks the schema's number in a handle of a sparse scalar: its word is followed by
+/// one that says whether anything was recorded. Such a handle fails the comparison that each call
+/// makes anyway, and is sorted out behind it. So others pay nothing.
+pub(crate) const SPARSE: u32 = 1 << 31;
+
+/// The number of the schema that declared a handle.
+#[inline]
+pub(crate) fn schema_of(number: u32) -> u32 {
+    number & !SPARSE
+}
+
 /// The handle of a counter, which grows and never falls. `T` is `u64` or `f64`.
 ///
 /// Unlike a gauge, a counter can't be set:

@@ -20,6 +20,9 @@ pub(crate) const MAX_WORDS: usize = 1 << 16;
 /// Words of a state: its value, and the stamp that says which slab's is the newest.
 pub(crate) const STATE_WORDS: usize = 2;
 
+/// The words of a sparse counter or gauge: the value, and behind it 1 once something was recorded.
+pub(crate) const SPARSE_WORDS: usize = 2;
+
 /// What the series of a family belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -110,6 +113,8 @@ pub(crate) struct DynamicLayout {
     pub(crate) max_value_len: usize,
     /// Each label value of the overflow series.
     pub(crate) overflow_value: String,
+    /// Only series with something recorded are shown.
+    pub(crate) sparse: bool,
     /// The layout of a single series.
     pub(crate) series: Arc<Layout>,
 }
@@ -217,26 +222,25 @@ impl LayoutBuilder {
         self.scalars.len() + self.histograms.iter().map(|(bounds, _)| bounds.upper().len() + 2).sum::<usize>()
     }
 
-    /// Adds `series` scalars, or as many histograms if there are `bounds`. Returns the index of the
-    /// first one.
+    /// Adds `series` scalars of this many words, or as many histograms if there are `bounds`.
+    /// Returns the index of the first one.
     pub(super) fn add_series(
         &mut self,
         metric_type: MetricType,
         word_type: WordType,
         bounds: Option<Bounds>,
+        words: usize,
         series: usize,
     ) -> usize {
-        let is_gauge = metric_type == MetricType::Gauge;
-        match bounds {
-            Some(bounds) => {
-                self.histograms.extend(iter::repeat_n((bounds, word_type), series));
-                self.histograms.len() - series
-            }
-            None => {
-                self.scalars.extend(iter::repeat_n(Scalar { word_type: Some(word_type), is_gauge }, series));
-                self.scalars.len() - series
-            }
-        }
+        let Some(bounds) = bounds else {
+            let value = Scalar { word_type: Some(word_type), is_gauge: metric_type == MetricType::Gauge };
+            let note = Scalar { word_type: Some(WordType::U64), is_gauge: false };
+            let scalars = (0..series * words).map(|word| if word % words == 0 { value } else { note });
+            self.scalars.extend(scalars);
+            return self.scalars.len() - series * words;
+        };
+        self.histograms.extend(iter::repeat_n((bounds, word_type), series));
+        self.histograms.len() - series
     }
 
     /// Adds this many states, of [`STATE_WORDS`] each. Returns the first one's word.

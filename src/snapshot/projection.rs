@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 use self::sealed::Cursor;
 use super::rows::{ChosenWords, RowHeader, Rows, Selection};
 use crate::{
-    schema::{Schema, layout::Scope},
+    schema::{Schema, handle::schema_of, layout::Scope},
     store::engine::{EngineStore, Engines},
 };
 
@@ -124,7 +124,7 @@ impl Bound {
     #[cold]
     fn new(handles: &impl Choice, schema: &Schema) -> Self {
         let mut schemas = Vec::new();
-        handles.each(&mut |leaf| schemas.push(leaf.schema()));
+        handles.each(&mut |leaf| schemas.push(schema_of(leaf.schema())));
         let of = |scope: Scope| schemas.iter().all(|number| *number == schema.layout(scope).schema);
         let scope = Scope::ALL.into_iter().find(|scope| of(*scope)).expect(
             "a view's handles must be of the registry's schema, and either all of engines or all of the registry",

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     schema::{
         Schema,
-        handle::{Counter, Gauge, Histogram, Info, SettableGauge, State, StateSet},
+        handle::{Counter, Gauge, Histogram, Info, SettableGauge, State, StateSet, schema_of},
         layout::{Diagnostic, InfoIndex, Layout},
         shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
@@ -190,7 +190,7 @@ impl<'s> EngineView<'s> {
     #[inline]
     pub(super) fn check(&self, schema: u32) {
         assert!(
-            schema == self.layout.schema,
+            schema_of(schema) == self.layout.schema,
             "a handle of another schema was used with this view (families of the registry are read from \
              Snapshot::registry, all others from an engine)"
         );

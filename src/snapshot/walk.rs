@@ -7,7 +7,7 @@ use crate::{
     schema::{
         Schema,
         family::{Family, Samples, SeriesSlot},
-        layout::HistogramLayout,
+        layout::{HistogramLayout, SPARSE_WORDS},
         number::{MetricType, WordType},
         value::ObservationValue,
     },
@@ -116,7 +116,7 @@ impl<'s> FamilyView<'s> {
             };
             readings.map(move |(engine, reading)| SampleView { schema, family, engine, own: own(engine, reading) })
         });
-        closed.chain(dynamic).chain(infos)
+        closed.chain(dynamic).chain(infos).filter(|sample| !sample.family.sparse || sample.is_recorded())
     }
 }
 
@@ -203,6 +203,29 @@ impl<'s> SampleView<'s> {
                 Some(histogram) => self.histogram(histogram, words),
             },
             Own::Info { reading, .. } => SampleValue::F64(reading.value),
+        }
+    }
+
+    /// Whether something was recorded into the series. The word behind a scalar says it, or the
+    /// stamp of a state; of a histogram, its buckets.
+    fn is_recorded(&self) -> bool {
+        let (layout, words) = (self.engine.layout, self.engine.words());
+        let any = |words: &[u64]| words.iter().any(|word| *word != 0);
+        let scalar = |word: usize| any(&words[word..word + SPARSE_WORDS]);
+        match self.own {
+            Own::Closed(_, slot) => match slot {
+                SeriesSlot::Scalar(word) | SeriesSlot::OneOf { word, .. } => scalar(usize::from(word)),
+                SeriesSlot::Settable(index) => scalar(layout.row_len() + usize::from(index)),
+                SeriesSlot::Histogram(index) => {
+                    let histogram = &layout.histograms[usize::from(index.0)];
+                    any(&words[usize::from(histogram.first)..usize::from(histogram.sum)])
+                }
+                SeriesSlot::Diagnostic(_) | SeriesSlot::Liveness(_) => true,
+            },
+            Own::Dynamic { row, words, .. } => {
+                any(row.layout.histograms.first().map_or(words, |histogram| &words[..usize::from(histogram.sum)]))
+            }
+            Own::Info { .. } => true,
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct SeriesRow {
     /// `engine="0",adapter="sql"`, escaped.
     pub(crate) text: Box<[u8]>,
     pub(crate) layout: Arc<Layout>,
+    /// The row has a word that says whether something was recorded.
+    pub(crate) notes: bool,
     words: Words,
 }
 
@@ -170,11 +172,16 @@ impl SeriesList {
 
 impl SeriesRow {
     /// All words are zero.
-    fn new(DynamicLayout { labels, series, .. }: &DynamicLayout, engine_labels: &[u8], values: &[&str]) -> Self {
+    fn new(
+        DynamicLayout { labels, series, sparse, .. }: &DynamicLayout,
+        engine_labels: &[u8],
+        values: &[&str],
+    ) -> Self {
         Self {
             values: values.iter().copied().map(str::to_owned).collect(),
             text: escape::label_pairs(engine_labels, labels.iter().map(String::as_str).zip(values.iter().copied())),
             words: Words::zeroed(series.words),
+            notes: *sparse && series.histograms.is_empty(),
             layout: Arc::clone(series),
         }
     }

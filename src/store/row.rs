@@ -52,6 +52,16 @@ impl<'s> Row<'s> {
         self.0[usize::from(word)].store(value, Relaxed);
     }
 
+    /// Notes, in the word for it, that something was recorded. The first time only, so that threads
+    /// don't compete for the line.
+    #[inline(always)]
+    pub(crate) fn note(self, word: u16) {
+        let word = &self.0[usize::from(word)];
+        if word.load(Relaxed) == 0 {
+            mutant!(word.store(1, Relaxed), "sparse: a shared 0 isn't noticed" => ());
+        }
+    }
+
     /// Adds to a count or a sum. `None` if it would overflow: then nothing has changed.
     #[inline(always)]
     pub(crate) fn add(self, word: u16, n: u64) -> Option<()> {

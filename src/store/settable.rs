@@ -51,6 +51,14 @@ impl Settable {
         }
     }
 
+    /// Notes, in the cell for it, that something was recorded.
+    #[inline]
+    pub(crate) fn note(&self, index: u16) {
+        if self.load(index) == 0 {
+            self.store(index, 1);
+        }
+    }
+
     /// An integer wraps around. `None` if a float would be NaN or infinite: then nothing has
     /// changed.
     #[inline]

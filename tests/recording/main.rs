@@ -24,6 +24,7 @@ mod registry_wide;
 mod settable;
 mod shared;
 mod shared_limits;
+mod sparse;
 mod states;
 mod steps;
 mod view;

@@ -7,8 +7,8 @@ use crate::schema::{
     SchemaBuilder,
     error::SchemaError,
     family::ClosedLabel,
-    handle::{Counter, Gauge, Handle, SettableGauge, State},
-    layout::{STATE_WORDS, Scope},
+    handle::{Counter, Gauge, Handle, SPARSE, SettableGauge, State},
+    layout::{SPARSE_WORDS, STATE_WORDS, Scope},
     number::Storage,
     shape::{By, List, One, Shape},
     value::{CounterValue, GaugeValue},
@@ -37,6 +37,7 @@ impl<'b, H: Handle> Declaration<'b, H, One> {
             scope: Scope::Engine,
             hidden: false,
             exact_name: false,
+            sparse: false,
             unit: None,
             bounds: bounds.to_owned(),
             labels: Labels::Closed(Vec::new()),
@@ -100,6 +101,36 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
         self
     }
 
+    /// Shows a series only once something was recorded into it: also a 0, and not by a step that
+    /// was discarded. So a family with many combinations of label values fills a page with those
+    /// that occur. With [dynamic labels](Self::dynamic_labels), neither a series that was only
+    /// looked up is shown, nor the overflow series before something is recorded into it. A [state
+    /// set](SchemaBuilder::state_set) shows all of its samples once a state was selected.
+    ///
+    /// By default a series is there from the start, with a 0. Prometheus then sees a counter's
+    /// first increase; of a sparse series it only sees those after the first. Snapshots and views
+    /// read a series that isn't shown as 0.
+    ///
+    /// A sparse counter or gauge takes two words, and recording into it one more comparison.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema};
+    /// let mut schema = Schema::builder(&["engine"]);
+    /// let errors = schema.counter::<u64>("errors", "Errors, by status.").sparse();
+    /// let [bad, gone, busy] = errors.label("status", ["400", "410", "429"]).declare()?;
+    /// let registry = Registry::new(schema.build()?);
+    /// let engine = registry.attach(&["0"])?;
+    /// assert!(!registry.page().contains("errors"));
+    /// engine.shared_recorder().inc(busy);
+    /// assert!(registry.page().contains("\nerrors_total{engine=\"0\",status=\"429\"} 1\n"));
+    /// assert!(!registry.page().contains("410"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sparse(mut self) -> Self {
+        self.spec.sparse = true;
+        self
+    }
+
     /// Adds a closed label: one whose values are all listed here. `declare` then returns an array
     /// of handles in the order of `values`. A further label makes it an array of arrays. If only
     /// the running program knows the values, give a slice: then it is a `Vec` of handles.
@@ -131,7 +162,11 @@ impl<'b, H: Handle, S: Shape> Declaration<'b, H, S> {
     /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
     pub fn declare(self) -> Result<S::Of<H>, SchemaError> {
         let schema = self.builder.schema_number(self.spec.scope);
-        let words = if matches!(H::STORAGE, Storage::State | Storage::StateSet) { STATE_WORDS } else { 1 };
+        let (words, schema) = match (H::STORAGE, self.spec.words_per_scalar()) {
+            (Storage::State | Storage::StateSet, _) => (STATE_WORDS, schema),
+            (_, SPARSE_WORDS) => (SPARSE_WORDS, schema | SPARSE),
+            _ => (1, schema),
+        };
         let (states, lens) = (self.spec.states() as u32, self.spec.lens());
         let mut handles =
             (self.builder.add(self.spec)?..).step_by(words).map(|index| H::at(schema, index as u16, states));

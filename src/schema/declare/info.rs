@@ -38,6 +38,7 @@ impl<'b, L: Length> InfoDeclaration<'b, L> {
             scope: Scope::Engine,
             hidden: false,
             exact_name: false,
+            sparse: false,
             unit: None,
             bounds: Vec::new(),
             labels: Labels::Info { names: labels.to_strings(), engine_labels: None },

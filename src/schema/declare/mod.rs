@@ -12,7 +12,7 @@ use super::{
     bounds::Bounds,
     error::SchemaError,
     family::ClosedLabel,
-    layout::{MAX_WORDS, STATE_WORDS, Scope},
+    layout::{MAX_WORDS, SPARSE_WORDS, STATE_WORDS, Scope},
     number::{MetricType, Storage, WordType},
 };
 
@@ -28,6 +28,7 @@ pub(super) struct FamilySpec {
     pub(super) hidden: bool,
     /// Of a counter: no suffix is appended.
     pub(super) exact_name: bool,
+    pub(super) sparse: bool,
     pub(super) unit: Option<String>,
     /// Upper bounds. Empty for counters and gauges.
     pub(super) bounds: Vec<f64>,
@@ -49,7 +50,7 @@ pub(super) enum Labels {
 }
 
 /// Dynamic labels: names only.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct DynamicLabels {
     pub(super) names: Vec<String>,
     /// The greatest number of series, besides the overflow series.
@@ -83,6 +84,14 @@ impl FamilySpec {
         let Labels::Closed(labels) = &self.labels else { return Vec::new() };
         let states = usize::from(self.storage == Storage::StateSet);
         labels.iter().skip(states).map(|label| label.values.len()).collect()
+    }
+
+    /// A sparse counter or gauge has a second word, which says that something was recorded. A
+    /// histogram's buckets say it, and a state's stamp.
+    pub(super) fn words_per_scalar(&self) -> usize {
+        let is_scalar = self.metric_type != MetricType::Histogram;
+        let is_state = matches!(self.storage, Storage::State | Storage::StateSet);
+        if self.sparse && is_scalar && !is_state { SPARSE_WORDS } else { 1 }
     }
 
     pub(super) fn check_unit(&self) -> Result<(), SchemaError> {
@@ -139,7 +148,7 @@ impl FamilySpec {
             MetricType::Counter | MetricType::Gauge => (1, 1),
         };
         let words = match self.storage {
-            Storage::Summed => words,
+            Storage::Summed => words * self.words_per_scalar(),
             Storage::Settable => 0,
             Storage::State | Storage::StateSet => STATE_WORDS,
         };
