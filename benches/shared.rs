@@ -4,6 +4,8 @@
 //!
 //! * `alone`: one thread. `two`: another thread does the same without a pause, on the same engine,
 //!   and with the baselines on the same words.
+//! * `guard`: an in-flight guard and a timer, made and dropped; the timer next to the clock alone.
+//! * `engine/found`: a handle of an attached engine, found by its labels and dropped.
 //! * Attaching and leasing: an engine of the vLLM base set attaches and detaches while others stay;
 //!   a recorder is leased and dropped.
 //! * `dynamic`: a series with dynamic labels, one of a hundred: an addition, and the lookup of an
@@ -20,6 +22,7 @@ use std::{
     hint::black_box,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
+    time::Instant,
 };
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
@@ -34,6 +37,8 @@ fn main() {
     observations(&mut criterion);
     dynamic_labels(&mut criterion);
     new_label_values(&mut criterion);
+    guards(&mut criterion);
+    engine_by_labels(&mut criterion);
     lifecycle(&mut criterion);
     snapshots(&mut criterion);
     criterion.final_summary();
@@ -167,6 +172,33 @@ fn new_label_values(criterion: &mut Criterion) {
         };
         bencher.iter_batched(attach, look_up_all, BatchSize::PerIteration);
     });
+}
+
+/// Made and dropped.
+fn guards(criterion: &mut Criterion) {
+    let mut schema = Schema::builder(&[]);
+    let in_flight = schema.gauge::<i64>("in_flight", "In flight.").settable().declare().expect("a valid family");
+    let seconds = schema.histogram::<f64>("seconds", "A time.", &[1e-6, 1.0]).declare().expect("a valid family");
+    let by_tenant = schema.gauge::<i64>("by_tenant", "In flight.").dynamic_labels(["tenant"], 1).declare();
+    let by_tenant = by_tenant.expect("a valid family");
+    let engine = Registry::new(schema.build().expect("a valid schema")).attach(&[]).expect("the first engine");
+    let shared = engine.shared_recorder();
+    let series = shared.with_label_values(by_tenant, ["one"]);
+    let none = Rotation::new(|| ());
+    bench(criterion, "guard", "in_flight", &none, |()| drop(black_box(shared.in_flight(in_flight))));
+    bench(criterion, "guard", "in_flight_of_a_series", &none, |()| drop(black_box(series.in_flight())));
+    bench(criterion, "guard", "timer", &none, |()| drop(black_box(shared.timer(seconds))));
+    bench(criterion, "guard", "two_looks_at_the_clock", &none, |()| _ = black_box(Instant::now().elapsed()));
+}
+
+/// An engine that is there, among others: found and given up.
+fn engine_by_labels(criterion: &mut Criterion) {
+    for others in [0, 15, 255] {
+        let fleet = Fleet::new(others);
+        let _engine = fleet.registry.attach(&["wanted", "m"]).expect("the label is free");
+        let find = |()| drop(black_box(fleet.registry.get_or_attach(&["wanted", "m"]).expect("it is there")));
+        bench(criterion, "engine/found", &format!("{others}_others"), &Rotation::new(|| ()), find);
+    }
 }
 
 fn lifecycle(criterion: &mut Criterion) {

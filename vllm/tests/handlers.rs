@@ -13,7 +13,7 @@ use one_step::OneStep as _;
 use std::thread;
 
 use tachometer::Recorder;
-use tachometer_vllm::{self as vllm, AdmissionRejection, Families, FinishReason, FinishedRequest};
+use tachometer_vllm::{self as vllm, AdmissionRejection, Families, FinishReason, FinishedRequest, PromptTokens};
 
 const REASONS: [FinishReason; 3] = [FinishReason::Stop, FinishReason::Length, FinishReason::Abort];
 
@@ -99,6 +99,40 @@ fn handlers_record_what_an_iteration_would() {
     // Kept, since dropping them would give up gauges.
     let _recorders = [record_in_an_iteration(&iteration), record_in_handlers(&handlers)];
     assert_eq!(samples(&iteration), samples(&handlers));
+}
+
+/// Except for the iteration's own observation: handlers see no iteration.
+#[test]
+fn handlers_record_the_tokens_of_an_iteration() {
+    let prompts = [(7, 0, 0), (1, 100, 0), (0, 0, 1_000)];
+    let prompts = prompts.map(|(computed, local_cache_hit, external_kv_transfer)| PromptTokens {
+        computed,
+        local_cache_hit,
+        external_kv_transfer,
+        ..Default::default()
+    });
+    let [iteration, handlers] = [one_engine(), one_engine()];
+    let mut recorder = iteration.recorder();
+    let mut metrics = iteration.handles.engine_metrics(&mut recorder);
+    recorder.record(|step| {
+        metrics.iteration(step, |iteration| {
+            prompts.into_iter().for_each(|prompt| _ = iteration.prefill(prompt).generated(2).preempted(1));
+        });
+    });
+    let shared = handlers.handles.shared_metrics(&handlers.engine.shared_recorder());
+    for prompt in prompts {
+        shared.prefill(prompt);
+        shared.generated(2);
+        shared.preempted(1);
+    }
+    let same = |rig| -> common::Samples {
+        let own = ["vllm:iteration_tokens_total", "tachometer_"];
+        let samples = samples(rig).into_iter();
+        samples.filter(|((name, _), _)| !own.iter().any(|begin| name.starts_with(begin))).collect()
+    };
+    assert_eq!(same(&iteration), same(&handlers));
+    assert_eq!(handlers.engine.read(handlers.handles.prompt_tokens, |tokens| tokens), 1_108);
+    assert_eq!(handlers.engine.read(handlers.handles.iteration_tokens, |tokens| tokens.count()), 0);
 }
 
 /// What one exclusive recorder recorded satisfies the identities, whatever handlers add. All values

@@ -130,6 +130,7 @@ fn steps(recorder: &mut Recorder, own: &mut Recorder, families: &Families, stats
     assert_none("a vLLM step, piece by piece", || {
         let mut step = recorder.step();
         metrics.scheduler(&mut step, stats.scheduler.unwrap());
+        metrics.eviction(&mut step, &Eviction { reuse_gaps: &[0.5], ..Default::default() });
         metrics.nixl(&mut step, stats.nixl.unwrap());
         metrics.mooncake(&mut step, stats.mooncake.unwrap());
         metrics.mm_cache(&mut step, cache());
@@ -151,6 +152,9 @@ fn request_handlers_allocate_nothing() {
     let handlers = families.shared_metrics(&engine.shared_recorder());
     let front = families.shared_metrics(&registry.shared_recorder());
     let calls = || {
+        handlers.prefill(PromptTokens { computed: 3, ..Default::default() });
+        handlers.generated(2);
+        handlers.preempted(1);
         handlers.first_token(0.25);
         handlers.inter_token(&[0.02, 0.03]);
         handlers.parent_finished(3, 1);

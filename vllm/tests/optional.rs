@@ -196,6 +196,25 @@ fn only_the_newest_adapters_of_all_engines_show() {
     assert_eq!(step(0, &["b", "a"], &[], 4.0), line("b,a", "", "4.0"), "unchanged names, another time");
 }
 
+/// An event that owns its gaps needs no slice of all of a step's events.
+#[test]
+fn evictions_one_by_one_are_those_of_a_slice() {
+    let [mut sliced, mut single] = [(); 2].map(|()| VllmEngines::new(&Config::new().kv_cache_metrics(true), 1));
+    let gaps = vec![0.5, 2.5];
+    let eviction = |lifetime| Eviction { lifetime, idle: 1.0, reuse_gaps: &gaps, ..Default::default() };
+    sliced.scheduler(0, &SchedulerStats { evictions: &[eviction(4.0), eviction(2.0)], ..Default::default() });
+    single.scheduler(0, &SchedulerStats::default());
+    let (_, recorder, metrics) = &mut single.engines[0];
+    let mut step = recorder.step();
+    [4.0, 2.0].iter().for_each(|lifetime| metrics.eviction(&mut step, &eviction(*lifetime)));
+    step.commit();
+    let lines = |rig: &VllmEngines| {
+        ["lifetime", "idle_before_evict", "reuse_gap"].map(|name| rig.lines(&format!("vllm:kv_block_{name}")))
+    };
+    assert!(!lines(&single)[0].is_empty());
+    assert_eq!(lines(&single), lines(&sliced));
+}
+
 #[test]
 fn adapters_vanish_with_the_last_one_if_asked() {
     let mut rig = VllmEngines::new(&Config::new().lora(4).clear_unused_lora(true), 2);

@@ -1,10 +1,19 @@
-//! Records a finished request, in a step or from any thread.
+//! Records prompt tokens and finished requests, in a step or from any thread.
 
 use tachometer::Record;
 
-use crate::{Families, FinishedRequest};
+use crate::{Families, FinishedRequest, PromptTokens};
 
 impl Families {
+    pub(crate) fn record_prompt_tokens(&self, into: &mut impl Record, prompt: PromptTokens) {
+        into.add(self.prompt_tokens, prompt.total());
+        let [computed, local_cache_hit, external_kv_transfer] = self.prompt_tokens_by_source;
+        into.add(computed, prompt.computed);
+        into.add(local_cache_hit, prompt.local_cache_hit);
+        into.add(external_kv_transfer, prompt.external_kv_transfer);
+        into.add(self.prompt_tokens_cached, prompt.cached());
+    }
+
     pub(crate) fn record_finished(&self, into: &mut impl Record, request: &FinishedRequest) {
         into.inc(self.request_success(request.reason));
         into.observe(self.request_prompt_tokens, request.prompt_tokens);

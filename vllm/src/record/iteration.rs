@@ -99,12 +99,7 @@ impl<'s, 'r> Iteration<'s, 'r> {
     /// Adds the tokens, and makes the one observation of them.
     pub(crate) fn finish(self) {
         let Self { families, step, prompt_tokens: prompt, generation_tokens } = self;
-        step.add(families.prompt_tokens, prompt.total());
-        let [computed, local_cache_hit, external_kv_transfer] = families.prompt_tokens_by_source;
-        step.add(computed, prompt.computed);
-        step.add(local_cache_hit, prompt.local_cache_hit);
-        step.add(external_kv_transfer, prompt.external_kv_transfer);
-        step.add(families.prompt_tokens_cached, prompt.cached());
+        families.record_prompt_tokens(step, prompt);
         step.add(families.generation_tokens, generation_tokens);
         let prompt_tokens = match families.iteration_tokens_definition {
             IterationTokensDefinition::Computed => prompt.computed,

@@ -89,6 +89,16 @@ impl EngineMetrics {
         }
     }
 
+    /// Records one eviction of a KV block, for callers whose events own their gaps, so that a slice
+    /// of [`SchedulerStats::evictions`] would have to be made for each step. Record each eviction
+    /// in one way only. Does nothing without
+    /// [`Config::kv_cache_metrics`](crate::Config::kv_cache_metrics).
+    pub fn eviction(&mut self, step: &mut Step<'_>, eviction: &Eviction<'_>) {
+        if let Some(families) = &self.families.kv_blocks {
+            record_eviction(families, step, eviction);
+        }
+    }
+
     /// Records the scheduler's state and lookups. Call it once per step.
     pub fn scheduler(&mut self, step: &mut Step<'_>, stats: &SchedulerStats<'_>) {
         let families = &self.families;
@@ -106,7 +116,7 @@ impl EngineMetrics {
             record_drafts(families, step, drafts);
         }
         if let Some(families) = &families.kv_blocks {
-            record_evictions(families, step, stats.evictions);
+            stats.evictions.iter().for_each(|eviction| record_eviction(families, step, eviction));
         }
         if let (Some(families), Some(lora)) = (&families.lora, &stats.lora) {
             self.lora_labels.record(families, step, lora);
@@ -280,10 +290,8 @@ fn record_perf(families: &Families, step: &mut Step<'_>, stats: &PerfStats) {
     }
 }
 
-fn record_evictions(families: &KvBlockFamilies, step: &mut Step<'_>, evictions: &[Eviction<'_>]) {
-    for eviction in evictions {
-        step.observe(families.lifetime, eviction.lifetime);
-        step.observe(families.idle_before_evict, eviction.idle);
-        step.observe_all(families.reuse_gap, eviction.reuse_gaps);
-    }
+fn record_eviction(families: &KvBlockFamilies, step: &mut Step<'_>, eviction: &Eviction<'_>) {
+    step.observe(families.lifetime, eviction.lifetime);
+    step.observe(families.idle_before_evict, eviction.idle);
+    step.observe_all(families.reuse_gap, eviction.reuse_gaps);
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tachometer::SharedRecorder;
 
-use crate::{AdmissionRejection, Families, FinishedRequest};
+use crate::{AdmissionRejection, Families, FinishedRequest, PromptTokens};
 
-/// Records what request handlers measure, from any thread: latencies, finished requests,
+/// Records what request handlers measure, from any thread: tokens, latencies, finished requests,
 /// rejections. Clone it or share it.
 ///
 /// A front end that sees the tokens arrive measures TTFT, inter-token and end-to-end latency more
@@ -45,6 +45,8 @@ impl Families {
     /// Starts recording from any thread. `recorder` must be of the schema in which the families
     /// were declared: an [engine's](tachometer::Engine::shared_recorder), or the
     /// [registry's](tachometer::Registry::shared_recorder) for admission rejections.
+    ///
+    /// It copies all handles, 1.8 kB. So make one per engine, and clone that for each request.
     #[must_use]
     pub fn shared_metrics(&self, recorder: &SharedRecorder) -> SharedMetrics {
         SharedMetrics { families: Arc::new(*self), recorder: recorder.clone() }
@@ -52,6 +54,24 @@ impl Families {
 }
 
 impl SharedMetrics {
+    /// The tokens of a prompt, when its first output is there. Once per prompt and engine.
+    ///
+    /// A handler sees no iteration, so nothing is added to `vllm:iteration_tokens_total`: that is
+    /// the engine's loop's to observe.
+    pub fn prefill(&self, prompt: PromptTokens) {
+        self.families.record_prompt_tokens(&mut &self.recorder, prompt);
+    }
+
+    /// Generated tokens. As with [`prefill`](Self::prefill), iteration tokens don't count them.
+    pub fn generated(&self, tokens: u64) {
+        self.recorder.add(self.families.generation_tokens, tokens);
+    }
+
+    /// Preempted requests.
+    pub fn preempted(&self, requests: u64) {
+        self.recorder.add(self.families.preemptions, requests);
+    }
+
     /// The time to first token of a request, in seconds.
     pub fn first_token(&self, seconds: f64) {
         self.recorder.observe(self.families.time_to_first_token, seconds);
