@@ -5,6 +5,8 @@
 //!   predictor can't learn the page.
 //! * `copy`: copies the same bytes, as a lower bound.
 //! * `registry`: `Registry::render`, a snapshot and its page.
+//! * `joined`: `Registry::render` of ten schemas that joined, with a part for each engine, and of
+//!   one schema with the same families.
 
 mod common;
 
@@ -13,12 +15,13 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use tachometer::TextRenderer;
 
-use crate::common::vllm::Fleet;
+use crate::common::{joined::TenSets, vllm::Fleet};
 
 fn main() {
     let mut criterion = common::criterion();
     for engines in [1, 16, 256] {
         pages(&mut criterion, engines);
+        joined(&mut criterion, engines);
     }
     criterion.final_summary();
 }
@@ -61,4 +64,18 @@ fn pages(criterion: &mut Criterion, engines: usize) {
             black_box(page.len())
         });
     });
+}
+
+fn joined(criterion: &mut Criterion, engines: usize) {
+    let mut group = criterion.benchmark_group("render/joined");
+    for (name, sets) in [("one", TenSets::in_one_schema(engines)), ("ten", TenSets::joined(engines))] {
+        let mut page = Vec::new();
+        group.bench_function(BenchmarkId::new(name, engines), |bencher| {
+            bencher.iter(|| {
+                page.clear();
+                sets.registry.render(&mut page);
+                black_box(page.len())
+            });
+        });
+    }
 }

@@ -10,7 +10,8 @@
 //!    lock, no read-modify-write, no allocation (except for an info's new label values). Request
 //!    handlers and other threads share a [`SharedRecorder`], which also looks up series by [label
 //!    values that aren't known beforehand](Declaration::dynamic_labels). Code that serves both is
-//!    written for [`Record`].
+//!    written for [`Record`]. Families that become known later [join](Registry::join) as a further
+//!    schema.
 //! 3. **Publish.** [`Step::commit`] publishes the step. Readers see whole steps only. A step that
 //!    is dropped instead leaves no trace. (Infos aren't part of a step: they show at once.)
 //! 4. **Snapshot.** [`Registry::snapshot`] copies the newest step of each engine into plain
@@ -55,15 +56,16 @@
 //! |---|---|
 //! | a [`Step`] that wasn't committed, whether by an early return, a panic or a cancelled future | it is discarded, and counted in `tachometer_discarded_steps_total` |
 //! | a [`Recorder`] | its counts stay, and so do the engine's states and infos; its gauges go to zero |
-//! | the last handle of an [`Engine`] | its series leave pages and snapshots, at once or after it [lingered](Engine::linger). A recorder that outlives it still records, but nothing shows |
+//! | the last handle of an [`Engine`] | its series leave pages and snapshots, at once or after it [lingered](Engine::linger), and those of its [parts](Joined::attach_to) with them. A recorder that outlives it still records, but nothing shows |
+//! | a [`Joined`] | its families leave pages and snapshots, with all engines that attached to it. Engines and recorders that outlive it still work, but nothing shows |
 //! | a [`Collector`] | its families leave pages |
 //! | a [`SharedRecorder`], a [`DynamicSeries`] | nothing: what they recorded stays |
 //! | an [`InFlight`] guard, a [`Timer`] | one less is in flight; the time is observed |
 //!
 //! # Handles, snapshots and renderers of another schema
 //!
-//! A handle works with the schema that declared it: with its engines, or with the registry if the
-//! family is registry-wide. Used anywhere else, it reads and writes no word:
+//! A handle works with the schema that declared it: with its engines, or with the registry (or the
+//! [`Joined`]) if the family is registry-wide. Used anywhere else, it reads and writes no word:
 //!
 //! | call | with something of another schema, or of the registry instead of an engine |
 //! |---|---|
@@ -71,7 +73,7 @@
 //! | [`SharedRecorder::with_label_values`], [`SharedRecorder::remove`] | panics, also if there isn't one value per label: there is no series that it could return, and nothing has been recorded yet |
 //! | the getters of [`EngineView`] | panics: a wrong number would pass for the right one |
 //! | [`Registry::snapshot`] into a [`Snapshot`] of another registry | fine: the snapshot forgets what it held |
-//! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there |
+//! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there. Once a schema has joined the registry, the view is empty instead: they may be of one that has left |
 //! | [`TextRenderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |
 //!
 //! What panics here is a bug in the program, and its first test run shows it. So none of these
@@ -85,7 +87,7 @@
 //! | [`Declaration`], [`DynamicDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
 //! | [`InFlight`], [`Timer`] | yes | yes | no | no | yes |
 //! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
-//! | [`Collector`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
+//! | [`Collector`], [`Joined`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
 //! | [`Registry`], [`Engine`], [`Schema`]; [`SchemaError`], [`AttachError`], [`CollectorError`], [`RecorderError`] | yes | yes | yes | no | yes |
 //! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`]; [`FamilyView`], [`SampleView`], [`SampleValue`], [`MetricType`] | yes | yes | yes | yes | yes |
 //!
@@ -116,7 +118,7 @@ extern crate self as tachometer; // for what unit tests share with those outside
 pub use crate::{
     exposition::TextRenderer,
     record::{DynamicSeries, InFlight, Record, Recorder, SharedRecorder, Step, Timer},
-    registry::{AttachError, Collector, CollectorError, Engine, RecorderError, Registry},
+    registry::{AttachError, Collector, CollectorError, Engine, Joined, RecorderError, Registry},
     schema::{
         Schema, SchemaBuilder, SchemaError,
         declare::{

@@ -12,7 +12,10 @@ use std::{
     thread,
 };
 
-use tachometer::{Counter, DynamicFamily, Engine, Exactly, Gauge, Histogram, Info, Registry, Schema, Snapshot};
+use tachometer::{
+    Counter, DynamicFamily, Engine, Exactly, Gauge, Histogram, Info, Recorder, Registry, Schema, SharedRecorder,
+    Snapshot,
+};
 
 #[derive(Clone, Copy)]
 struct Handles {
@@ -110,6 +113,80 @@ fn a_collector_that_left_holds_no_memory() {
     assert_eq!(held, 0, "bytes are left after a thousand collectors");
 }
 
+/// A schema joins, with an engine of its own and a part of `engine`, and leaves again.
+fn join_and_leave(registry: &Registry, engine: &Engine, name: &str) {
+    let mut schema = Schema::builder(&["engine"]);
+    let count = schema.counter::<u64>(name, "").declare().unwrap();
+    let wide = schema.counter::<u64>(&format!("{name}_wide"), "").registry_wide().declare().unwrap();
+    let joined = registry.join(schema.build().unwrap()).unwrap();
+    let engines = [joined.attach_to(engine).unwrap(), joined.attach(&[name]).unwrap()];
+    let mut recorders = engines.each_ref().map(|engine| (engine.recorder().unwrap(), engine.shared_recorder()));
+    let record = |(recorder, shared): &mut (Recorder, SharedRecorder)| {
+        recorder.inc(count);
+        shared.inc(count);
+    };
+    recorders.iter_mut().for_each(record);
+    joined.recorder().unwrap().inc(wide);
+    drop(joined);
+    recorders.iter_mut().for_each(record);
+    drop(engines[0].recorder().unwrap());
+}
+
+#[test]
+fn schemas_that_join_and_leave_hold_no_memory() {
+    let (registry, _) = registry();
+    let engine = registry.attach(&["0"]).unwrap();
+    let (mut snapshot, mut page) = (Snapshot::new(), Vec::with_capacity(1 << 16));
+    let mut cycle = || {
+        join_and_leave(&registry, &engine, "joined");
+        registry.snapshot(&mut snapshot);
+        page.clear();
+        registry.render(&mut page);
+    };
+    (0..3).for_each(|_| cycle());
+    let ((), held) = allocator::held(|| (0..1_000).for_each(|_| cycle()));
+    assert_eq!(held, 0, "bytes are left after a thousand schemas");
+}
+
+#[test]
+fn nothing_is_left_of_schemas_that_joined_when_scrapes_run_meanwhile() {
+    const SCHEMAS: usize = 1_000;
+    warm_up();
+    let ((registry, _), built) = allocator::held(registry);
+    let (engine, attached) = allocator::held(|| registry.attach(&["0"]).unwrap());
+    let done = AtomicBool::new(false);
+    let scrape = || {
+        let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
+        while !done.load(Relaxed) {
+            registry.snapshot(&mut snapshot);
+            page.clear();
+            registry.render(&mut page);
+        }
+    };
+    let held: isize = thread::scope(|scope| {
+        let scraping = [(); 2].map(|()| scope.spawn(|| warm(&scrape)));
+        let churning = ["a", "b"].map(|name| {
+            let (registry, engine) = (&registry, &engine);
+            let churn = move || (0..SCHEMAS).for_each(|_| join_and_leave(registry, engine, name));
+            scope.spawn(move || warm(&churn))
+        });
+        let churned: isize = churning.map(|thread| thread.join().unwrap()).iter().sum();
+        done.store(true, Relaxed);
+        churned + scraping.map(|thread| thread.join().unwrap()).iter().sum::<isize>()
+    });
+    println!("{held} bytes are left after {} schemas", 2 * SCHEMAS);
+    let ((), dropped) = allocator::held(|| drop((engine, registry)));
+    // The snapshots that `render` keeps, each with room for the schemas of the page before it.
+    assert!(held < 200 * SCHEMAS as isize, "hundreds of bytes per schema are left: {held}");
+    assert_eq!(built + attached + held + dropped, 0, "bytes that outlive the registry");
+}
+
+/// Runs the work in a thread that has used a registry before. Returns the bytes that it left.
+fn warm(work: &dyn Fn()) -> isize {
+    warm_up();
+    allocator::held(work).1
+}
+
 /// A thread's first use of a registry allocates something that stays with the thread: this one is
 /// another registry's.
 fn warm_up() {
@@ -132,10 +209,6 @@ fn nothing_is_left_when_scrapes_run_meanwhile() {
             page.clear();
             registry.render(&mut page);
         }
-    };
-    let warm = |work: &dyn Fn()| {
-        warm_up();
-        allocator::held(work).1
     };
     let held: isize = thread::scope(|scope| {
         let scraping = [(); 2].map(|()| scope.spawn(|| warm(&scrape)));

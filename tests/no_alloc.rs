@@ -284,6 +284,42 @@ fn reading_allocates_nothing() {
     });
 }
 
+/// A part of an engine, in a schema that joined: recording, reading, and the page of both schemas.
+#[test]
+fn a_schema_that_joined_allocates_nothing() {
+    let (registry, (schema, handles)) = (Registry::new(crate::schema().0), joined_schema());
+    let engine = registry.attach(&["0", "m"]).unwrap();
+    let joined = registry.join(schema.clone()).unwrap();
+    let parts = [joined.attach_to(&engine).unwrap(), joined.attach(&["m", "1"]).unwrap()];
+    let (mut recorder, shared) = (parts[0].recorder().unwrap(), parts[1].shared_recorder());
+    assert_none("recording", || {
+        recorder.inc(handles);
+        shared.inc(handles);
+    });
+    let (mut snapshot, mut view, mut page) = (Snapshot::new(), View::new(handles), Vec::new());
+    assert_none("a snapshot", || registry.snapshot(&mut snapshot));
+    assert_none("a joined schema's rows", || {
+        black_box(snapshot.joined(&schema).unwrap().engine(&["m", "0"]).unwrap().counter(handles));
+    });
+    assert_none("a view", || registry.view(&mut view));
+    assert_none("a page", || {
+        page.clear();
+        registry.render(&mut page);
+    });
+    drop(joined);
+    assert_none("recording into what has left", || {
+        recorder.inc(handles);
+        shared.inc(handles);
+    });
+}
+
+/// The same engine labels in another order, so that a page writes the crate's own lines anew.
+fn joined_schema() -> (Schema, Counter<u64>) {
+    let mut schema = Schema::builder(&["model_name", "engine"]);
+    let count = schema.counter("joined_count", "").declare().unwrap();
+    (schema.build().unwrap(), count)
+}
+
 fn call_getters(
     snapshot: &Snapshot,
     Handles { count, level, ratio, share, mode, seconds, adapters, wide, .. }: Handles,

@@ -3,6 +3,7 @@
 // Each bench compiles this module separately and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod joined;
 #[path = "../../tests/common/one_step.rs"]
 pub(crate) mod one_step;
 pub(crate) mod vllm;

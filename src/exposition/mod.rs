@@ -1,5 +1,7 @@
-//! Bytes from a snapshot. Knows nothing of atomics.
+//! Bytes from a snapshot.
 
+mod joined;
+mod lines;
 mod number;
 mod text;
 

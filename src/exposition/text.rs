@@ -1,26 +1,23 @@
 //! The Prometheus text format, version 0.0.4.
-//!
-//! A line is a name, the engine's labels (escaped when it attached), the series' own labels, and a
-//! number. Everything that doesn't change is laid out once, when the renderer is built.
 
-use std::ops::Range;
+use std::{fmt, iter, sync::Arc};
 
-use super::number;
+use super::{
+    joined::{JoinedTexts, OwnLabels},
+    lines::{LineText, SchemaText, SeriesText},
+    number,
+};
 use crate::{
-    escape,
-    schema::{
-        Schema,
-        family::{Family, Samples, SeriesSlot},
-        layout::{HistogramLayout, Scope},
-        number::MetricType,
-        value::ObservationValue,
-    },
+    schema::{Schema, layout::Scope, value::ObservationValue},
     snapshot::{HistogramView, SampleValue, SampleView, Snapshot},
+    sync::ArcSwap,
 };
 
-/// Turns snapshots of one schema into pages.
+/// Turns snapshots into pages.
 ///
-/// Families are printed in declared order, including those of the registry. Each has one `HELP`
+/// Families are printed in declared order, including those of the registry. Those of schemas that
+/// [joined](crate::Registry::join) follow, in the order of joining, and the crate's [own
+/// families](crate::docs::self_metrics) come last, once for all schemas. Each family has one `HELP`
 /// line (none if its help text is empty) and one `TYPE` line; a family without a sample has
 /// neither. Within a family, series are in the order in which their label values were declared.
 /// Within a series, engines are in the order in which they attached. Dynamic series are printed
@@ -48,42 +45,11 @@ use crate::{
 /// assert_eq!(lines.next(), Some("generation_tokens_total{engine=\"0\"} 3"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct TextRenderer {
-    schema: u32,
-    /// What all spans point into.
-    text: Vec<u8>,
-    families: Vec<Block>,
+    first: SchemaText,
+    /// The text of the schemas that had joined in the snapshot that was rendered last.
+    joined: ArcSwap<JoinedTexts>,
 }
-
-/// A piece of [`TextRenderer::text`].
-type Span = Range<u32>;
-
-/// A family.
-#[derive(Debug)]
-struct Block {
-    /// `HELP` and `TYPE`.
-    header: Span,
-    /// One per combination of closed label values.
-    series: Vec<SeriesText>,
-}
-
-/// The lines of a series.
-#[derive(Debug)]
-struct SeriesText {
-    /// One, or one per bucket.
-    lines: Vec<LineText>,
-    /// Of a histogram, unless it has negative bounds.
-    sum_and_count: Option<[LineText; 2]>,
-}
-
-/// The text of a line before and after the engine's labels: `name{` and `,label="value"} `.
-#[derive(Clone, Debug)]
-struct LineText {
-    name: Span,
-    labels: Span,
-}
-
 impl TextRenderer {
     /// The value of the `Content-Type` header for a page in this format.
     pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -91,41 +57,78 @@ impl TextRenderer {
     /// Lays out the text of a schema's families.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
-        Self::of(schema, schema.families())
+        Self::of(SchemaText::new(schema))
     }
 
     /// Lays out the text of what was declared, without the crate's own families.
     pub(crate) fn of_declared(schema: &Schema) -> Self {
-        Self::of(schema, schema.declared_families())
+        Self::of(SchemaText::of_declared(schema))
     }
 
-    fn of(schema: &Schema, families: &[Family]) -> Self {
-        let schema_number = schema.layout(Scope::Engine).schema;
-        let mut renderer = Self { schema: schema_number, text: Vec::new(), families: Vec::new() };
-        for family in families.iter().filter(|family| !family.hidden) {
-            let block = renderer.block(family, schema);
-            renderer.families.push(block);
-        }
-        renderer
+    fn of(first: SchemaText) -> Self {
+        Self { first, joined: ArcSwap::from_pointee(JoinedTexts::default()) }
     }
 
     /// Appends a page to `page`. It doesn't clear `page`, which may already hold another crate's
-    /// page. Allocates nothing once `page` is large enough.
+    /// page. Allocates nothing once `page` is large enough, except to lay out the text of a schema
+    /// that joined.
     ///
     /// # Panics
     /// If the snapshot is of a registry with another schema.
     pub fn render(&self, snapshot: &Snapshot, page: &mut Vec<u8>) {
-        let schema = snapshot.schema().map_or(self.schema, |schema| schema.layout(Scope::Engine).schema);
-        assert!(schema == self.schema, "the snapshot was taken of a registry with another schema");
-        for (block, family) in self.families.iter().zip(snapshot.families()) {
+        let first = &self.first;
+        let schema = snapshot.schema().map_or(first.schema, |schema| schema.layout(Scope::Engine).schema);
+        assert!(schema == first.schema, "the snapshot was taken of a registry with another schema");
+        let joined = self.joined_texts(snapshot);
+        let all = iter::once(first).chain(joined.texts.iter().map(Arc::as_ref));
+        let declared = all.flat_map(|text| text.families.iter().map(move |family| (text, family)));
+        let own = first.own.iter().enumerate().filter(|(index, _)| snapshot.shows_own(*index));
+        for ((text, block), family) in declared.chain(own.map(|(_, block)| (first, block))).zip(snapshot.families()) {
             let start = page.len();
-            page.extend_from_slice(self.piece(&block.header));
+            page.extend_from_slice(text.piece(&block.header));
             let header_end = page.len();
-            family.samples().for_each(|sample| self.sample(&block.series[sample.series()], &sample, page));
+            match &joined.own_labels {
+                Some(labels) if family.is_own_of_engines() => {
+                    family.samples().for_each(|sample| text.own_sample(&block.series[0], &sample, labels, page));
+                }
+                _ => family.samples().for_each(|sample| text.sample(&block.series[sample.series()], &sample, page)),
+            }
             if page.len() == header_end {
                 page.truncate(start); // a family without a sample isn't shown
             }
         }
+    }
+
+    /// The text of the schemas that joined. It is kept for the next page, which most often has the
+    /// same ones.
+    fn joined_texts(&self, snapshot: &Snapshot) -> Arc<JoinedTexts> {
+        let known = self.joined.load();
+        if known.is_of(snapshot) {
+            return Arc::clone(&known);
+        }
+        let joined = Arc::new(known.of(snapshot));
+        self.joined.compare_and_swap(&*known, Arc::clone(&joined)); // another page's are as good
+        joined
+    }
+}
+
+impl fmt::Debug for TextRenderer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextRenderer").field("schema", &self.first.schema).finish_non_exhaustive()
+    }
+}
+
+/// How lines are written.
+impl SchemaText {
+    /// One of the crate's own samples, where engines of several schemas have different labels.
+    fn own_sample(&self, series: &SeriesText, sample: &SampleView<'_>, labels: &OwnLabels, page: &mut Vec<u8>) {
+        let name = self.piece(&series.lines[0].name);
+        page.extend_from_slice(name.strip_suffix(b"{").unwrap_or(name));
+        labels.write(sample, page);
+        if let SampleValue::U64(value) = sample.value() {
+            number::write_u64(value, page);
+        }
+        page.push(b'\n');
     }
 
     #[inline]
@@ -172,118 +175,5 @@ impl TextRenderer {
         page.extend_from_slice(self.piece(&line.labels));
         write(page);
         page.push(b'\n');
-    }
-
-    #[inline]
-    fn piece(&self, span: &Span) -> &[u8] {
-        &self.text[span.start as usize..span.end as usize]
-    }
-
-    fn block(&mut self, family: &Family, schema: &Schema) -> Block {
-        let name = format!("{}{}", family.name, family.suffix());
-        let metric_type = match family.metric_type {
-            MetricType::Counter => "counter",
-            MetricType::Gauge => "gauge",
-            MetricType::Histogram => "histogram",
-        };
-        let header = self.add(|text| {
-            if !family.help.is_empty() {
-                text.extend_from_slice(format!("# HELP {name} ").as_bytes());
-                escape::help(&family.help, text);
-                text.push(b'\n');
-            }
-            text.extend_from_slice(format!("# TYPE {name} {metric_type}\n").as_bytes());
-        });
-        Block { header, series: self.series(&name, family, schema) }
-    }
-
-    fn series(&mut self, name: &str, family: &Family, schema: &Schema) -> Vec<SeriesText> {
-        let (layout, constant) = (schema.layout(family.scope), schema.const_labels().next().is_some());
-        match &family.samples {
-            Samples::Series(slots) => {
-                let before = constant || family.scope == Scope::Engine && !schema.engine_labels().is_empty();
-                let series = slots.iter().enumerate().map(|(index, slot)| {
-                    let histogram = match slot {
-                        SeriesSlot::Histogram(index) => Some(&layout.histograms[usize::from(index.0)]),
-                        _ => None,
-                    };
-                    let own = family.label_pairs(index).collect();
-                    Lines { renderer: self, before, own }.series(name, histogram)
-                });
-                series.collect()
-            }
-            Samples::Dynamic(index) => {
-                let histogram = layout.dynamic[index.0 as usize].series.histograms.first();
-                vec![Lines { renderer: self, before: true, own: Vec::new() }.series(name, histogram)]
-            }
-            Samples::Info(info) => {
-                let info = &layout.infos[info.0 as usize];
-                let before = constant || !info.labels.is_empty() || !info.engine_labels.is_empty();
-                vec![Lines { renderer: self, before, own: Vec::new() }.series(name, None)]
-            }
-        }
-    }
-
-    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
-        let end = |text: &[u8]| u32::try_from(text.len()).expect("SchemaBuilder::build refuses more text than that");
-        let start = end(&self.text);
-        write(&mut self.text);
-        start..end(&self.text)
-    }
-}
-
-/// Lays out the lines of one series.
-struct Lines<'a> {
-    renderer: &'a mut TextRenderer,
-    /// Whether labels that aren't known yet are printed before its own.
-    before: bool,
-    /// Its own labels, with their values.
-    own: Vec<(&'a str, &'a str)>,
-}
-
-impl Lines<'_> {
-    fn series(&mut self, name: &str, histogram: Option<&HistogramLayout>) -> SeriesText {
-        let Some(HistogramLayout { bounds, .. }) = histogram else {
-            return SeriesText { lines: vec![self.line(name, None)], sum_and_count: None };
-        };
-        let upper_bounds = bounds.upper().iter().copied().chain([f64::INFINITY]);
-        let bucket = format!("{name}_bucket");
-        let lines = upper_bounds.map(|bound| self.line(&bucket, Some(bound))).collect();
-        let sum_can_fall = bounds.upper()[0] < 0.0;
-        let mut total = |suffix| self.line(&format!("{name}_{suffix}"), None);
-        let sum_and_count = (!sum_can_fall).then(|| ["sum", "count"].map(&mut total));
-        SeriesText { lines, sum_and_count }
-    }
-
-    fn line(&mut self, name: &str, upper_bound: Option<f64>) -> LineText {
-        let own_labels = self.own_labels(upper_bound);
-        let (braces, comma) = (self.before || !own_labels.is_empty(), self.before && !own_labels.is_empty());
-        let name = self.renderer.add(|text| {
-            text.extend_from_slice(name.as_bytes());
-            text.extend_from_slice(if braces { b"{" } else { b"" });
-        });
-        let labels = self.renderer.add(|text| {
-            text.extend_from_slice(if comma { b"," } else { b"" });
-            text.extend_from_slice(&own_labels);
-            text.extend_from_slice(if braces { b"} " } else { b" " });
-        });
-        LineText { name, labels }
-    }
-
-    /// `source="local_compute",le="1.0"`.
-    fn own_labels(&self, upper_bound: Option<f64>) -> Vec<u8> {
-        let mut labels = Vec::new();
-        for (name, value) in &self.own {
-            escape::label_pair(name, value, &mut labels);
-            labels.push(b',');
-        }
-        if let Some(bound) = upper_bound {
-            labels.extend_from_slice(b"le=\"");
-            number::write_f64(bound, &mut labels);
-            labels.push(b'"');
-        } else {
-            labels.pop();
-        }
-        labels
     }
 }

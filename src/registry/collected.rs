@@ -4,8 +4,9 @@ use std::{convert::Infallible, fmt, sync::Arc as StdArc, time::Instant};
 
 use super::{
     collector::{BoxError, Source},
-    directory::{self, Directory},
+    directory::{Directory, FIRST, Target},
     error::CollectorError,
+    member,
     self_metrics::SelfMetrics,
     shared::Shared,
 };
@@ -38,8 +39,7 @@ impl Collector {
         let schema = schema.with_const_labels(&registry.schema).map_err(CollectorError::Clash)?;
         let source = StdArc::new(Source::new(schema, Box::new(collect))?);
         rcu::update(&registry.directory, |current| {
-            let others = current.collectors.iter().map(|other| &other.schema).chain([&registry.schema]);
-            let clash = others.map(|other| source.schema.check_names(other)).find_map(Result::err);
+            let clash = current.check_names(&source.schema).err();
             match mutant!(clash, "collector: names that clash" => None) {
                 Some(clash) => Err(CollectorError::Clash(clash)),
                 None => Ok((Some(current.collected(&source)), ())),
@@ -71,7 +71,7 @@ impl Shared {
             return;
         }
         let collectors = StdArc::clone(&directory.collectors);
-        let own = StdArc::clone(&directory.own);
+        let own = directory.of(Target::Registry(FIRST)).cloned().expect("the first schema stays");
         drop(directory); // closures may take long
         for collector in collectors.iter() {
             if collector.write(page).is_none() {
@@ -86,7 +86,8 @@ impl Source {
     /// Appends the families with what the closure records now. `None` if it fails, or records what
     /// can't be counted: then nothing is appended.
     fn write(&self, page: &mut Vec<u8>) -> Option<()> {
-        let store = directory::store(&self.schema, Scope::Engine, &[]);
+        let labels = member::labels(&self.schema, FIRST, None, &[]);
+        let store = member::store(&self.schema, Scope::Engine, labels);
         let layout = StdArc::clone(self.schema.layout(Scope::Engine));
         let shards = StdArc::new(Shards::new(layout, 1, &store.labels.text, StdArc::clone(&store.infos)));
         self.record(&SharedRecorder::new(StdArc::clone(&shards)))?;
@@ -108,6 +109,6 @@ impl Source {
         let directory = Directory::new(schema, &SelfMetrics::new(schema).shards)
             .attached(&engine, Instant::now())
             .expect("the only engine");
-        snapshot.fill(schema, &directory.own, directory.engines(), directory.replaced());
+        snapshot.fill(directory.sources());
     }
 }

@@ -31,7 +31,7 @@ impl Source {
         if !schema.engine_labels().is_empty() {
             return Err(CollectorError::EngineLabels { labels: schema.engine_labels().to_vec() });
         }
-        if let Some(family) = schema.declared_families().iter().find(|family| family.scope == Scope::Registry) {
+        if let Some(family) = schema.families().iter().find(|family| family.scope == Scope::Registry) {
             return Err(CollectorError::RegistryWide { family: family.name.clone() });
         }
         Ok(Self { renderer: TextRenderer::of_declared(&schema), schema, collect: AssertUnwindSafe(collect) })

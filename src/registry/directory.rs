@@ -1,27 +1,23 @@
-//! The directory of engines: an immutable list behind one pointer. A change publishes a new list,
-//! in a loop that repeats only if another change came first. A snapshot reads the list that it
-//! finds. Nothing waits.
+//! The directory: all schemas and their engines, an immutable list behind one pointer. A change
+//! publishes a new list, in a loop that repeats only if another change came first. A snapshot reads
+//! the list that it finds. Nothing waits.
+//!
+//! An engine of one schema may have parts in others. A part has the engine's labels and a store of
+//! its own. What its recorders count about themselves is shown with the engine's own counts, and is
+//! carried over to the engine when the part leaves.
 
 use std::{
-    cmp::Ordering,
     sync::Arc as StdArc,
     time::{Duration, Instant},
 };
 
-use super::{collector::Source, error::AttachError};
+use super::{collector, member::Member};
 use crate::{
-    escape,
-    schema::{
-        Schema,
-        layout::{Layout, Scope},
-    },
-    sorted::{Position, Sorted},
+    schema::{Schema, SchemaError},
+    snapshot::Source,
     store::{
-        engine::{EngineLabels, EngineStore, Engines},
-        info::Infos,
+        engine::{Counted, EngineLabels, EngineStore, Engines},
         shards::Shards,
-        slab::Slab,
-        stamps::Stamps,
     },
 };
 
@@ -29,232 +25,248 @@ use crate::{
 /// several intervals of a log. So engines that restart again and again don't pile up.
 const LONGEST_REPLACED: Duration = Duration::from_secs(60);
 
-/// The registry's own store, and the engines.
+/// The schema with which the registry was made.
+pub(super) const FIRST: u64 = 0;
+
+/// All schemas of a registry, and their engines.
 #[derive(Clone)]
 pub(super) struct Directory {
-    pub(super) own: StdArc<EngineStore>,
-    /// In the order of attaching.
-    engines: Sorted<StdArc<EngineStore>>,
-    /// Of the same engines, in the order of label values.
-    labels: Sorted<StdArc<EngineLabels>>,
-    /// Engines that were dropped and linger, and until when.
-    lingering: Sorted<(Instant, StdArc<EngineLabels>)>,
-    /// Engines that lingered until others attached with their labels. In the order of their times.
-    replaced: Sorted<StdArc<EngineStore>>,
-    /// The number of the engine that attached last.
+    /// The registry's first schema, and then those that joined, in this order.
+    members: Vec<StdArc<Member>>,
+    /// The number of the engine that attached last, to whichever schema.
     last: u64,
-    /// Replaced whenever an engine is added or removed.
+    /// The number of the schema that joined last. 0 if none ever did.
+    joins: u64,
+    /// Replaced whenever an engine or a schema is added or removed.
     membership: StdArc<()>,
     /// In the order in which they were registered.
-    pub(super) collectors: StdArc<[StdArc<Source>]>,
+    pub(super) collectors: StdArc<[StdArc<collector::Source>]>,
 }
 
-/// What a store belongs to: an engine, or `None` for the registry.
-pub(super) type Target<'l> = Option<&'l StdArc<EngineLabels>>;
+/// What a store belongs to.
+#[derive(Clone, Copy)]
+pub(super) enum Target<'l> {
+    /// The registry itself: the registry-wide families of one of its schemas.
+    Registry(u64),
+    Engine(&'l StdArc<EngineLabels>),
+}
 
 impl Directory {
-    /// A directory without engines.
+    /// A directory of one schema, without engines.
     pub(super) fn new(schema: &Schema, self_metrics: &StdArc<Shards>) -> Self {
-        let own = store(schema, Scope::Registry, &[]);
-        let own = EngineStore { self_metrics: Some(StdArc::clone(self_metrics)), ..own };
+        let first = Member::new(FIRST, schema, Some(self_metrics));
         Self {
-            own: StdArc::new(own),
-            engines: Sorted::new(),
-            labels: Sorted::new(),
-            lingering: Sorted::new(),
-            replaced: Sorted::new(),
+            members: vec![StdArc::new(first)],
             last: 0,
+            joins: 0,
             membership: StdArc::new(()),
             collectors: StdArc::new([]),
         }
     }
 
     /// The same directory with one more collector.
-    pub(super) fn collected(&self, collector: &StdArc<Source>) -> Self {
+    pub(super) fn collected(&self, collector: &StdArc<collector::Source>) -> Self {
         let collectors = self.collectors.iter().chain([collector]).cloned().collect();
         Self { collectors, ..self.clone() }
     }
 
     /// The same directory without a collector.
-    pub(super) fn without_collector(&self, gone: &StdArc<Source>) -> Self {
+    pub(super) fn without_collector(&self, gone: &StdArc<collector::Source>) -> Self {
         let stay = self.collectors.iter().filter(|collector| !StdArc::ptr_eq(collector, gone));
         Self { collectors: stay.cloned().collect(), ..self.clone() }
     }
 
-    /// The engines that a reader sees now.
-    pub(super) fn engines(&self) -> Engines<'_> {
-        Engines::new(&self.engines, self.lingering.iter().map(|(until, _)| *until), &self.membership)
+    /// Checks that nothing exposes a name of this schema: no other schema, and no collector.
+    pub(super) fn check_names(&self, schema: &Schema) -> Result<(), SchemaError> {
+        let collectors = self.collectors.iter().map(|collector| &collector.schema);
+        let mut others = self.members.iter().map(|member| &member.schema).chain(collectors);
+        others.try_for_each(|other| schema.check_names(other))
     }
 
-    /// The engines that lingered until others attached with their labels, if their time isn't over.
-    pub(super) fn replaced(&self) -> impl ExactSizeIterator<Item = &StdArc<EngineStore>> {
-        let now = (self.replaced.len() > 0).then(Instant::now);
-        let is_gone = |engine: &&StdArc<EngineStore>| engine.until <= now;
-        self.replaced.iter().skip(self.replaced.iter().take_while(is_gone).count())
+    /// What a snapshot reads of each schema.
+    pub(super) fn sources(&self) -> impl ExactSizeIterator<Item = Source<'_>> + Clone {
+        self.members.iter().map(|member| Source {
+            schema: &member.schema,
+            registry: &member.own,
+            engines: Engines::new(&member.engines, member.lingering.iter().map(|(until, _)| *until), &self.membership),
+            replaced: member.replaced(),
+        })
     }
 
-    /// The target's store. An engine looks itself up, and it is listed for as long as it lives.
-    pub(super) fn of(&self, target: Target<'_>) -> &StdArc<EngineStore> {
+    /// Whether a schema has ever joined.
+    pub(super) fn has_been_joined(&self) -> bool {
+        self.joins > 0
+    }
+
+    /// The target's store. `None` if its engine or its schema has left.
+    pub(super) fn of(&self, target: Target<'_>) -> Option<&StdArc<EngineStore>> {
         match target {
-            None => &self.own,
-            Some(labels) => self.engines.get(self.position(labels)),
+            Target::Registry(member) => Some(&self.member(member)?.own),
+            Target::Engine(labels) => self.member(labels.member)?.of(labels),
         }
     }
 
-    /// The same directory with `grown` in place of the target's store.
+    /// The same directory with `grown` in place of the target's store, which is there.
     pub(super) fn with(&self, target: Target<'_>, grown: EngineStore) -> Self {
-        let (mut changed, grown) = (self.clone(), StdArc::new(grown));
         match target {
-            None => changed.own = grown,
-            Some(labels) => changed.engines = self.engines.replaced(self.position(labels), grown),
+            Target::Registry(id) => self.changed(id, |member| member.with_own(grown)),
+            Target::Engine(labels) => self.changed(labels.member, |member| member.with(labels, grown)),
         }
-        changed
     }
 
-    /// The same directory with one more engine, and without those that lingered long enough. `None`
-    /// if an engine with the same labels is attached; one that only lingers is replaced.
-    pub(super) fn attached(&self, engine: &StdArc<EngineStore>, now: Instant) -> Option<Self> {
+    /// The same directory with one more engine, and without those that lingered long enough. `Err`
+    /// is the schema to which an engine with the same labels is attached; one that lingers, or is
+    /// about to leave, is replaced. A part has the labels of its engine, so only its own schema
+    /// counts.
+    pub(super) fn attached(&self, engine: &StdArc<EngineStore>, now: Instant) -> Result<Self, u64> {
         let mut changed = self.without_expired(now);
-        let found = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
-        if let Ok(found) = mutant!(found, "registry: same labels not noticed" => found.and_then(Err)) {
-            let other = StdArc::clone(changed.labels.get(found));
-            let store = EngineStore::clone(changed.of(Some(&other)));
-            let until = store.until.map(Some).or_else(|| other.leaves().map(|time| time.map(|time| now + time)))?;
-            mutant!("engine: lingering isn't ended by the same labels" => return None);
-            changed = changed.without(&other);
-            if let Some(until) = until {
-                changed.replace(store, until.min(now + LONGEST_REPLACED));
+        let EngineLabels { values, member, whole, .. } = &*engine.labels;
+        let names = self.member(*member).ok_or(*member)?.schema.engine_labels();
+        for index in 0..changed.members.len() {
+            let other = &changed.members[index];
+            if whole.is_some() && other.id != *member {
+                continue;
+            }
+            let Some(values) = same_set(names, values, other.schema.engine_labels()) else { continue };
+            let found = other.find(&values);
+            let Some(store) = mutant!(found, "registry: same labels not noticed" => None) else { continue };
+            let leaves = |labels: &EngineLabels| labels.leaves().map(|time| time.map(|time| now + time));
+            let leaves = || leaves(&store.labels).or_else(|| leaves(store.labels.whole.as_ref()?));
+            let until = store.until.map(Some).or_else(leaves).ok_or(other.id)?;
+            mutant!("engine: lingering isn't ended by the same labels" => return Err(other.id));
+            let until = until.map(|until| until.min(now + LONGEST_REPLACED));
+            let part = store.labels.whole.clone().filter(|_| store.until.is_none());
+            let part = part.map(|whole| (whole, store.counted()));
+            changed.members[index] = StdArc::new(other.with_replaced(store, until));
+            if let Some((whole, counted)) = part {
+                changed = changed.carried(Target::Engine(&whole), &counted);
             }
         }
-        let at = changed.labels.find(|labels| labels.values.cmp(&engine.labels.values));
-        changed.labels = changed.labels.inserted(at.unwrap_or_else(|at| at), StdArc::clone(&engine.labels));
         changed.last += 1;
         engine.labels.set_number(changed.last);
-        let at = changed.engines.find(|other| other.labels.number().cmp(&changed.last));
-        changed.engines = changed.engines.inserted(at.expect_err("each number is new"), StdArc::clone(engine));
         changed.membership = StdArc::new(());
-        Some(changed)
+        Ok(changed.changed(*member, |member| member.attached(engine)))
     }
 
-    /// Keeps what an engine counted until its time is over, or until `until`.
-    fn replace(&mut self, store: EngineStore, until: Instant) {
-        let at = self.replaced.find(|other| by_time(other.until, &other.labels, until, &store.labels));
-        let store = StdArc::new(EngineStore { until: Some(until), ..store });
-        self.replaced = self.replaced.inserted(at.expect_err("it was attached until now"), store);
-    }
-
-    /// The labels of the engine with these label values, if there is one. It may linger.
+    /// The engine of the first schema that has these label values. It may linger.
     pub(super) fn find(&self, values: &[&str]) -> Option<&StdArc<EngineLabels>> {
-        let found = self.labels.find(|labels| labels.values.iter().map(String::as_str).cmp(values.iter().copied()));
-        found.ok().map(|at| self.labels.get(at))
+        self.members[0].find(values).map(|store| &store.labels)
     }
 
-    /// The same directory without an engine, or with that engine lingering. `None` if another one
-    /// with its labels has replaced it.
+    /// The same directory without an engine and its parts, or with these lingering. `None` if the
+    /// engine has left already, or another one with its labels has replaced it.
     pub(super) fn detached(&self, labels: &StdArc<EngineLabels>, until: Option<Instant>, now: Instant) -> Option<Self> {
-        self.engines.find(|engine| engine.labels.number().cmp(&labels.number())).ok()?;
         let changed = self.without_expired(now);
-        let Some(until) = until else { return Some(changed.without(labels)) };
-        let lingering = EngineStore { until: Some(until), ..EngineStore::clone(changed.of(Some(labels))) };
-        let mut changed = changed.with(Some(labels), lingering);
-        let at = changed.lingering.find(|(time, other)| by_time(Some(*time), other, until, labels));
-        let at = at.expect_err("it was attached until now");
-        changed.lingering = changed.lingering.inserted(at, (until, StdArc::clone(labels)));
-        Some(changed)
+        changed.of(Target::Engine(labels)).filter(|store| store.until.is_none())?;
+        if labels.whole.is_some() {
+            return Some(changed.without_part(labels, until));
+        }
+        let names = changed.member(labels.member)?.schema.engine_labels();
+        let part = |other: &StdArc<Member>| {
+            let values = same_set(names, &labels.values, other.schema.engine_labels())?;
+            let part = &other.find(&values)?.labels;
+            let is_part = part.whole.as_ref().is_some_and(|whole| StdArc::ptr_eq(whole, labels));
+            is_part.then(|| StdArc::clone(part))
+        };
+        let parts: Vec<_> = mutant!(
+            changed.members.iter().filter_map(part).collect(),
+            "engine: its parts stay when it leaves" => Vec::new(),
+        );
+        let left = parts.iter().fold(changed.clone(), |changed, part| changed.without_part(part, until));
+        Some(left.dropped(labels, until))
     }
 
-    /// The same directory without the engines that lingered long enough: few one by one, many at
-    /// once.
-    fn without_expired(&self, now: Instant) -> Self {
-        const FEW: usize = 8;
-        if self.replaced.iter().next().is_some_and(|engine| engine.until <= Some(now)) {
-            let replaced = self.replaced.retained(|engine| engine.until > Some(now));
-            return Self { replaced, ..self.clone() }.without_expired(now);
-        }
-        let expired = self
-            .lingering
-            .iter()
-            .take_while(|(until, _)| mutant!(*until <= now, "engine: what lingered too long is never freed" => false));
-        if expired.clone().take(FEW + 1).count() <= FEW {
-            return expired.fold(self.clone(), |directory, (_, labels)| directory.without(labels));
-        }
-        let stays = |engine: &EngineStore| engine.until.is_none_or(|until| until > now);
-        let engines = self.engines.retained(|engine| stays(engine));
-        let labels = self.labels.retained(|labels| stays(self.of(Some(labels))));
-        let lingering = self.lingering.retained(|(until, _)| *until > now);
-        Self { engines, labels, lingering, membership: StdArc::new(()), ..self.clone() }
-    }
-
-    fn without(&self, gone: &StdArc<EngineLabels>) -> Self {
-        let at = self.labels.find(|labels| labels.values.cmp(&gone.values)).expect("it is there");
+    /// The same directory with a further schema, and the number of the schema.
+    pub(super) fn joined(&self, schema: &Schema) -> Result<(Self, u64), SchemaError> {
         let mut changed = self.clone();
-        if let Some(until) = self.of(Some(gone)).until {
-            let at = self.lingering.find(|(time, other)| by_time(Some(*time), other, until, gone));
-            let at = at.expect("it lingers");
-            changed.lingering = self.lingering.removed(at);
+        mutant!(self.check_names(schema), "join: names that clash" => Ok(()))?;
+        changed.joins += 1;
+        changed.members.push(StdArc::new(Member::new(changed.joins, schema, None)));
+        changed.membership = StdArc::new(());
+        Ok((changed, self.joins + 1))
+    }
+
+    /// The same directory without a schema that joined, its engines, and the parts of its engines.
+    pub(super) fn left(&self, id: u64) -> Self {
+        let mut changed = self.clone();
+        let Some(member) = self.member(id) else { return changed };
+        for engine in member.engines.iter().filter(|engine| engine.until.is_none()) {
+            if let Some(whole) = &engine.labels.whole {
+                changed = changed.carried(Target::Engine(whole), &engine.counted());
+            } else {
+                changed = changed.detached(&engine.labels, None, Instant::now()).unwrap_or(changed);
+            }
         }
-        changed.engines = self.engines.removed(self.position(gone));
-        changed.labels = mutant!(
-            self.labels.removed(at),
-            "registry: labels of an engine that left are kept" => self.labels.clone(),
+        changed = changed.carried(Target::Registry(FIRST), &member.own.counted());
+        mutant!(
+            changed.members.retain(|member| member.id != id),
+            "join: a schema that left is still read" => (),
         );
         changed.membership = StdArc::new(());
         changed
     }
 
-    fn position(&self, labels: &EngineLabels) -> Position {
-        let found = self.engines.find(|engine| engine.labels.number().cmp(&labels.number()));
-        found.expect("an engine is attached until it is dropped, or has lingered")
-    }
-}
-
-/// The order of engines that linger: by their time, and at the same time by their number.
-fn by_time(until: Option<Instant>, labels: &EngineLabels, time: Instant, other: &EngineLabels) -> Ordering {
-    until.cmp(&Some(time)).then(labels.number().cmp(&other.number()))
-}
-
-/// A new store of an engine or of the registry, with nothing recorded.
-pub(super) fn store(schema: &Schema, scope: Scope, values: &[&str]) -> EngineStore {
-    let layout = schema.layout(scope);
-    let const_labels = escape::label_pairs(b"", schema.const_labels());
-    let infos = Infos::new(layout, &const_labels, &pairs(schema, values).collect::<Vec<_>>());
-    let stamps = (!layout.states.is_empty()).then(|| Stamps::new(schema.limits().max_recorders));
-    EngineStore {
-        labels: labels(schema, values),
-        slabs: vec![Slab::new(layout.words, stamps)],
-        infos: StdArc::new(infos),
-        shards: None,
-        self_metrics: None,
-        until: None,
-    }
-}
-
-/// Checks that the text of the labels is within the limit, even if every byte needs an escape.
-pub(super) fn check_text(schema: &Schema, values: &[&str]) -> Result<(), AttachError> {
-    let limit = schema.limits().max_text;
-    let mut text = 0_usize;
-    for (name, value) in schema.const_labels().chain(pairs(schema, values)) {
-        text = text.saturating_add(name.len() + 4).saturating_add(value.len().saturating_mul(2));
-        if text > limit {
-            return Err(AttachError::LabelsTooLong { label: name.to_owned(), limit });
+    /// The same directory without the engines that lingered long enough.
+    fn without_expired(&self, now: Instant) -> Self {
+        let mut changed = self.clone();
+        for member in &mut changed.members {
+            if let Some(without) = member.without_expired(now) {
+                *member = StdArc::new(without);
+                changed.membership = StdArc::new(());
+            }
         }
+        changed
     }
-    Ok(())
+
+    /// The same directory without a part, or with it lingering: what it counted is the engine's.
+    fn without_part(&self, labels: &StdArc<EngineLabels>, until: Option<Instant>) -> Self {
+        let Some(store) = self.of(Target::Engine(labels)) else { return self.clone() };
+        if store.until.is_some() {
+            return if until.is_some() { self.clone() } else { self.dropped(labels, None) };
+        }
+        let whole = labels.whole.as_ref().expect("a part is of an engine");
+        self.carried(Target::Engine(whole), &store.counted()).dropped(labels, until)
+    }
+
+    /// The same directory without an engine or a part, or with it lingering.
+    fn dropped(&self, labels: &StdArc<EngineLabels>, until: Option<Instant>) -> Self {
+        let changed = self.changed(labels.member, |member| match (until, member.of(labels)) {
+            (Some(until), Some(store)) => member.lingering(labels, store.as_ref().clone(), until),
+            _ => member.without(labels),
+        });
+        Self { membership: StdArc::new(()), ..changed }
+    }
+
+    /// The same directory, in which the target's store takes over what a part counted. Counts that
+    /// the part's recorders make meanwhile are lost, as all that they record from now on.
+    fn carried(&self, target: Target<'_>, counted: &Counted) -> Self {
+        let Some(store) = self.of(target) else { return self.clone() };
+        mutant!(
+            self.with(target, store.carrying(counted)),
+            "join: what a part counted leaves with it" => self.clone(),
+        )
+    }
+
+    pub(super) fn member(&self, id: u64) -> Option<&StdArc<Member>> {
+        let index = self.members.binary_search_by_key(&id, |member| member.id).ok()?;
+        Some(&self.members[index])
+    }
+
+    /// The same directory with a changed member, which is there.
+    fn changed(&self, id: u64, change: impl FnOnce(&Member) -> Member) -> Self {
+        let mut changed = self.clone();
+        if let Ok(index) = self.members.binary_search_by_key(&id, |member| member.id) {
+            changed.members[index] = StdArc::new(change(&self.members[index]));
+        }
+        changed
+    }
 }
 
-/// The labels of a store: the constant ones, and those of the engine. The registry has none of
-/// these.
-fn labels(schema: &Schema, values: &[&str]) -> StdArc<EngineLabels> {
-    let text = escape::label_pairs(b"", schema.const_labels().chain(pairs(schema, values)));
-    StdArc::new(EngineLabels::new(values.iter().copied().map(str::to_owned).collect(), text))
-}
-
-/// The shards that the shared recorders of a store add to.
-pub(super) fn shards(schema: &Schema, layout: &StdArc<Layout>, store: &EngineStore) -> Shards {
-    Shards::new(StdArc::clone(layout), schema.limits().shards(), &store.labels.text, StdArc::clone(&store.infos))
-}
-
-/// Names and values of engine labels. The registry has none.
-fn pairs<'l>(schema: &'l Schema, values: &'l [&str]) -> impl Iterator<Item = (&'l str, &'l str)> + Clone {
-    schema.engine_labels().iter().map(String::as_str).zip(values.iter().copied())
+/// The values that give labels of the `names` the same label set as `values` give the `own` ones.
+/// `None` if no values do. A label with an empty value is as good as absent.
+pub(super) fn same_set<'v, V: AsRef<str>>(own: &[String], values: &'v [V], names: &[String]) -> Option<Vec<&'v str>> {
+    let value = |name: &String| own.iter().position(|own| own == name).map_or("", |index| values[index].as_ref());
+    let absent = |(name, value): (&String, &V)| !names.contains(name) && !value.as_ref().is_empty();
+    let any_absent = own.iter().zip(values).any(absent);
+    (!any_absent).then(|| names.iter().map(value).collect())
 }

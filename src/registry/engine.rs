@@ -1,4 +1,4 @@
-//! Handles of engines.
+//! Handles of engines, and of parts of engines.
 
 use std::{
     convert::Infallible,
@@ -7,10 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{error::RecorderError, shared::Shared};
+use super::{
+    directory::Target,
+    error::{AttachError, RecorderError},
+    member,
+    shared::Shared,
+};
 use crate::{
     rcu,
     record::{Recorder, SharedRecorder},
+    schema::{Schema, layout::Scope},
     snapshot::Choice,
     store::engine::EngineLabels,
 };
@@ -23,13 +29,44 @@ use crate::{
 #[must_use = "dropping an engine's last handle detaches it"]
 pub struct Engine {
     registry: StdArc<Shared>,
+    pub(super) schema: Schema,
     pub(super) labels: StdArc<EngineLabels>,
 }
 
 impl Engine {
     /// The caller has taken a handle.
-    pub(super) fn new(registry: &StdArc<Shared>, labels: &StdArc<EngineLabels>) -> Self {
-        Self { registry: StdArc::clone(registry), labels: StdArc::clone(labels) }
+    pub(super) fn new(registry: &StdArc<Shared>, schema: &Schema, labels: &StdArc<EngineLabels>) -> Self {
+        Self { registry: StdArc::clone(registry), schema: schema.clone(), labels: StdArc::clone(labels) }
+    }
+
+    /// Attaches an engine to a schema, or a part of the engine `whole`.
+    pub(super) fn attach(
+        registry: &StdArc<Shared>,
+        (member, schema): (u64, &Schema),
+        whole: Option<&StdArc<EngineLabels>>,
+        values: &[&str],
+    ) -> Result<Engine, AttachError> {
+        let (names, owned) = (schema.engine_labels(), || values.iter().copied().map(str::to_owned).collect());
+        if values.len() != names.len() {
+            return Err(AttachError::LabelCount { labels: names.to_vec(), values: owned() });
+        }
+        check_text(schema, values)?;
+        let labels = member::labels(schema, member, whole, values);
+        let engine = StdArc::new(member::store(schema, Scope::Engine, StdArc::clone(&labels)));
+        rcu::update(&registry.directory, |current| {
+            let is_there =
+                |whole| current.of(Target::Engine(whole)).is_some_and(|store| StdArc::ptr_eq(&store.labels, whole));
+            let whole_left = whole.is_some_and(|whole| !is_there(whole));
+            if mutant!(whole_left, "join: a part of an engine that left" => false) {
+                return Err(AttachError::NotAttached { values: owned() });
+            }
+            match current.attached(&engine, Instant::now()) {
+                Ok(changed) => Ok((Some(changed), ())),
+                Err(other) if other == member => Err(AttachError::AlreadyAttached { values: owned() }),
+                Err(_) => Err(AttachError::AttachedToAnotherSchema { values: owned() }),
+            }
+        })?;
+        Ok(Self::new(registry, schema, &labels))
     }
 
     /// Lets the engine linger when its last handle is dropped: its series stay on pages and in
@@ -73,7 +110,7 @@ impl Engine {
     /// [`RecorderError`] while all recorders that
     /// [`SchemaBuilder::max_recorders`](crate::SchemaBuilder::max_recorders) allows are in use.
     pub fn recorder(&self) -> Result<Recorder, RecorderError> {
-        self.registry.recorder(Some(&self.labels))
+        self.registry.recorder(&self.schema, Target::Engine(&self.labels))
     }
 
     /// What `read` returns for the newest values of these handles: one, or an array or a tuple of
@@ -95,7 +132,7 @@ impl Engine {
     /// # Panics
     /// If a handle is of another schema, or registry-wide.
     pub fn read<H: Choice, R>(&self, handles: H, read: impl FnOnce(H::Values<'_>) -> R) -> R {
-        self.registry.read(Some(&self.labels), handles, read)
+        self.registry.read(&self.schema, Target::Engine(&self.labels), handles, read)
     }
 
     /// A recorder for any thread, to clone and share. What it records is added to the engine's
@@ -105,7 +142,7 @@ impl Engine {
     /// Lock-free: never waits for a scrape or a recorder.
     #[must_use]
     pub fn shared_recorder(&self) -> SharedRecorder {
-        self.registry.shared_recorder(Some(&self.labels))
+        self.registry.shared_recorder(&self.schema, Target::Engine(&self.labels))
     }
 }
 
@@ -113,7 +150,7 @@ impl Clone for Engine {
     fn clone(&self) -> Self {
         let taken = self.labels.take_handle();
         debug_assert!(taken, "this handle is one");
-        Self::new(&self.registry, &self.labels)
+        Self::new(&self.registry, &self.schema, &self.labels)
     }
 }
 
@@ -132,4 +169,17 @@ impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Engine").field(&self.labels.values).finish()
     }
+}
+
+/// Checks that the text of the labels is within the limit, even if every byte needs an escape.
+fn check_text(schema: &Schema, values: &[&str]) -> Result<(), AttachError> {
+    let limit = schema.limits().max_text;
+    let mut text = 0_usize;
+    for (name, value) in schema.const_labels().chain(member::pairs(schema, values)) {
+        text = text.saturating_add(name.len() + 4).saturating_add(value.len().saturating_mul(2));
+        if text > limit {
+            return Err(AttachError::LabelsTooLong { label: name.to_owned(), limit });
+        }
+    }
+    Ok(())
 }

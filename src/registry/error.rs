@@ -20,6 +20,24 @@ pub enum AttachError {
         /// The values as given.
         values: Vec<String>,
     },
+    /// An engine of another schema that joined the registry has these labels.
+    AttachedToAnotherSchema {
+        /// The values as given.
+        values: Vec<String>,
+    },
+    /// A part was to be attached to an engine whose schema has other engine labels.
+    OtherLabels {
+        /// The engine labels of the schema that joined.
+        labels: Vec<String>,
+        /// Those of the engine.
+        engine: Vec<String>,
+    },
+    /// A part was to be attached to an engine that isn't there: its schema has left, or it belongs
+    /// to another registry.
+    NotAttached {
+        /// The engine's label values.
+        values: Vec<String>,
+    },
     /// The label values are too long, taken together.
     LabelsTooLong {
         /// The label whose value exceeds the limit.
@@ -43,6 +61,26 @@ impl fmt::Display for AttachError {
                     f,
                     "an engine with label values {values:?} is attached already: drop the existing Engine first, or choose \
                      different label values"
+                )
+            }
+            Self::AttachedToAnotherSchema { values } => {
+                write!(
+                    f,
+                    "an engine of another schema has label values {values:?}: attach a part to it (Joined::attach_to), or choose \
+                     different label values"
+                )
+            }
+            Self::OtherLabels { labels, engine } => {
+                write!(
+                    f,
+                    "the schema has engine labels {labels:?}, and the engine has {engine:?}: declare the same ones, or attach an \
+                     engine of its own"
+                )
+            }
+            Self::NotAttached { values } => {
+                write!(
+                    f,
+                    "the engine with label values {values:?} isn't attached to this registry: attach it first, and keep its schema"
                 )
             }
             Self::LabelsTooLong { label, limit } => {

@@ -5,21 +5,26 @@ mod collector;
 mod directory;
 mod engine;
 mod error;
+mod join;
+mod member;
 mod self_metrics;
 mod shared;
 
 use std::{error::Error, fmt, sync::Arc as StdArc, time::Instant};
 
-use self::shared::Shared;
 pub use self::{
     collected::Collector,
     engine::Engine,
     error::{AttachError, CollectorError, RecorderError},
+    join::Joined,
+};
+use self::{
+    directory::{FIRST, Target},
+    shared::Shared,
 };
 use crate::{
-    rcu,
     record::{Recorder, SharedRecorder},
-    schema::{Schema, layout::Scope},
+    schema::{Schema, SchemaError},
     snapshot::{Choice, Snapshot, View},
 };
 
@@ -63,20 +68,9 @@ impl Registry {
     ///
     /// # Errors
     /// [`AttachError`]: there isn't one value per label, the values are longer than 4 GiB, or an
-    /// engine with the same values is attached.
+    /// engine with the same labels is attached, to this schema or to one that joined.
     pub fn attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
-        let shared = &self.0;
-        let (names, owned) = (shared.schema.engine_labels(), || values.iter().copied().map(str::to_owned).collect());
-        if values.len() != names.len() {
-            return Err(AttachError::LabelCount { labels: names.to_vec(), values: owned() });
-        }
-        directory::check_text(&shared.schema, values)?;
-        let engine = StdArc::new(directory::store(&shared.schema, Scope::Engine, values));
-        rcu::update(&shared.directory, |current| match current.attached(&engine, Instant::now()) {
-            Some(changed) => Ok((Some(changed), ())),
-            None => Err(AttachError::AlreadyAttached { values: owned() }),
-        })?;
-        Ok(Engine::new(&self.0, &engine.labels))
+        Engine::attach(&self.0, (FIRST, &self.0.schema), None, values)
     }
 
     /// The engine with these label values: another handle of the one that is attached, or a new
@@ -105,12 +99,13 @@ impl Registry {
     /// ```
     ///
     /// # Errors
-    /// [`AttachError`]: there isn't one value per label, or the values are longer than 4 GiB.
+    /// [`AttachError`]: there isn't one value per label, the values are longer than 4 GiB, or an
+    /// engine of a schema that joined has the same labels.
     pub fn get_or_attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
         loop {
             let directory = self.0.directory.load();
             if let Some(labels) = directory.find(values).filter(|labels| labels.take_handle()) {
-                return Ok(Engine::new(&self.0, labels));
+                return Ok(Engine::new(&self.0, &self.0.schema, labels));
             }
             match self.attach(values) {
                 Err(AttachError::AlreadyAttached { .. }) => {} // meanwhile
@@ -119,13 +114,61 @@ impl Registry {
         }
     }
 
+    /// Adds the families of a further schema, while engines run and pages are served: those of a
+    /// library, or of a connector whose families become known when its engine connects. On each
+    /// page they follow those of the schemas before, until the [`Joined`] is dropped. The crate's
+    /// [own families](crate::docs::self_metrics) are on the page once, for all schemas.
+    ///
+    /// The schema has engine labels and limits of its own. It takes over the [constant
+    /// labels](crate::SchemaBuilder::const_label) of the registry's first schema.
+    ///
+    /// Lock-free: never waits for a scrape or a recorder. A scrape sees a joined schema whole or
+    /// not at all. The next page lays out its lines, which allocates.
+    ///
+    /// ```
+    /// # use tachometer::{Registry, Schema, Snapshot};
+    /// # let mut schema = Schema::builder(&["engine"]);
+    /// # schema.counter::<u64>("generation_tokens", "Tokens generated.").declare()?;
+    /// # let registry = Registry::new(schema.build()?);
+    /// # let engine = registry.attach(&["0"])?;
+    /// let mut schema = Schema::builder(&["engine"]);
+    /// let mut counters = Vec::new();
+    /// for name in ["connector:loads", "connector:stores"] { // as a connector announced them
+    ///     counters.push(schema.counter::<u64>(name, "").declare()?);
+    /// }
+    /// let schema = schema.build()?;
+    /// let connector = registry.join(schema.clone())?; // dropping it removes the families
+    ///
+    /// let part = connector.attach_to(&engine)?; // with the engine's labels
+    /// part.shared_recorder().add(counters[1], 3);
+    ///
+    /// let mut page = Vec::new();
+    /// registry.render(&mut page);
+    /// assert!(String::from_utf8(page)?.contains("connector:stores_total{engine=\"0\"} 3\n"));
+    ///
+    /// let mut snapshot = Snapshot::new();
+    /// registry.snapshot(&mut snapshot);
+    /// let engine = snapshot.joined(&schema).and_then(|joined| joined.engine(&["0"]));
+    /// assert_eq!(engine.map(|engine| engine.counter(counters[1])), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SchemaError::DuplicateFamily`] or [`SchemaError::ExposedNameClash`]: a schema of the
+    /// registry exposes one of the names already. So a schema that has families can't join twice
+    /// at a time; it can join again once it has left. [`SchemaError::DuplicateLabel`]: a label is
+    /// a constant one of the registry's first schema.
+    pub fn join(&self, schema: Schema) -> Result<Joined, SchemaError> {
+        Joined::new(&self.0, schema)
+    }
+
     /// An exclusive recorder of the registry's own families
     /// ([`registry_wide`](crate::Declaration::registry_wide)): see [`Engine::recorder`].
     ///
     /// # Errors
     /// [`RecorderError`] while all recorders that the schema allows are in use.
     pub fn recorder(&self) -> Result<Recorder, RecorderError> {
-        self.0.recorder(None)
+        self.0.recorder(&self.0.schema, Target::Registry(FIRST))
     }
 
     /// A recorder of the registry's own families
@@ -133,7 +176,7 @@ impl Registry {
     /// [`Engine::shared_recorder`].
     #[must_use]
     pub fn shared_recorder(&self) -> SharedRecorder {
-        self.0.shared_recorder(None)
+        self.0.shared_recorder(&self.0.schema, Target::Registry(FIRST))
     }
 
     /// Registers a closure that records values when a page is written, and the families into which
@@ -197,10 +240,11 @@ impl Registry {
     /// Lock-free: an attempt to read a recorder fails only if a step was committed meanwhile, so
     /// neither a stopped engine nor an open step holds it up. Allocates only to grow its buffers
     /// (for more engines than before, for the first engine with several recorders, or for more
-    /// dynamic series) and, if the schema has infos, after engines attached or left.
+    /// dynamic series) and, if the schema has infos or another one has joined, after engines
+    /// attached or left.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
         let directory = self.0.directory.load();
-        let retries = snapshot.fill(&self.0.schema, &directory.own, directory.engines(), directory.replaced());
+        let retries = snapshot.fill(directory.sources());
         self.0.self_metrics.retried(retries);
     }
 
@@ -209,12 +253,15 @@ impl Registry {
     ///
     /// Lock-free, as [`snapshot`](Self::snapshot). Allocates only for more engines than before.
     ///
+    /// If the handles belong to a schema that joined, its engines are read. The view is empty once
+    /// that schema has left.
+    ///
     /// # Panics
-    /// If a handle of the view belongs to another schema, or if some belong to engines and others
-    /// to the registry.
+    /// If the handles belong to no schema of the registry, and none has ever joined it; if they
+    /// belong to several schemas; or if some belong to engines and others to the registry.
     pub fn view<H: Choice>(&self, view: &mut View<H>) {
         let directory = self.0.directory.load();
-        let retries = view.fill(&self.0.schema, &directory.own, directory.engines());
+        let retries = view.fill(directory.sources(), directory.has_been_joined());
         self.0.self_metrics.retried(retries);
     }
 
@@ -223,7 +270,7 @@ impl Registry {
     /// # Panics
     /// If a handle is of another schema, or of engines.
     pub fn read<H: Choice, R>(&self, handles: H, read: impl FnOnce(H::Values<'_>) -> R) -> R {
-        self.0.read(None, handles, read)
+        self.0.read(&self.0.schema, Target::Registry(FIRST), handles, read)
     }
 
     /// A page as a `String`, for tests and the like: see [`render`](Self::render).
@@ -240,9 +287,9 @@ impl Registry {
     /// ([`self_metrics`](crate::docs::self_metrics)).
     ///
     /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm, that is if `page` is
-    /// large enough, engines and dynamic series are those of before, at most 8 threads render at a
-    /// time, each of them has rendered before (the list of engines keeps a note for each thread
-    /// that reads it), and there are no [collectors](Self::collector).
+    /// large enough, schemas, engines and dynamic series are those of before, at most 8 threads
+    /// render at a time, each of them has rendered before (the list of engines keeps a note for
+    /// each thread that reads it), and there are no [collectors](Self::collector).
     pub fn render(&self, page: &mut Vec<u8>) {
         let (begun, before) = (Instant::now(), page.len());
         let mut snapshot = self.0.pooled();
@@ -261,7 +308,8 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = self.0.directory.load();
-        f.debug_list().entries(directory.engines().map(|engine| &engine.labels.values)).finish()
+        let engines = directory.sources().flat_map(|source| source.engines);
+        f.debug_list().entries(engines.map(|engine| &engine.labels.values)).finish()
     }
 }
 
@@ -289,7 +337,7 @@ mod tests {
         let registry = Registry::new(Schema::builder(&["engine"]).build().unwrap());
         let linger = |name, time| {
             let engine = registry.attach(&[name]).unwrap().linger(time);
-            StdArc::downgrade(&registry.0.directory.load().of(Some(&engine.labels)).infos)
+            StdArc::downgrade(&registry.0.directory.load().of(Target::Engine(&engine.labels)).unwrap().infos)
         };
         let other = registry.attach(&["other"]).unwrap();
         let (brief, lasting) = (linger("brief", Duration::ZERO), linger("lasting", Duration::from_secs(100_000)));
@@ -301,7 +349,7 @@ mod tests {
         assert_eq!((brief.strong_count(), lasting.strong_count()), (0, 1), "by an engine that detaches");
         let brief = linger("brief", Duration::from_millis(20));
         let replaced = registry.attach(&["brief"]).unwrap();
-        while registry.0.directory.load().replaced().len() > 0 {}
+        while registry.0.directory.load().member(FIRST).unwrap().replaced().len() > 0 {}
         drop(replaced);
         assert_eq!(brief.strong_count(), 0, "also one that was replaced");
     }

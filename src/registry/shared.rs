@@ -5,8 +5,9 @@ use std::{convert::Infallible, sync::Arc as StdArc};
 use crossbeam_utils::atomic::AtomicCell;
 
 use super::{
-    directory::{self, Directory, Target},
+    directory::{Directory, Target},
     error::RecorderError,
+    member,
     self_metrics::SelfMetrics,
 };
 use crate::{
@@ -61,48 +62,60 @@ impl Shared {
         }
     }
 
-    /// Leases a free slab, or adds one.
-    pub(super) fn recorder(&self, target: Target<'_>) -> Result<Recorder, RecorderError> {
-        let (layout, limit) = (self.schema.layout(scope(target)), self.schema.limits().max_recorders);
+    /// Leases a free slab, or adds one. What has left gets a slab that nobody reads.
+    pub(super) fn recorder(&self, schema: &Schema, target: Target<'_>) -> Result<Recorder, RecorderError> {
+        let (layout, limit) = (schema.layout(scope(target)), schema.limits().max_recorders);
         let (writer, infos) = rcu::update(&self.directory, |current| {
-            let store = current.of(target);
+            let left;
+            let store = match current.of(target) {
+                Some(store) => store,
+                None => {
+                    left = unseen(schema, target);
+                    &left
+                }
+            };
             let leased = |writer| (writer, StdArc::clone(&store.infos));
             if let Some(writer) = store.slabs.iter().find_map(Slab::writer) {
                 return Ok((None, leased(writer)));
             }
             if store.slabs.len() >= mutant!(limit, "lease: one too many" => limit + 1) {
-                return Err(RecorderError::TooMany { engine: target.map(|labels| labels.values.clone()), limit });
+                let engine = if let Target::Engine(labels) = target { Some(labels.values.clone()) } else { None };
+                return Err(RecorderError::TooMany { engine, limit });
             }
             let slab = Slab::new(layout.words, store.slabs[0].stamps_of(store.slabs.len()));
             let writer = Slab::writer(&slab).expect("no other thread has seen it");
             let slabs = store.slabs.iter().chain([&slab]).cloned().collect();
-            Ok((Some(current.with(target, EngineStore { slabs, ..EngineStore::clone(store) })), leased(writer)))
+            let grown = EngineStore { slabs, ..store.as_ref().clone() };
+            Ok((Some(current.with(target, grown)), leased(writer)))
         })?;
         Ok(Recorder::new(writer, StdArc::clone(layout), InfoWriter::new(&infos)))
     }
 
-    /// Reads the target's values of these handles.
+    /// Reads the target's values of these handles: zeros if the target has left.
     pub(super) fn read<H: Choice, R>(
         &self,
+        schema: &Schema,
         target: Target<'_>,
         handles: H,
         read: impl FnOnce(H::Values<'_>) -> R,
     ) -> R {
         let (directory, mut view) = (self.directory.load(), View::new(handles));
-        let values = view.fill_one(&self.schema, scope(target), directory.of(target));
-        read(values.get())
+        let left = directory.of(target).is_none().then(|| unseen(schema, target));
+        let store = directory.of(target).or(left.as_ref()).expect("one of the two");
+        read(view.fill_one(schema, scope(target), store).get())
     }
 
-    /// A recorder of the target's shards. The first call adds them.
-    pub(super) fn shared_recorder(&self, target: Target<'_>) -> SharedRecorder {
+    /// A recorder of the target's shards. The first call adds them. What has left gets shards that
+    /// nobody reads.
+    pub(super) fn shared_recorder(&self, schema: &Schema, target: Target<'_>) -> SharedRecorder {
+        let new = |store: &EngineStore| StdArc::new(member::shards(schema, schema.layout(scope(target)), store));
         let Ok(shards) = rcu::update(&self.directory, |current| {
-            let store = current.of(target);
+            let Some(store) = current.of(target) else { return Ok((None, new(&unseen(schema, target)))) };
             if let Some(shards) = mutant!(&store.shards, "shards: made by each shared recorder" => &None) {
                 return Ok::<_, Infallible>((None, StdArc::clone(shards)));
             }
-            let layout = self.schema.layout(scope(target));
-            let shards = StdArc::new(directory::shards(&self.schema, layout, store));
-            let grown = EngineStore { shards: Some(StdArc::clone(&shards)), ..EngineStore::clone(store) };
+            let shards = new(store);
+            let grown = EngineStore { shards: Some(StdArc::clone(&shards)), ..store.as_ref().clone() };
             Ok((Some(current.with(target, grown)), shards))
         });
         SharedRecorder::new(shards)
@@ -110,5 +123,17 @@ impl Shared {
 }
 
 fn scope(target: Target<'_>) -> Scope {
-    if target.is_some() { Scope::Engine } else { Scope::Registry }
+    match target {
+        Target::Registry(_) => Scope::Registry,
+        Target::Engine(_) => Scope::Engine,
+    }
+}
+
+/// A new store of what has left, in no directory.
+fn unseen(schema: &Schema, target: Target<'_>) -> StdArc<EngineStore> {
+    let labels = match target {
+        Target::Registry(member) => member::labels(schema, member, None, &[]),
+        Target::Engine(labels) => StdArc::clone(labels),
+    };
+    StdArc::new(member::store(schema, scope(target), labels))
 }

@@ -327,7 +327,7 @@ impl SchemaBuilder {
     fn check_text(&self) -> Result<(), SchemaError> {
         let limit = self.limits.max_text;
         let mut text = 0_usize;
-        for family in &self.families {
+        for family in self.families.iter().filter(|family| !family.hidden) {
             text = text.saturating_add(family.text_bound());
             if text > limit {
                 return Err(SchemaError::TooMuchText { family: family.name.clone(), limit });

@@ -43,7 +43,7 @@ struct Inner {
     engine_labels: Vec<String>,
     /// Names and values.
     const_labels: Vec<(String, String)>,
-    /// The declared ones, and behind them the crate's own.
+    /// The declared ones, and behind them the crate's own: the same in each schema.
     families: Vec<Family>,
     declared: usize,
     /// Every name that a declared family exposes, and the family's index.
@@ -55,6 +55,11 @@ struct Inner {
 }
 
 impl Schema {
+    /// Whether these are clones.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn engine_labels(&self) -> &[String] {
         &self.0.engine_labels
     }
@@ -64,13 +69,15 @@ impl Schema {
         self.0.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The declared families.
     pub(crate) fn families(&self) -> &[Family] {
-        &self.0.families
+        &self.0.families[..self.0.declared]
     }
 
-    /// Those that aren't the crate's own.
-    pub(crate) fn declared_families(&self) -> &[Family] {
-        &self.0.families[..self.0.declared]
+    /// The crate's own families, in the same order in each schema. Those that say nothing about
+    /// this schema are hidden.
+    pub(crate) fn own_families(&self) -> &[Family] {
+        &self.0.families[self.0.declared..]
     }
 
     /// Checks that this schema exposes no name that the other one exposes.
@@ -93,7 +100,7 @@ impl Schema {
             if self.const_labels().any(|(own, _)| own == name) || self.engine_labels().iter().any(|own| own == name) {
                 return Err(SchemaError::DuplicateLabel { family: None, label: label() });
             }
-            for family in self.declared_families() {
+            for family in self.families() {
                 let layout = self.layout(family.scope);
                 let own = family.label_names(&layout.dynamic, &layout.infos);
                 if mutant!(own.iter().any(|own| *own == name), "schema: a page's label that a family has" => false) {

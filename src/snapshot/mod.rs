@@ -3,14 +3,16 @@
 mod dynamic;
 mod histogram;
 mod info;
+mod parts;
 pub(crate) mod projection;
 mod rows;
+mod source;
 mod view;
 mod walk;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, iter, mem, sync::Arc};
 
-use self::rows::{Rows, Selection};
+pub(crate) use self::source::Source;
 pub use self::{
     histogram::HistogramView,
     info::InfoView,
@@ -18,13 +20,18 @@ pub use self::{
     view::EngineView,
     walk::{FamilyView, SampleValue, SampleView},
 };
+use self::{
+    parts::Parts,
+    rows::{Rows, Selection},
+    source::number,
+};
 use crate::{
     schema::{
         Schema,
         layout::{InfoIndex, Scope},
     },
     store::{
-        engine::{EngineStore, Engines},
+        engine::Engines,
         info::{EngineValue, InfoReading, LabelGroups},
     },
 };
@@ -66,6 +73,9 @@ pub struct Snapshot {
     /// For each info, the engines whose samples a page shows.
     newest: Vec<Vec<Option<EngineValue>>>,
     groups: Groups,
+    /// One per schema that joined.
+    joined: Vec<Self>,
+    parts: Parts,
 }
 
 /// Which engines print the same labels, and for which engines that was worked out.
@@ -120,6 +130,20 @@ impl Snapshot {
         self.views(Scope::Registry).next()
     }
 
+    /// What a schema has in this snapshot that [joined](crate::Registry::join) the registry: its
+    /// engines, as those of a registry of its own. `None` if it wasn't there.
+    ///
+    /// The other methods are about the schema with which the registry was made.
+    #[must_use]
+    pub fn joined(&self, schema: &Schema) -> Option<&Self> {
+        self.joined.iter().find(|joined| joined.schema.as_ref().is_some_and(|own| number(own) == number(schema)))
+    }
+
+    /// Those of all schemas that joined, in this order.
+    pub(crate) fn all_joined(&self) -> &[Self] {
+        &self.joined
+    }
+
     /// All rows of a scope.
     pub(crate) fn views(&self, scope: Scope) -> impl ExactSizeIterator<Item = EngineView<'_>> + DoubleEndedIterator {
         (0..self.rows[scope as usize].headers.len()).map(move |index| self.view(scope, index))
@@ -149,17 +173,32 @@ impl Snapshot {
         engines.chain(own).filter_map(move |engine| Some((engine, engine.info_at(info)?)))
     }
 
-    /// Overwrites this with what the stores of the registry and of the engines hold. Returns how
-    /// many attempts failed.
-    pub(crate) fn fill<'e>(
-        &mut self,
-        schema: &Schema,
-        registry: &'e Arc<EngineStore>,
-        engines: Engines<'e>,
-        replaced: impl ExactSizeIterator<Item = &'e Arc<EngineStore>>,
-    ) -> u64 {
-        let number = |schema: &Schema| schema.layout(Scope::Engine).schema;
-        if self.schema.as_ref().is_none_or(|own| number(own) != number(schema)) {
+    /// Overwrites this with what the sources hold: the registry's first schema, and those that
+    /// joined. Returns how many attempts failed.
+    pub(crate) fn fill<'d>(&mut self, mut sources: impl ExactSizeIterator<Item = Source<'d>>) -> u64 {
+        let first = sources.next().expect("a registry has a schema from the beginning");
+        let membership = first.engines.membership;
+        let mut retries = self.fill_one(first);
+        if sources.len() == 0 && self.joined.is_empty() {
+            return retries;
+        }
+        let joined = sources.len();
+        for (index, source) in sources.enumerate() {
+            let same = |joined: &Self| joined.schema.as_ref().is_some_and(|own| number(own) == number(source.schema));
+            match self.joined[index.min(self.joined.len())..].iter().position(same) {
+                Some(ahead) => self.joined.swap(index, index + ahead),
+                None => self.joined.insert(index, Self::new()),
+            }
+            retries += self.joined[index].fill_one(source);
+        }
+        self.joined.truncate(joined);
+        self.add_parts(membership);
+        retries
+    }
+
+    fn fill_one(&mut self, source: Source<'_>) -> u64 {
+        let Source { schema, registry, engines, replaced } = source;
+        if self.schema.as_ref().is_none_or(|own| !own.is(schema)) {
             (self.rows, self.replaced) = Default::default();
             self.schema = Some(schema.clone());
         }
@@ -178,6 +217,43 @@ impl Snapshot {
             self.groups.groups.newest(info, readings.map(|reading| Some(reading.as_ref()?.shown()?.value)), newest);
         }
         retries
+    }
+
+    /// Adds what recorders of parts count about themselves to the counts of their engines, and what
+    /// recorders of the registry count for schemas that joined to those of the first.
+    fn add_parts(&mut self, membership: &Arc<()>) {
+        let [engines, registry] = [Scope::Engine as usize, Scope::Registry as usize];
+        let mut parts = mem::take(&mut self.parts);
+        let members = iter::once(&self.rows[engines]).chain(self.joined.iter().map(|joined| &joined.rows[engines]));
+        for &((member, part), (whole, engine)) in parts.update(membership, members) {
+            let (schema, rows) = self.member(member, engines);
+            if rows.headers[part].lingers {
+                continue; // the engine has taken over what it counted
+            }
+            let counted = rows.counted(schema.layout(Scope::Engine), part);
+            mutant!(self.add_counted(whole, engines, engine, &counted), "snapshot: parts aren't counted" => ());
+        }
+        for member in 1..=self.joined.len() {
+            let (schema, rows) = self.member(member, registry);
+            let counted = rows.counted(schema.layout(Scope::Registry), 0);
+            self.add_counted(0, registry, 0, &counted);
+        }
+        self.parts = parts;
+    }
+
+    /// The schema and the rows of a member: 0 is the first, and the others joined.
+    fn member(&self, member: usize, scope: usize) -> (&Schema, &Rows) {
+        let snapshot = member.checked_sub(1).map_or(self, |joined| &self.joined[joined]);
+        (snapshot.schema.as_ref().expect("it was filled"), &snapshot.rows[scope])
+    }
+
+    fn add_counted(&mut self, member: usize, scope: usize, row: usize, counted: &[u64]) {
+        let snapshot = match member.checked_sub(1) {
+            None => self,
+            Some(joined) => &mut self.joined[joined],
+        };
+        let layout = snapshot.schema.as_ref().expect("it was filled").layout(Scope::ALL[scope]);
+        snapshot.rows[scope].add_counted(layout, row, counted);
     }
 }
 

@@ -5,10 +5,13 @@ pub(crate) mod sealed;
 use std::{fmt, sync::Arc};
 
 use self::sealed::Cursor;
-use super::rows::{ChosenWords, RowHeader, Rows, Selection};
+use super::{
+    rows::{ChosenWords, RowHeader, Rows, Selection},
+    source::{Source, number},
+};
 use crate::{
     schema::{Schema, handle::schema_of, layout::Scope},
-    store::engine::{EngineStore, Engines},
+    store::engine::EngineStore,
 };
 
 /// A few chosen series of each engine, as plain numbers: what a router needs for each request. A
@@ -98,40 +101,61 @@ impl<H: Choice> View<H> {
 
     /// Reads the chosen words of one store.
     pub(crate) fn fill_one(&mut self, schema: &Schema, scope: Scope, store: &Arc<EngineStore>) -> EngineValues<'_, H> {
-        let bound = self.bound.insert(Bound::new(&self.handles, schema));
+        let bound = self.bound.insert(Bound::new(&self.handles, schema).expect(OTHER_HANDLES));
         assert!(bound.scope == scope, "families of the registry are read from the registry, all others from an engine");
         self.rows.fill(Selection::Chosen(&bound.chosen), [store].into_iter());
         self.rows_of(scope).next().expect("one was read")
     }
 
-    /// Overwrites this with the chosen words of the stores. Returns how many attempts failed.
-    pub(crate) fn fill<'e>(&mut self, schema: &Schema, registry: &'e Arc<EngineStore>, engines: Engines<'e>) -> u64 {
-        let number = |schema: &Schema| schema.layout(Scope::Engine).schema;
-        if self.bound.as_ref().is_none_or(|bound| number(&bound.schema) != number(schema)) {
+    /// Overwrites this with the chosen words of the handles' schema. If it isn't among the sources,
+    /// it must be one that may have left; then there are no rows. Returns how many attempts failed.
+    pub(crate) fn fill<'d>(
+        &mut self,
+        mut sources: impl Iterator<Item = Source<'d>> + Clone,
+        may_have_left: bool,
+    ) -> u64 {
+        let is_bound = |bound: &Bound, source: &Source<'_>| number(&bound.schema) == number(source.schema);
+        let bound = self.bound.as_ref().and_then(|bound| sources.clone().find(|source| is_bound(bound, source)));
+        let source = bound.or_else(|| {
             self.rows = Rows::default();
-            self.bound = Some(Bound::new(&self.handles, schema));
-        }
-        let bound = self.bound.as_ref().expect("just bound");
+            self.bound = sources.clone().find_map(|source| Bound::new(&self.handles, source.schema));
+            let bound = self.bound.as_ref()?;
+            sources.find(|source| is_bound(bound, source))
+        });
+        let (Some(source), Some(bound)) = (source, self.bound.as_ref()) else {
+            assert!(may_have_left && are_of_one_schema(&self.handles), "{OTHER_HANDLES}");
+            return 0;
+        };
         let chosen = Selection::Chosen(&bound.chosen);
         match bound.scope {
-            Scope::Engine => self.rows.fill(chosen, engines),
-            Scope::Registry => self.rows.fill(chosen, [registry].into_iter()),
+            Scope::Engine => self.rows.fill(chosen, source.engines),
+            Scope::Registry => self.rows.fill(chosen, [source.registry].into_iter()),
         }
     }
 }
 
+/// What is wrong with handles that can't be read.
+const OTHER_HANDLES: &str =
+    "a view's handles must be of one of the registry's schemas, and either all of engines or all of the registry";
+
+/// Whether all handles are of the same schema and scope.
+fn are_of_one_schema(handles: &impl Choice) -> bool {
+    let mut schemas = Vec::new();
+    handles.each(&mut |leaf| schemas.push(schema_of(leaf.schema())));
+    schemas.windows(2).all(|pair| pair[0] == pair[1])
+}
+
 impl Bound {
+    /// `None` if the handles are of another schema.
     #[cold]
-    fn new(handles: &impl Choice, schema: &Schema) -> Self {
+    fn new(handles: &impl Choice, schema: &Schema) -> Option<Self> {
         let mut schemas = Vec::new();
         handles.each(&mut |leaf| schemas.push(schema_of(leaf.schema())));
         let of = |scope: Scope| schemas.iter().all(|number| *number == schema.layout(scope).schema);
-        let scope = Scope::ALL.into_iter().find(|scope| of(*scope)).expect(
-            "a view's handles must be of the registry's schema, and either all of engines or all of the registry",
-        );
+        let scope = Scope::ALL.into_iter().find(|scope| of(*scope))?;
         let mut chosen = ChosenWords::default();
         handles.each(&mut |leaf| leaf.choose(schema.layout(scope), &mut chosen));
-        Self { schema: schema.clone(), scope, chosen }
+        Some(Self { schema: schema.clone(), scope, chosen })
     }
 }
 

@@ -6,12 +6,12 @@
 //!  chosen    |  w0      w1   w2 |   a row: the chosen words, side by side
 //! ```
 
-use std::sync::Arc;
+use std::{array, sync::Arc};
 
 use crate::{
     schema::{
         Schema,
-        layout::{Layout, Liveness, take_newer},
+        layout::{Diagnostic, Layout, Liveness, take_newer},
         number::WordType,
     },
     sorted::Iter,
@@ -90,6 +90,10 @@ impl Selection<'_> {
         }
         if let Self::All(layout) = self {
             fill_liveness(store, reading.step, &mut others[layout.settable.len()..]);
+            if let Some(carried) = &store.carried {
+                let words = row[layout.words..].iter_mut().chain(&mut others[layout.settable.len()..]);
+                words.zip(&**carried).for_each(|(word, carried)| *word = word.saturating_add(*carried));
+            }
         }
         reading
     }
@@ -269,6 +273,21 @@ impl Rows {
         self.dynamic.resize_with(rows * dynamic, DynamicReading::default);
     }
 
+    /// What the recorders of a row count about themselves.
+    pub(super) fn counted(&self, layout: &Layout, index: usize) -> [u64; Diagnostic::COUNT + Liveness::COUNT] {
+        let words = self.words(index);
+        array::from_fn(|nth| words[counted_word(layout, nth)])
+    }
+
+    /// Adds what the recorders of a part count about themselves.
+    pub(super) fn add_counted(&mut self, layout: &Layout, index: usize, counted: &[u64]) {
+        let row = &mut self.words[index * self.row_len..][..self.row_len];
+        for (nth, count) in counted.iter().enumerate() {
+            let word = &mut row[counted_word(layout, nth)];
+            *word = word.saturating_add(*count);
+        }
+    }
+
     /// The words of a row.
     #[inline]
     pub(super) fn words(&self, index: usize) -> &[u64] {
@@ -279,5 +298,13 @@ impl Rows {
     pub(super) fn find(&self, values: &[&str]) -> Option<usize> {
         let same = |header: &RowHeader| header.labels.values.iter().eq(values);
         self.headers.iter().position(same)
+    }
+}
+
+/// The word of the nth diagnostic in a row, or behind those of [`Liveness`].
+fn counted_word(layout: &Layout, nth: usize) -> usize {
+    match nth.checked_sub(Diagnostic::COUNT) {
+        None => layout.words + nth,
+        Some(nth) => layout.liveness() + nth,
     }
 }

@@ -175,6 +175,11 @@ impl<'s> EngineView<'s> {
         &self.header().labels.text
     }
 
+    /// Whether this is a part of another schema's engine.
+    pub(crate) fn is_part(&self) -> bool {
+        self.header().labels.whole.is_some()
+    }
+
     /// The words of the layout, followed by the diagnostics.
     pub(crate) fn words(&self) -> &'s [u64] {
         self.words

@@ -1,13 +1,13 @@
 //! A walk over a snapshot: families, and the samples of each, as a page shows them.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use super::{Snapshot, histogram::HistogramView, view::EngineView};
 use crate::{
     schema::{
         Schema,
         family::{Family, Samples, SeriesSlot},
-        layout::{HistogramLayout, SPARSE_WORDS},
+        layout::{HistogramLayout, SPARSE_WORDS, Scope},
         number::{MetricType, WordType},
         value::ObservationValue,
     },
@@ -16,9 +16,10 @@ use crate::{
 
 /// A walk over everything that a page shows.
 impl Snapshot {
-    /// The families in declared order, including those of the registry and the crate's own. Hidden
-    /// ones are left out. A family may have no samples: a page leaves it out then. What
-    /// [collectors](crate::Registry::collector) add to a page isn't in a snapshot.
+    /// The families in declared order, including those of the registry; then those of schemas that
+    /// [joined](crate::Registry::join), in the order of joining; and then the crate's own, once for
+    /// all schemas. Hidden ones are left out. A family may have no samples: a page leaves it out
+    /// then. What [collectors](crate::Registry::collector) add to a page isn't in a snapshot.
     ///
     /// This is for exporters of other formats, and for tests that select by name. The example
     /// `otlp` writes OTLP in this way.
@@ -40,11 +41,25 @@ impl Snapshot {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn families(&self) -> impl Iterator<Item = FamilyView<'_>> {
-        let families = self.schema().into_iter().flat_map(|schema| {
-            let shown = schema.families().iter().filter(|family| !family.hidden);
-            shown.map(move |family| (schema, family))
+        let all = iter::once(self).chain(self.all_joined());
+        let families =
+            all.filter_map(|snapshot| Some((snapshot, snapshot.schema()?))).flat_map(|(snapshot, schema)| {
+                let shown = schema.families().iter().filter(|family| !family.hidden);
+                shown.map(move |family| FamilyView { snapshot, schema, family, own: None })
+            });
+        let own = self.schema().into_iter().flat_map(move |schema| {
+            let own = schema.own_families().iter().enumerate().filter(|(index, _)| self.shows_own(*index));
+            own.map(move |(index, family)| FamilyView { snapshot: self, schema, family, own: Some(index) })
         });
-        families.map(|(schema, family)| FamilyView { snapshot: self, schema, family })
+        families.chain(own)
+    }
+
+    /// Whether one of the crate's own families says anything about one of the schemas.
+    pub(crate) fn shows_own(&self, index: usize) -> bool {
+        let shows = |schema: &Schema| !schema.own_families()[index].hidden;
+        let joined = self.all_joined().iter().filter_map(Self::schema);
+        let joined = mutant!(joined.clone().any(shows), "text: own families of the first schema only" => false);
+        self.schema().is_some_and(shows) || joined
     }
 }
 
@@ -54,6 +69,8 @@ pub struct FamilyView<'s> {
     snapshot: &'s Snapshot,
     schema: &'s Schema,
     family: &'s Family,
+    /// The index of one of the crate's own families, which has samples of all schemas.
+    own: Option<usize>,
 }
 
 impl<'s> FamilyView<'s> {
@@ -91,7 +108,7 @@ impl<'s> FamilyView<'s> {
 
     /// The samples, in the order of a page. No two have the same labels.
     pub fn samples(&self) -> impl Iterator<Item = SampleView<'s>> + use<'s> {
-        let Self { snapshot, schema, family } = *self;
+        let Self { snapshot, schema, family, .. } = *self;
         let (slots, dynamic, info) = match &family.samples {
             Samples::Series(slots) => (&slots[..], None, None),
             Samples::Dynamic(index) => (&[][..], Some(*index), None),
@@ -116,7 +133,32 @@ impl<'s> FamilyView<'s> {
             };
             readings.map(move |(engine, reading)| SampleView { schema, family, engine, own: own(engine, reading) })
         });
-        closed.chain(dynamic).chain(infos).filter(|sample| !sample.family.sparse || sample.is_recorded())
+        let own = closed.chain(dynamic).chain(infos);
+        own.filter(|sample| !sample.family.sparse || sample.is_recorded()).chain(self.joined_samples())
+    }
+
+    /// What engines of schemas that joined have of one of the crate's own families. A part of an
+    /// engine has no sample: its engine's says what they count together.
+    fn joined_samples(&self) -> impl Iterator<Item = SampleView<'s>> + use<'s> {
+        let own = self.own.filter(|_| self.family.scope == Scope::Engine);
+        let joined = own.map_or(&[][..], |_| self.snapshot.all_joined()).iter();
+        joined.filter_map(move |joined| Some((joined, joined.schema()?, own?))).flat_map(|(joined, schema, own)| {
+            let family = &schema.own_families()[own];
+            let slot = match &family.samples {
+                Samples::Series(slots) => slots.first(),
+                Samples::Dynamic(_) | Samples::Info(_) => None,
+            };
+            let engines = joined.views(Scope::Engine);
+            let engines =
+                engines.filter(|engine| mutant!(!engine.is_part(), "text: parts have lines of their own" => true));
+            let sample = move |engine| Some(SampleView { schema, family, engine, own: Own::Closed(0, *slot?) });
+            engines.filter_map(sample)
+        })
+    }
+
+    /// Whether it is one of the crate's own, with engines of several schemas.
+    pub(crate) fn is_own_of_engines(&self) -> bool {
+        self.own.is_some() && self.family.scope == Scope::Engine
     }
 }
 

@@ -1,6 +1,7 @@
 //! The storage of an engine, or of the registry itself.
 
 use std::{
+    array,
     sync::Arc as StdArc,
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use super::{
     slab::Slab,
 };
 use crate::{
+    schema::layout::Diagnostic,
     sorted::{Iter, Sorted},
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
@@ -22,6 +24,11 @@ pub(crate) struct EngineLabels {
     pub(crate) values: Vec<String>,
     /// `engine="0",model_name="m"`, escaped, behind the constant labels.
     pub(crate) text: Box<[u8]>,
+    /// The schema to which the engine attached: 0 for the registry's first, otherwise the number of
+    /// the one that joined.
+    pub(crate) member: u64,
+    /// For a part: the engine that it is a part of.
+    pub(crate) whole: Option<StdArc<Self>>,
     /// Greater than that of engines that attached before. An engine that attaches again has another
     /// one. Set before the labels are published.
     number: AtomicU64,
@@ -35,8 +42,8 @@ pub(crate) struct EngineLabels {
 const MILLISECOND: u64 = 1 << 32;
 
 impl EngineLabels {
-    pub(crate) fn new(values: Vec<String>, text: Box<[u8]>) -> Self {
-        Self { values, text, number: AtomicU64::new(0), handles: AtomicU64::new(1) }
+    pub(crate) fn new(member: u64, whole: Option<StdArc<Self>>, values: Vec<String>, text: Box<[u8]>) -> Self {
+        Self { values, text, member, whole, number: AtomicU64::new(0), handles: AtomicU64::new(1) }
     }
 
     /// Takes one more handle. Fails once the last one was given up: the engine is about to leave,
@@ -100,12 +107,40 @@ pub(crate) struct EngineStore {
     pub(crate) self_metrics: Option<StdArc<Shards>>,
     /// For an engine that was dropped and lingers: until when it is read.
     pub(crate) until: Option<Instant>,
+    /// What parts of it counted that have left, if there were any.
+    pub(crate) carried: Option<StdArc<Counted>>,
 }
+
+/// What recorders count about themselves: the diagnostics, and then the committed steps.
+pub(crate) type Counted = [u64; Diagnostic::COUNT + 1];
 
 impl EngineStore {
     /// All rows that any thread adds to.
     pub(crate) fn shards(&self) -> impl Iterator<Item = Shard<'_>> {
         self.shards.iter().chain(&self.self_metrics).flat_map(|shards| shards.iter())
+    }
+
+    /// What its recorders have counted about themselves until now.
+    pub(crate) fn counted(&self) -> Counted {
+        let mut counted = self.carried.as_deref().copied().unwrap_or_default();
+        let mut add = |index: usize, count: u64| counted[index] = counted[index].saturating_add(count);
+        for slab in &self.slabs {
+            let mut diagnostics = [0; Diagnostic::COUNT];
+            slab.diagnostics.read(&mut diagnostics);
+            diagnostics.into_iter().enumerate().for_each(|(index, count)| add(index, count));
+            add(Diagnostic::COUNT, slab.committed());
+        }
+        for shard in self.shards.iter().flat_map(|shards| shards.iter()) {
+            (0..Diagnostic::COUNT).for_each(|index| add(index, shard.diagnostic(index)));
+        }
+        counted
+    }
+
+    /// The same store, which takes over what a part counted.
+    pub(crate) fn carrying(&self, counted: &Counted) -> Self {
+        let before = self.carried.as_deref().copied().unwrap_or_default();
+        let carried = array::from_fn(|index| before[index].saturating_add(counted[index]));
+        Self { carried: Some(StdArc::new(carried)), ..self.clone() }
     }
 }
 

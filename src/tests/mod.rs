@@ -9,6 +9,8 @@ mod loom_dynamic;
 #[cfg(loom)]
 mod loom_info;
 #[cfg(loom)]
+mod loom_join;
+#[cfg(loom)]
 mod loom_lease;
 #[cfg(loom)]
 mod loom_registry;

@@ -12,7 +12,7 @@ fn every_public_type_is_documented_as_the_compiler_has_it() {
         AtRunTime AttachError By<OneLabel, One> Counter<u64> Declaration<'static, Counted> Engine Exactly<1> EngineView<'static>
         FamilyView<'static> Gauge<f64>
         Histogram<f64> HistogramView<'static, f64> Info<OneLabel> InfoDeclaration<'static, OneLabel>
-        InfoView<'static, OneLabel>
+        InfoView<'static, OneLabel> Joined
         InFlight MetricType One DynamicDeclaration<'static, Counted, OneLabel> DynamicFamily<Counted, OneLabel> DynamicSeries<Counted>
         Recorder Registry SampleValue<'static> SampleView<'static> Schema SchemaBuilder SchemaError SettableGauge<f64> SharedRecorder Snapshot State<f64> StateSet Step<'static>
         Collector CollectorError TextRenderer Timer RecorderError View<Counted> EngineValues<'static, Counted>

@@ -7,6 +7,7 @@
 pub(crate) mod bytes;
 mod chosen;
 pub(crate) mod dynamic;
+pub(crate) mod joined;
 pub(crate) mod op;
 mod page;
 pub(crate) mod plan;

@@ -3,6 +3,7 @@
 use super::{
     bytes::Bytes,
     dynamic::DynamicOp,
+    joined::JoinOp,
     plan::{Kind, Plan},
     states::{SettableOp, StateOp},
 };
@@ -28,6 +29,7 @@ pub(crate) enum Op {
     State(Writer, StateOp),
     /// Through a shared recorder too.
     Settable(usize, SettableOp),
+    Join(usize, JoinOp),
     Commit,
     Discard,
     Leak,
@@ -98,6 +100,7 @@ impl Op {
             27 | 28 => Self::Attach(engine_values(engine, plan)),
             29 => Self::Detach(engine),
             30 => Self::Snapshot,
+            _ if choice >= 128 => Self::Join(engine, JoinOp::decode(bytes)),
             _ => Self::Render,
         }
     }

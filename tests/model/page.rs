@@ -1,7 +1,7 @@
 //! The page that a twin would print, as samples, compared with what a parser that isn't ours reads.
 
 use super::{
-    dynamic,
+    dynamic, joined,
     plan::{Family, LabelSet, Plan},
     states,
     twin::{Cell, TwinEngine},
@@ -80,7 +80,7 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     let engine_labels: Vec<_> = plan.engine_labels.iter().cloned().zip(engine.values.iter().cloned()).collect();
     let [recorders, open_steps] = engine.recorders_and_open_steps();
     let own = [
-        ("tachometer_steps_total", engine.steps()),
+        ("tachometer_steps_total", engine.steps() + engine.parts.steps()),
         ("tachometer_recorders", recorders as u64),
         ("tachometer_open_steps", open_steps as u64),
         ("tachometer_rejected_observations_total", engine.rejected),
@@ -101,6 +101,9 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     {
         let tenant = [(dynamic::LABEL.to_owned(), (*tenant).to_owned())];
         add(dynamic::NAME.to_owned(), &[&engine_labels, &tenant], Number::Integer(twin.totals[*index].into()), 0.0);
+    }
+    if let Some(part) = engine.parts.part {
+        add(joined::NAME.to_owned(), &[&engine_labels], Number::Integer(part.total.into()), 0.0);
     }
     for (name, labels, number) in plan.has_states.then(|| of_states(engine)).into_iter().flatten() {
         add(name, &[&engine_labels, &labels], number, 0.0);

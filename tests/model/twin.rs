@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     dynamic::DynamicTwin,
+    joined::TwinParts,
     op::{Call, Series, Way},
     plan::{Kind, LabelSet, Plan},
     states::{Settable, StateOp, StateRow},
@@ -67,6 +68,8 @@ pub(crate) struct TwinEngine {
     pub(crate) settable: Settable,
     /// How often a state was set, in any step.
     states_set: u64,
+    /// In the schema that joined.
+    pub(crate) parts: TwinParts,
     pub(crate) rejected: u64,
     pub(crate) discarded: u64,
     /// Nothing recorded.
@@ -115,6 +118,7 @@ impl TwinEngine {
             dynamic: None,
             settable: Settable::default(),
             states_set: 0,
+            parts: TwinParts::default(),
             rejected: 0,
             discarded: 0,
             zeros,
@@ -137,10 +141,10 @@ impl TwinEngine {
         (self.shared, self.dynamic) = (Some(self.zeros.clone()), Some(DynamicTwin::new()));
     }
 
-    /// Recorders in use, and open steps.
+    /// Recorders in use, that of a part included, and open steps.
     pub(crate) fn recorders_and_open_steps(&self) -> [usize; 2] {
         let count = |is: fn(&TwinSlab) -> bool| self.slabs.iter().filter(|slab| is(slab)).count();
-        [count(|slab| slab.leased), count(|slab| slab.is_open)]
+        [count(|slab| slab.leased) + usize::from(self.parts.part.is_some()), count(|slab| slab.is_open)]
     }
 
     pub(crate) fn steps(&self) -> u64 {

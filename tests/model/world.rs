@@ -14,6 +14,7 @@ use tachometer::{
 use super::{
     chosen::{self, Chosen, Comparable},
     dynamic::{self, DynamicOp},
+    joined::{JoinOp, Joining, Part, TwinParts},
     op::{Call, Op, Series, Way, Writer},
     page,
     plan::{Handles, Plan},
@@ -50,6 +51,7 @@ struct World<'p> {
     registry: Registry,
     handles: Vec<Handles>,
     dynamic: dynamic::Family,
+    joining: Joining,
     /// If the plan has them.
     states: Option<(states::Families, states::Chosen)>,
     /// Reused, as users do.
@@ -74,6 +76,8 @@ struct Slot {
     shared: Option<SharedRecorder>,
     /// All that were looked up.
     series: Vec<DynamicSeries<Counter<u64>>>,
+    /// Whether or not it has left.
+    part: Option<Part>,
 }
 
 impl Slot {
@@ -111,8 +115,8 @@ impl<'p> World<'p> {
         let states = states.map(|families| (families, states::view(&families)));
         let registry = Registry::new(builder.build().expect("a valid plan"));
         let views = chosen::views(plan, &handles);
-        let (snapshot, slots) = (Snapshot::new(), Vec::new());
-        Self { plan, registry, handles, dynamic, states, snapshot, views, slots, lines: 0, bytes: 0, pages: 0 }
+        let (joining, snapshot, slots) = (Joining::new(plan), Snapshot::new(), Vec::new());
+        Self { joining, plan, registry, handles, dynamic, states, snapshot, views, slots, lines: 0, bytes: 0, pages: 0 }
     }
 
     /// Everything but what is recorded.
@@ -122,6 +126,7 @@ impl<'p> World<'p> {
             Op::Detach(engine) => {
                 let Slot { twin, engine, .. } = self.slot(*engine);
                 twin.attached = false;
+                twin.parts = TwinParts::default(); // they leave with it
                 *engine = None;
             }
             Op::TakeRecorder(engine) => self.take_recorder(*engine),
@@ -134,6 +139,7 @@ impl<'p> World<'p> {
             Op::Share(engine, series, call) => self.share(*engine, *series, call),
             Op::Dynamic(engine, op) => self.dynamic(*engine, op),
             Op::Settable(engine, op) => self.settable(*engine, op),
+            Op::Join(engine, op) => self.join(*engine, op),
             Op::Snapshot => self.check_snapshot(),
             Op::Render if self.lines < MAX_LINES => self.check_page(),
             // No step is open, or it is one thing too many.
@@ -172,7 +178,7 @@ impl<'p> World<'p> {
         } else {
             let twin = TwinEngine::new(values, self.plan);
             let (recorders, series) = (vec![None], Vec::new());
-            self.slots.push(Slot { twin, engine: Some(result.unwrap()), recorders, shared: None, series });
+            self.slots.push(Slot { twin, engine: Some(result.unwrap()), recorders, shared: None, series, part: None });
         }
     }
 
@@ -270,10 +276,19 @@ impl<'p> World<'p> {
         states::set(&recorder, families, op);
     }
 
+    fn join(&mut self, engine: usize, op: &JoinOp) {
+        let Self { joining, slots, registry, .. } = self;
+        let index = engine % slots.len();
+        let Slot { twin, engine, part, .. } = &mut slots[index];
+        joining.apply(op, registry, engine.as_ref(), part, twin);
+        joining.left(slots.iter_mut().map(|slot| &mut slot.twin));
+    }
+
     fn check_snapshot(&mut self) {
         self.registry.snapshot(&mut self.snapshot);
         let attached: Vec<_> = attached(&self.slots).into_iter().map(|twin| (twin, twin.total())).collect();
         assert_eq!(self.snapshot.engines().len(), attached.len(), "engines");
+        self.joining.check(&self.snapshot, &attached.iter().map(|(twin, _)| *twin).collect::<Vec<_>>());
         for (seen, (twin, total)) in self.snapshot.engines().zip(&attached) {
             assert_eq!((seen.step(), seen.retries()), (twin.steps(), 0));
             for (label, value) in self.plan.engine_labels.iter().zip(&twin.values) {

@@ -328,7 +328,7 @@ fn it_reads_another_registry_of_the_same_schema() {
 }
 
 const REFUSED: &str =
-    "a view's handles must be of the registry's schema, and either all of engines or all of the registry";
+    "a view's handles must be of one of the registry's schemas, and either all of engines or all of the registry";
 
 /// What the panic said when a view of these handles was used.
 fn refused<H: Choice>(rig: &Rig, handles: H) -> String {

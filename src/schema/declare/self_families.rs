@@ -86,22 +86,19 @@ impl SchemaBuilder {
         }));
     }
 
-    /// Adds the diagnostics of engines, and those of the registry if it has families.
+    /// Adds the diagnostics of engines and of the registry. Those of the registry are hidden if it
+    /// has no families, and those about dynamic labels if there are none.
     pub(in crate::schema) fn declare_diagnostics(&mut self) {
         for (scope, infix) in [(Scope::Engine, ""), (Scope::Registry, "registry_")] {
-            if scope == Scope::Registry && self.is_empty(scope) {
-                continue;
-            }
+            let without_families = scope == Scope::Registry && self.is_empty(scope);
             let has_dynamic = self.has_dynamic(scope);
-            let shown = |diagnostic| has_dynamic || diagnostic != Diagnostic::OverflowedLabelValues;
-            let shown = DIAGNOSTICS.into_iter().filter(|(diagnostic, ..)| shown(*diagnostic));
-            self.families.extend(shown.map(|(diagnostic, name, help)| Family {
+            self.families.extend(DIAGNOSTICS.map(|(diagnostic, name, help)| Family {
                 name: format!("{SELF_PREFIX}{infix}{name}"),
                 help: help.to_owned(),
                 metric_type: MetricType::Counter,
                 word_type: WordType::U64,
                 scope,
-                hidden: false,
+                hidden: without_families || !has_dynamic && diagnostic == Diagnostic::OverflowedLabelValues,
                 exact_name: false,
                 sparse: false,
                 unit: None,

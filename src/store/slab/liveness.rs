@@ -17,6 +17,11 @@ use crate::{schema::layout::Diagnostic, sync::Ordering::Relaxed};
 const NONE: u64 = 0;
 
 impl Slab {
+    /// How many steps were committed.
+    pub(crate) fn committed(&self) -> u64 {
+        self.sequence.load(Relaxed) >> 1 // no edge: true by itself
+    }
+
     /// How many recorders use it, and how many of their steps are open: 0 or 1 each.
     pub(crate) fn recorders_and_open_steps(&self) -> [u64; 2] {
         let leased = self.leased.load(Relaxed); // no edge: true by itself

@@ -1,0 +1,189 @@
+//! The lines of a schema's families: everything in them that doesn't change, laid out once.
+//!
+//! A line is a name, the engine's labels (escaped when it attached), the series' own labels, and a
+//! number.
+
+use std::ops::Range;
+
+use super::number;
+use crate::{
+    escape,
+    schema::{
+        Schema,
+        family::{Family, Samples, SeriesSlot},
+        layout::{HistogramLayout, Scope},
+        number::MetricType,
+    },
+};
+
+/// The text of a schema's families.
+#[derive(Debug)]
+pub(super) struct SchemaText {
+    /// The number of the schema.
+    pub(super) schema: u32,
+    /// What all spans point into.
+    text: Vec<u8>,
+    /// The declared families, without hidden ones.
+    pub(super) families: Vec<Block>,
+    /// The crate's own families, all of them. They are the same in each schema.
+    pub(super) own: Vec<Block>,
+}
+
+/// A piece of [`SchemaText::text`].
+pub(super) type Span = Range<u32>;
+
+/// A family.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// `HELP` and `TYPE`.
+    pub(super) header: Span,
+    /// One per combination of closed label values.
+    pub(super) series: Vec<SeriesText>,
+}
+
+/// The lines of a series.
+#[derive(Debug)]
+pub(super) struct SeriesText {
+    /// One, or one per bucket.
+    pub(super) lines: Vec<LineText>,
+    /// Of a histogram, unless it has negative bounds.
+    pub(super) sum_and_count: Option<[LineText; 2]>,
+}
+
+/// The text of a line before and after the engine's labels: `name{` and `,label="value"} `.
+#[derive(Clone, Debug)]
+pub(super) struct LineText {
+    pub(super) name: Span,
+    pub(super) labels: Span,
+}
+
+impl SchemaText {
+    /// Lays out the text of a schema's families.
+    pub(super) fn new(schema: &Schema) -> Self {
+        let mut laid = Self::of_declared(schema);
+        laid.own = schema.own_families().iter().map(|family| laid.block(family, schema)).collect();
+        laid
+    }
+
+    /// Lays out the text of what was declared.
+    pub(super) fn of_declared(schema: &Schema) -> Self {
+        let number = schema.layout(Scope::Engine).schema;
+        let mut laid = Self { schema: number, text: Vec::new(), families: Vec::new(), own: Vec::new() };
+        let shown = schema.families().iter().filter(|family| !family.hidden);
+        laid.families = shown.map(|family| laid.block(family, schema)).collect();
+        laid
+    }
+
+    #[inline]
+    pub(super) fn piece(&self, span: &Span) -> &[u8] {
+        &self.text[span.start as usize..span.end as usize]
+    }
+
+    fn block(&mut self, family: &Family, schema: &Schema) -> Block {
+        let name = format!("{}{}", family.name, family.suffix());
+        let metric_type = match family.metric_type {
+            MetricType::Counter => "counter",
+            MetricType::Gauge => "gauge",
+            MetricType::Histogram => "histogram",
+        };
+        let header = self.add(|text| {
+            if !family.help.is_empty() {
+                text.extend_from_slice(format!("# HELP {name} ").as_bytes());
+                escape::help(&family.help, text);
+                text.push(b'\n');
+            }
+            text.extend_from_slice(format!("# TYPE {name} {metric_type}\n").as_bytes());
+        });
+        Block { header, series: self.series(&name, family, schema) }
+    }
+
+    fn series(&mut self, name: &str, family: &Family, schema: &Schema) -> Vec<SeriesText> {
+        let (layout, constant) = (schema.layout(family.scope), schema.const_labels().next().is_some());
+        match &family.samples {
+            Samples::Series(slots) => {
+                let before = constant || family.scope == Scope::Engine && !schema.engine_labels().is_empty();
+                let series = slots.iter().enumerate().map(|(index, slot)| {
+                    let histogram = match slot {
+                        SeriesSlot::Histogram(index) => Some(&layout.histograms[usize::from(index.0)]),
+                        _ => None,
+                    };
+                    let own = family.label_pairs(index).collect();
+                    Lines { text: self, before, own }.series(name, histogram)
+                });
+                series.collect()
+            }
+            Samples::Dynamic(index) => {
+                let histogram = layout.dynamic[index.0 as usize].series.histograms.first();
+                vec![Lines { text: self, before: true, own: Vec::new() }.series(name, histogram)]
+            }
+            Samples::Info(info) => {
+                let info = &layout.infos[info.0 as usize];
+                let before = constant || !info.labels.is_empty() || !info.engine_labels.is_empty();
+                vec![Lines { text: self, before, own: Vec::new() }.series(name, None)]
+            }
+        }
+    }
+
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        let end = |text: &[u8]| u32::try_from(text.len()).expect("SchemaBuilder::build refuses more text than that");
+        let start = end(&self.text);
+        write(&mut self.text);
+        start..end(&self.text)
+    }
+}
+
+/// Lays out the lines of one series.
+struct Lines<'a> {
+    text: &'a mut SchemaText,
+    /// Whether labels that aren't known yet are printed before its own.
+    before: bool,
+    /// Its own labels, with their values.
+    own: Vec<(&'a str, &'a str)>,
+}
+
+impl Lines<'_> {
+    fn series(&mut self, name: &str, histogram: Option<&HistogramLayout>) -> SeriesText {
+        let Some(HistogramLayout { bounds, .. }) = histogram else {
+            return SeriesText { lines: vec![self.line(name, None)], sum_and_count: None };
+        };
+        let upper_bounds = bounds.upper().iter().copied().chain([f64::INFINITY]);
+        let bucket = format!("{name}_bucket");
+        let lines = upper_bounds.map(|bound| self.line(&bucket, Some(bound))).collect();
+        let sum_can_fall = bounds.upper()[0] < 0.0;
+        let mut total = |suffix| self.line(&format!("{name}_{suffix}"), None);
+        let sum_and_count = (!sum_can_fall).then(|| ["sum", "count"].map(&mut total));
+        SeriesText { lines, sum_and_count }
+    }
+
+    fn line(&mut self, name: &str, upper_bound: Option<f64>) -> LineText {
+        let own_labels = self.own_labels(upper_bound);
+        let (braces, comma) = (self.before || !own_labels.is_empty(), self.before && !own_labels.is_empty());
+        let name = self.text.add(|text| {
+            text.extend_from_slice(name.as_bytes());
+            text.extend_from_slice(if braces { b"{" } else { b"" });
+        });
+        let labels = self.text.add(|text| {
+            text.extend_from_slice(if comma { b"," } else { b"" });
+            text.extend_from_slice(&own_labels);
+            text.extend_from_slice(if braces { b"} " } else { b" " });
+        });
+        LineText { name, labels }
+    }
+
+    /// `source="local_compute",le="1.0"`.
+    fn own_labels(&self, upper_bound: Option<f64>) -> Vec<u8> {
+        let mut labels = Vec::new();
+        for (name, value) in &self.own {
+            escape::label_pair(name, value, &mut labels);
+            labels.push(b',');
+        }
+        if let Some(bound) = upper_bound {
+            labels.extend_from_slice(b"le=\"");
+            number::write_f64(bound, &mut labels);
+            labels.push(b'"');
+        } else {
+            labels.pop();
+        }
+        labels
+    }
+}
