@@ -41,11 +41,13 @@ use crate::{
 ///
 /// # Progress
 /// No call waits. Once the thread has recorded, no call allocates, except to look up or remove a
-/// dynamic series. Each thread adds to a shard that it shares with few others
-/// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)). Integers up to 2^32 are added
-/// wait-free where the machine has one instruction for it. Greater integers and floats are added in
-/// a compare-and-swap loop: lock-free, not wait-free, as it repeats when another thread of the same
-/// shard changed the same word.
+/// dynamic series. Most threads have a shard of their own
+/// ([`SchemaBuilder::shards`](crate::SchemaBuilder::shards)): recording there is wait-free, plain
+/// loads and stores. All further threads share one shard. There, and in dynamic series, integers
+/// up to 2^32 are added wait-free where the machine has one instruction for it. Greater integers
+/// and floats are added in a compare-and-swap loop: lock-free, not wait-free, as it repeats when
+/// another thread changed the same word. Don't record in a signal handler: it may interrupt the
+/// thread between a load and a store.
 ///
 /// ```
 /// # use tachometer::{Registry, Schema};

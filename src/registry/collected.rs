@@ -89,7 +89,7 @@ impl Source {
         let labels = member::labels(&self.schema, FIRST, None, &[]);
         let store = member::store(&self.schema, Scope::Engine, labels);
         let layout = StdArc::clone(self.schema.layout(Scope::Engine));
-        let shards = StdArc::new(Shards::new(layout, 1, &store.labels.text, StdArc::clone(&store.infos)));
+        let shards = StdArc::new(Shards::new(layout, 0, &store.labels.text, StdArc::clone(&store.infos)));
         self.record(&SharedRecorder::new(StdArc::clone(&shards)))?;
         let mut snapshot = Snapshot::new();
         self.read(EngineStore { shards: Some(shards), ..store }, &mut snapshot);

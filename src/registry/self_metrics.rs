@@ -29,7 +29,7 @@ impl SelfMetrics {
         // One shard is enough: pages are rare, and every snapshot reads all shards.
         let layout = schema.layout(Scope::Registry);
         let infos = StdArc::new(Infos::new(layout, b"", &[])); // none is ever set here
-        let shards = StdArc::new(Shards::new(StdArc::clone(layout), 1, b"", infos));
+        let shards = StdArc::new(Shards::new(StdArc::clone(layout), 0, b"", infos));
         let recorder = SharedRecorder::new(StdArc::clone(&shards));
         Self { shards, recorder, families: *schema.self_families(), collector_failures: AtomicU64::new(0) }
     }

@@ -2,6 +2,12 @@
 
 use std::thread;
 
+/// As many as there are indices of threads.
+const MAX_SHARDS: usize = 1_024;
+const MAX_DEFAULT_SHARDS: usize = 64;
+/// Threads that record besides those that compute: a program's main thread, for example.
+const MORE_THREADS: usize = 2;
+
 /// The limits of a schema.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -17,12 +23,10 @@ impl Limits {
     pub(super) const DEFAULT: Self =
         Self { max_samples: 20_000, max_recorders: 64, shards: None, max_text: u32::MAX as usize };
     pub(super) const MAX_RECORDERS: usize = 1_024;
-    const MAX_SHARDS: usize = 1_024;
-    const MAX_DEFAULT_SHARDS: usize = 64;
 
-    /// The number of shards of an engine, a power of two.
+    /// The number of shards of an engine, besides the one for threads beyond them.
     pub(crate) fn shards(&self) -> usize {
-        let parallelism = || thread::available_parallelism().map_or(1, usize::from).min(Self::MAX_DEFAULT_SHARDS);
-        self.shards.unwrap_or_else(parallelism).clamp(1, Self::MAX_SHARDS).next_power_of_two()
+        let parallelism = || thread::available_parallelism().map_or(1, usize::from) + MORE_THREADS;
+        self.shards.unwrap_or_else(|| parallelism().min(MAX_DEFAULT_SHARDS)).min(MAX_SHARDS)
     }
 }

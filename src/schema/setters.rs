@@ -51,12 +51,13 @@ impl SchemaBuilder {
         self
     }
 
-    /// Sets the number of shards over which the threads of shared recorders
-    /// ([`Engine::shared_recorder`](crate::Engine::shared_recorder)) are spread. It is rounded up
-    /// to a power of two, from 1 to 1,024. The default is the number of threads that can run at the
-    /// same time ([`available_parallelism`](std::thread::available_parallelism)), rounded up
-    /// likewise and at most 64. Only an engine with shared recorders has shards. Each shard takes 8
-    /// bytes per word, and every snapshot reads all of them.
+    /// Sets how many threads have a shard of their own for what they record with shared recorders
+    /// ([`Engine::shared_recorder`](crate::Engine::shared_recorder)), at most 1,024. All further
+    /// threads share one more, where recording takes about three times as long, and longer if they
+    /// meet. The default is the number of threads that can run at the same time
+    /// ([`available_parallelism`](std::thread::available_parallelism)) and two more, at most 64.
+    /// Only an engine with shared recorders has shards. Each shard takes 8 bytes per word, and
+    /// every snapshot reads all of them.
     pub fn shards(&mut self, shards: usize) -> &mut Self {
         self.limits.shards = Some(shards);
         self

@@ -189,7 +189,7 @@ impl SeriesRow {
     /// All its words.
     #[inline(always)]
     pub(crate) fn row(&self) -> Row<'_> {
-        Row::new(&self.words)
+        Row::shared(&self.words)
     }
 }
 

@@ -15,4 +15,4 @@ pub(crate) mod slab;
 pub(crate) mod stamps;
 mod thread_index;
 #[cfg(all(test, loom))]
-pub(crate) use self::thread_index::Indices;
+pub(crate) use self::thread_index::{Indices, NONE};

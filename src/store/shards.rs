@@ -2,23 +2,30 @@
 //! layout per shard, each on its own cache lines.
 //!
 //! ```text
-//!  thread 0 ─┐                                   shard 0 | the slab's words | diagnostics |
-//!  thread 2 ─┴─ fetch_add ──▶ thread & mask ──▶
-//!  thread 1 ─── fetch_add ──▶                    shard 1 | the slab's words | diagnostics |
-//!                                                   └─ a snapshot adds all shards up, word by word
+//!  thread with index 0 ─── load, store ──▶  row 0 | the slab's words | diagnostics |
+//!  thread with index 1 ─── load, store ──▶  row 1 | the slab's words | diagnostics |
+//!  all other threads ──── fetch_add ─────▶  row 2 | the slab's words | diagnostics |
+//!                                              └─ a snapshot adds all rows up, word by word
 //! ```
+//!
+//! A thread's index ([`thread_index`](super::thread_index)) is its own while it lives. So the row
+//! with that number has one writer, as a slab has, which needs no read-modify-write. There is one
+//! more row, for threads whose index is beyond the others.
 //!
 //! **Promise.** Word-atomic: nothing that was added is lost, and each word is true by itself.
 //! Several words aren't one moment: a reader may see an observation in its sum and not yet in its
 //! bucket.
 //!
-//! **Orderings.** All relaxed: a word orders nothing else. Coherence of a single word keeps a
-//! reader from seeing a count fall, and shows it every addition that happened-before the read.
+//! **Orderings.** A row changes its writer with the thread's index, by edge **E6**: the thread that
+//! gives the index back releases, and the thread that takes it next acquires. So the new writer
+//! goes on from the last one's words. All else is relaxed: a word orders nothing else. Coherence of
+//! a single word keeps a reader from seeing a count fall, and shows it every addition that
+//! happened-before the read.
 //!
-//! **Progress.** Integers are added wait-free where the machine has one instruction for it (x86-64,
-//! AArch64 with LSE). Floats, and integers above [`MAX_AT_ONCE`](super::row::MAX_AT_ONCE), are
-//! added lock-free, in a loop that repeats when another thread changed the same word. A thread that
-//! has a shard for itself never repeats.
+//! **Progress.** A thread with a row of its own is wait-free. In the row of the others, integers
+//! are added wait-free where the machine has one instruction for it (x86-64, AArch64 with LSE).
+//! Floats, and integers above [`MAX_AT_ONCE`](super::row::MAX_AT_ONCE), are added lock-free there,
+//! in a loop that repeats when another thread changed the same word.
 
 use std::{ops::Deref, sync::Arc as StdArc};
 
@@ -29,7 +36,7 @@ use super::{
     info::Infos,
     row::{PADDING, Row, Words},
     settable::Settable,
-    thread_index::current as current_thread,
+    thread_index,
 };
 use crate::{
     schema::layout::{Diagnostic, Layout},
@@ -42,7 +49,8 @@ pub(crate) struct Shards {
     words: CachePadded<Words>,
     /// Words from the start of a row to the start of the next.
     stride: usize,
-    mask: usize,
+    /// How many rows belong to one thread each. One more belongs to all others.
+    own: usize,
     pub(crate) layout: StdArc<Layout>,
     /// Kept here so that a shared recorder is one pointer.
     pub(crate) dynamic: DynamicFamilies,
@@ -52,42 +60,37 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// `count` shards, a power of two, all zero. `engine_labels` are the engine's labels as
+    /// All zero, with `own` rows for one thread each. `engine_labels` are the engine's labels as
     /// printed.
-    pub(crate) fn new(layout: StdArc<Layout>, count: usize, engine_labels: &[u8], infos: StdArc<Infos>) -> Self {
-        debug_assert!(count.is_power_of_two(), "shards are chosen by a mask");
+    pub(crate) fn new(layout: StdArc<Layout>, own: usize, engine_labels: &[u8], infos: StdArc<Infos>) -> Self {
+        let own = own.min(thread_index::CAPACITY); // a thread beyond has no index of its own
         let stride = layout.row_len() + PADDING;
         let settable = Settable::new(&layout.settable);
         let dynamic = DynamicFamilies::new(&layout, engine_labels);
-        Self {
-            words: CachePadded::new(Words::zeroed(count * stride)),
-            stride,
-            mask: count - 1,
-            layout,
-            dynamic,
-            settable,
-            infos,
-        }
+        let words = CachePadded::new(Words::zeroed((own + 1) * stride));
+        Self { words, stride, own, layout, dynamic, settable, infos }
     }
 
-    /// The shard of the current thread. With a single shard no index is taken, so a thread that
-    /// only renders doesn't use one up.
+    /// The shard of the current thread. If there is only one for all threads, no index is taken, so
+    /// a thread that only renders doesn't use one up.
     #[inline(always)]
     pub(crate) fn current(&self) -> Shard<'_> {
-        self.of_thread(if self.mask == 0 { 0 } else { current_thread() })
+        let index = if self.own == 0 { 0 } else { thread_index::current() };
+        self.shard(
+            mutant!(index.min(self.own), "shards: two threads own a row" => index.min(self.own) % self.own.max(1)),
+        )
     }
 
-    /// The shard of a thread.
     #[inline(always)]
-    fn of_thread(&self, thread: usize) -> Shard<'_> {
-        let first = (thread & self.mask) * self.stride;
-        Shard(Row::new(&self.words[first..first + self.stride - PADDING]))
+    fn shard(&self, index: usize) -> Shard<'_> {
+        let first = index * self.stride;
+        Shard(Row::new(&self.words[first..first + self.stride - PADDING], index < self.own))
     }
 
     /// All shards.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Shard<'_>> {
-        let last = mutant!(self.mask, "shards: a snapshot leaves out the last" => self.mask.max(1) - 1);
-        (0..=last).map(|shard| self.of_thread(shard))
+        let last = mutant!(self.own, "shards: a snapshot leaves out the last" => self.own.max(1) - 1);
+        (0..=last).map(|index| self.shard(index))
     }
 }
 
@@ -114,7 +117,7 @@ impl Shard<'_> {
     /// Counts a diagnostic, in one of the words behind those of the layout.
     #[cold]
     pub(crate) fn count_diagnostic(self, diagnostic: Diagnostic, n: u64) {
-        let Self(Row(words)) = self;
+        let words = self.0.words;
         let word = &words[words.len() - Diagnostic::COUNT + diagnostic as usize];
         _ = word.fetch_update(Relaxed, Relaxed, |count| Some(count.saturating_add(n)));
     }

@@ -1,37 +1,35 @@
 //! An index for each thread: the lowest that no other living thread has, given back when the thread
-//! ends. So threads spread evenly over shards, which a hash of an address or of a thread's id
-//! wouldn't ensure.
+//! ends. What belongs to an index (a row of shards) has one writer, and passes from thread to
+//! thread with it: edge E6.
 
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// How many threads can have an index of their own at the same time.
-const CAPACITY: usize = BITS * WORDS;
+pub(super) const CAPACITY: usize = BITS * WORDS;
+/// The index of threads that have none of their own.
+pub(crate) const NONE: usize = usize::MAX;
 /// Indices per word.
 const BITS: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 const WORDS: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
-/// Which indices are taken.
-///
-/// All operations are relaxed: an index orders nothing, and sharing a shard is allowed.
-pub(crate) struct Indices {
-    /// One bit per index.
-    taken: [AtomicU64; WORDS],
-    /// How many threads found every index taken. They are assigned to shards round-robin.
-    without: AtomicU64,
-}
+/// Which indices are taken: one bit per index.
+pub(crate) struct Indices([AtomicU64; WORDS]);
 
 impl Indices {
     #[cfg(not(all(test, loom)))]
     pub(crate) const fn new() -> Self {
-        Self { taken: [const { AtomicU64::new(0) }; WORDS], without: AtomicU64::new(0) }
+        Self([const { AtomicU64::new(0) }; WORDS])
     }
 
     #[cfg(all(test, loom))]
     pub(crate) fn new() -> Self {
-        Self { taken: std::array::from_fn(|_| AtomicU64::new(0)), without: AtomicU64::new(0) }
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
     }
 
-    /// The lowest free index; if none is free, a number from [`CAPACITY`] on. Lock-free.
+    /// The lowest free index, or [`NONE`]. Lock-free.
     pub(crate) fn take(&self) -> usize {
         let lowest = |taken: u64| {
             mutant!(
@@ -39,24 +37,24 @@ impl Indices {
                 "thread's index: a hash" => (!taken).rotate_left(17).trailing_zeros() as usize,
             )
         };
-        for (at, word) in self.taken.iter().enumerate() {
+        for (at, word) in self.0.iter().enumerate() {
             let free = |taken| (lowest(taken) < BITS).then(|| taken | 1 << lowest(taken));
             let taken = mutant!(
-                word.fetch_update(Relaxed, Relaxed, free),
+                word.fetch_update(Acquire, Relaxed, free), // E6
                 "thread's index: taken without a swap" => take_by_load_and_store(word, free),
             );
             if let Ok(taken) = taken {
                 return at * BITS + lowest(taken);
             }
         }
-        CAPACITY + (self.without.fetch_add(1, Relaxed) % CAPACITY as u64) as usize
+        NONE
     }
 
     /// Frees an index for the next thread.
     pub(crate) fn give_back(&self, index: usize) {
-        if let Some(word) = self.taken.get(index / BITS) {
+        if let Some(word) = self.0.get(index / BITS) {
             mutant!(
-                _ = word.fetch_and(!(1 << (index % BITS)), Relaxed),
+                _ = word.fetch_and(!(1 << (index % BITS)), Release), // E6
                 "thread's index: never given back" => (),
             );
         }
@@ -84,11 +82,9 @@ pub(crate) use crate::tests::loom_shards::current;
 mod of_process {
     use std::cell::Cell;
 
-    use super::Indices;
+    use super::{Indices, NONE};
 
     static INDICES: Indices = Indices::new();
-
-    const NONE: usize = usize::MAX;
 
     /// Gives the index back when the thread ends.
     struct Taken(usize);
@@ -106,8 +102,8 @@ mod of_process {
         }
     }
 
-    /// The current thread's index. Wait-free, except that a thread's first call takes an index,
-    /// which is lock-free.
+    /// The current thread's index, or [`NONE`]. Wait-free, except that a thread's first call takes
+    /// an index, which is lock-free.
     #[inline]
     pub(crate) fn current() -> usize {
         let index = CURRENT.get();
@@ -120,11 +116,10 @@ mod of_process {
         CURRENT.get() != NONE
     }
 
-    /// 0 in a thread that is ending and has given its index back.
+    /// [`NONE`] in a thread that is ending and has given its index back.
     #[cold]
     fn take() -> usize {
-        let Ok(index) = TAKEN.try_with(|taken| taken.0) else { return 0 };
-        CURRENT.set(index);
-        index
+        let index = TAKEN.try_with(|taken| taken.0);
+        index.inspect(|index| CURRENT.set(*index)).unwrap_or(mutant!(NONE, "thread's index: kept after the end" => 0))
     }
 }

@@ -1,4 +1,4 @@
-//! How threads spread over shards, and which data shares a cache line.
+//! Which thread has which shard, and which data shares a cache line.
 
 use std::{
     cell::RefCell,
@@ -10,7 +10,7 @@ use std::{
 use super::{
     super::{
         row::{MAX_AT_ONCE, MAX_TOTAL},
-        thread_index::{self, Indices},
+        thread_index::{self, Indices, NONE},
     },
     *,
 };
@@ -21,14 +21,9 @@ use crate::{
     tests::one_engine::OneEngine,
 };
 
-/// How many of `indices` choose each of `shards` shards.
-fn spread(indices: &[usize], shards: usize) -> Vec<usize> {
-    (0..shards).map(|shard| indices.iter().filter(|index| *index & (shards - 1) == shard).count()).collect()
-}
-
 /// Here all threads live at the same time.
 #[test]
-fn threads_spread_evenly() {
+fn living_threads_have_indices_without_a_gap() {
     for threads in [1, 2, 16, 64] {
         let (indices, together) = (Indices::new(), Barrier::new(threads));
         let take = || {
@@ -36,15 +31,11 @@ fn threads_spread_evenly() {
             together.wait();
             index
         };
-        let taken: Vec<usize> = thread::scope(|scope| {
+        let taken: BTreeSet<usize> = thread::scope(|scope| {
             let threads: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        for shards in [1, 2, 4, 16, 64, 1_024] {
-            let spread = spread(&taken, shards);
-            let (least, most) = (threads / shards, threads.div_ceil(shards));
-            assert!(spread.iter().all(|n| (least..=most).contains(n)), "{threads} threads: {spread:?}");
-        }
+        assert_eq!(taken, (0..threads).collect());
     }
 }
 
@@ -77,15 +68,30 @@ fn threads_that_start_and_end_leave_no_gap() {
     }
 }
 
-/// If there are more threads than indices, the others are assigned round-robin, so they spread
-/// evenly too.
 #[test]
-fn threads_without_an_index_are_assigned_round_robin() {
+fn threads_beyond_the_indices_have_none() {
     let indices = Indices::new();
-    let taken: Vec<usize> = (0..3 * 1_024).map(|_| indices.take()).collect();
-    assert_eq!(spread(&taken, 16), [3 * 64; 16]);
-    taken.iter().skip(1).for_each(|index| indices.give_back(*index));
-    assert_eq!(indices.take(), 1, "an index that was shared isn't given back twice");
+    let taken: Vec<usize> = (0..1_024 + 2).map(|_| indices.take()).collect();
+    assert_eq!(taken[1_023..], [1_023, NONE, NONE]);
+    indices.give_back(NONE);
+    indices.give_back(7);
+    assert_eq!([indices.take(), indices.take()], [7, NONE], "what wasn't taken isn't given back");
+}
+
+/// A thread has its own row, or that of all threads which have none.
+#[test]
+fn a_row_of_ones_own_is_chosen_by_the_index() {
+    for own in [0, 1, 3] {
+        let shards = shards(own);
+        assert_eq!(shards.iter().count(), own + 1);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (index, rows) = (thread_index::current(), shards.iter().map(|shard| shard.words.as_ptr()));
+                let row = rows.collect::<Vec<_>>()[index.min(own)];
+                assert_eq!(shards.current().words.as_ptr(), row, "of thread {index}");
+            });
+        });
+    }
 }
 
 /// The same by the function that recorders call, whatever other tests run meanwhile. Living threads
@@ -94,9 +100,9 @@ fn threads_without_an_index_are_assigned_round_robin() {
 fn threads_of_this_process_have_indices_of_their_own() {
     let together = Barrier::new(64);
     let index = || {
-        let index = current_thread();
+        let index = thread_index::current();
         together.wait();
-        assert_eq!(current_thread(), index, "it stays");
+        assert_eq!(thread_index::current(), index, "it stays");
         index
     };
     let distinct: BTreeSet<usize> = thread::scope(|scope| {
@@ -104,7 +110,7 @@ fn threads_of_this_process_have_indices_of_their_own() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(distinct.len(), 64);
-    let last = (0..1_000).map(|_| thread::spawn(current_thread).join().unwrap()).max();
+    let last = (0..1_000).map(|_| thread::spawn(thread_index::current).join().unwrap()).max();
     assert!(last < Some(1_000), "{last:?}: nothing was given back");
 }
 
@@ -137,7 +143,7 @@ impl Drop for AtTheEnd {
         let Self(recorder, count, ends) = self;
         let had = thread_index::is_taken();
         recorder.inc(*count);
-        ends.send((had, current_thread())).unwrap();
+        ends.send((had, thread_index::current())).unwrap();
     }
 }
 
@@ -154,12 +160,12 @@ fn a_thread_that_ends_can_still_record() {
             let (ends, seen) = mpsc::channel();
             let at_the_end = AtTheEnd(rig.engine.shared_recorder(), count, ends);
             let thread = thread::spawn(move || {
-                let first = index_first.then(current_thread);
+                let first = index_first.then(thread_index::current);
                 LAST.set(Some(at_the_end));
-                first.unwrap_or_else(current_thread)
+                first.unwrap_or_else(thread_index::current)
             });
             let (index, (had, last)) = (thread.join().unwrap(), seen.recv().unwrap());
-            assert_eq!(last, if had { index } else { 0 });
+            assert_eq!(last, if had { index } else { NONE }, "the index may be another thread's by now");
             had
         })
         .collect();
@@ -183,7 +189,7 @@ fn what_is_written_apart_shares_no_line() {
     let counts = (&raw const *shards).addr() - 2 * size_of::<usize>();
     let fixed = (&raw const *shards).addr();
     assert!(fixed % LINE == 0 && counts < fixed, "clones write the reference counts, recorders read what follows them");
-    let rows: Vec<_> = shards.iter().map(|shard| shard.0.0.as_ptr_range()).collect();
+    let rows: Vec<_> = shards.iter().map(|shard| shard.words.as_ptr_range()).collect();
     for pair in rows.windows(2) {
         let [one, other] = pair else { unreachable!("two") };
         assert!((one.end.addr() - 1) / LINE < other.start.addr() / LINE, "{rows:?}");
@@ -193,7 +199,11 @@ fn what_is_written_apart_shares_no_line() {
 #[test]
 fn a_total_stops_at_2_to_the_63() {
     let shards = shards(1);
-    let shard = shards.of_thread(0);
+    shards.iter().for_each(stops_at_2_to_the_63);
+}
+
+/// A row of one thread, or of all.
+fn stops_at_2_to_the_63(shard: Shard<'_>) {
     for n in [1 << 62, (1 << 62) - 1, 1] {
         assert_eq!(shard.add(0, n), Some(()));
     }

@@ -23,8 +23,12 @@ struct Handles {
 }
 
 fn one_engine() -> OneEngine<Handles> {
+    engine_with_shards(0)
+}
+
+fn engine_with_shards(shards: usize) -> OneEngine<Handles> {
     OneEngine::new(|schema| Handles {
-        count: schema.counter("count", "").declare().unwrap(),
+        count: schema.shards(shards).counter("count", "").declare().unwrap(),
         seconds: schema.counter("seconds", "").declare().unwrap(),
         running: schema.gauge("running", "").declare().unwrap(),
         usage: schema.gauge("usage", "").declare().unwrap(),
@@ -102,13 +106,32 @@ fn a_step_makes_no_read_modify_write_and_one_fence() {
     );
 }
 
+/// A thread with a shard of its own adds to it as a step does to its slab.
+#[test]
+fn a_thread_with_its_own_shard_makes_no_read_modify_write() {
+    let rig = engine_with_shards(1_024);
+    let (shared, handles) = (rig.engine.shared_recorder(), &rig.handles);
+    shared.inc(handles.count); // takes the thread's index
+    let counts = counts_of(|| {
+        shared.add(handles.count, 1 << 40);
+        shared.add(handles.seconds, 0.5);
+        shared.observe(handles.latencies, 0.5);
+        shared.observe_n(handles.sizes, 7, 3);
+        shared.observe_all(handles.latencies, &[0.05; 20]);
+    });
+    assert_eq!(counts, Counts::default());
+    assert_eq!(
+        rig.read(|engine| (engine.counter(handles.count), engine.histogram(handles.latencies).count())),
+        ((1 << 40) + 1, 21)
+    );
+}
+
 /// The counts above would see a read-modify-write.
 #[test]
 fn read_modify_writes_are_counted() {
     let rig = one_engine();
     let (shared, mut recorder, handles) = (rig.engine.shared_recorder(), rig.recorder(), &rig.handles);
-    shared.inc(handles.count); // takes the thread's index
-    let counts = counts_of(|| shared.inc(handles.count));
+    let counts = counts_of(|| shared.inc(handles.count)); // in the shard of all threads
     assert_eq!(counts, Counts { read_modify_writes: 1, release_fences: 0 });
     let new_labels = counts_of(|| recorder.record(|step| step.set_info(handles.adapters, ["code"], 0.0)));
     assert!(new_labels.read_modify_writes > 0, "new label values are the exception");
