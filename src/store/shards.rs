@@ -111,7 +111,7 @@ impl<'s> Deref for Shard<'s> {
 impl Shard<'_> {
     /// What was counted of the diagnostic with this index.
     pub(crate) fn diagnostic(self, index: usize) -> u64 {
-        self.load(self.0.0.len() - Diagnostic::COUNT + index)
+        self.load(self.words.len() - Diagnostic::COUNT + index)
     }
 
     /// Counts a diagnostic, in one of the words behind those of the layout.
