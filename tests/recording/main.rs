@@ -14,7 +14,7 @@ mod dynamic_removal;
 mod engine_handles;
 mod engines;
 mod guards;
-mod handy;
+
 mod infos;
 mod infos_cleared;
 mod largest_slab;
@@ -24,6 +24,7 @@ mod registry_wide;
 mod settable;
 mod shared;
 mod shared_limits;
+mod small_things;
 mod sparse;
 mod states;
 mod steps;

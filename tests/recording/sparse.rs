@@ -1,8 +1,10 @@
 //! Sparse families: a series is shown once something was recorded into it.
 
 use crate::{one_engine::OneEngine, one_step::OneStep as _};
+
+use proptest::prelude::*;
 use tachometer::{
-    Counter, DynamicFamily, Exactly, Gauge, Histogram, SchemaBuilder, SettableGauge, State, StateSet, View,
+    Counter, DynamicFamily, Exactly, Gauge, Histogram, SchemaBuilder, SettableGauge, State, StateSet, Step, View,
 };
 
 /// One handle of each kind, sparse, with two label values each where that makes a difference.
@@ -204,4 +206,84 @@ fn a_sparse_handle_of_another_schema_is_refused() {
     refused(&|| shared.set_gauge(foreign.ratio[0], 1.0));
     refused(&|| rig.recorder().step().inc(foreign.count[0]));
     assert_eq!(shown(&rig), Vec::<String>::new());
+}
+
+/// Something that is recorded: one of nine series, and the value.
+type Call = (usize, u8);
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// By one of two recorders; published or discarded.
+    Step(usize, Vec<Call>, bool),
+    Share(Call),
+    ReplaceRecorders,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let call = || (0..9_usize, 0..3_u8);
+    let step = (0..2_usize, prop::collection::vec(call(), 0..4), any::<bool>());
+    prop_oneof![
+        4 => step.prop_map(|(recorder, calls, commit)| Op::Step(recorder, calls, commit)),
+        2 => call().prop_map(Op::Share),
+        1 => Just(Op::ReplaceRecorders),
+    ]
+}
+
+/// What each of the nine series begins with on a page.
+const SERIES: [&str; 9] = [
+    "count_total{engine=\"0\",l=\"a\"}",
+    "count_total{engine=\"0\",l=\"b\"}",
+    "amount_total{engine=\"0\",l=\"a\"}",
+    "seconds_count{engine=\"0\",l=\"a\"}",
+    "seconds_count{engine=\"0\",l=\"b\"}",
+    "level{engine=\"0\",l=\"a\"}",
+    "level{engine=\"0\",l=\"b\"}",
+    "share{engine=\"0\"}",
+    "mode{engine=\"0\",mode=\"off\"}",
+];
+
+fn record(handles: Handles, step: &mut Step<'_>, (series, value): Call) {
+    match series {
+        0 | 1 => step.add(handles.count[series], value.into()),
+        2 => step.add(handles.amount[0], value.into()),
+        3 | 4 => step.observe(handles.seconds[series - 3], value.into()),
+        5 | 6 => step.set(handles.level[series - 5], value.into()),
+        7 => step.set_state(handles.share, value.into()),
+        _ => step.select_state(handles.mode, Some(usize::from(value % 2))),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_series_is_shown_if_and_only_if_something_was_recorded(ops in prop::collection::vec(op(), 0..40)) {
+        let rig = OneEngine::new(declare);
+        let (handles, shared) = (rig.handles, rig.engine.shared_recorder());
+        let mut recorders = [rig.recorder(), rig.recorder()];
+        let mut recorded = [false; 9];
+        for op in ops {
+            match op {
+                Op::Step(recorder, ref calls, commit) => {
+                    let mut step = recorders[recorder].step();
+                    calls.iter().for_each(|call| record(handles, &mut step, *call));
+                    if commit {
+                        step.commit();
+                        calls.iter().for_each(|(series, _)| recorded[*series] = true);
+                    }
+                }
+                Op::Share((series @ 0..2, value)) => shared.add(handles.count[series], value.into()),
+                Op::Share((2, value)) => shared.add(handles.amount[0], value.into()),
+                Op::Share((series @ 3..5, value)) => shared.observe(handles.seconds[series - 3], value.into()),
+                Op::Share(_) => {}
+                Op::ReplaceRecorders => {
+                    drop(recorders);
+                    recorders = [rig.recorder(), rig.recorder()];
+                }
+            }
+            if let Op::Share((series @ 0..5, _)) = op {
+                recorded[series] = true;
+            }
+            let page = rig.page();
+            prop_assert_eq!(SERIES.map(|series| page.contains(series)), recorded, "{}", page);
+        }
+    }
 }
