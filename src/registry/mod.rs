@@ -187,7 +187,8 @@ impl Registry {
     /// `schema` has no engine labels, since a collector has no engines. For each page `collect`
     /// gets a new recorder, with nothing recorded. So a counter is added its whole total, a gauge
     /// is [settable](crate::Declaration::settable) or has dynamic labels, and a series with dynamic
-    /// labels shows if this call looked it up. What isn't recorded is 0, as for an engine.
+    /// labels shows if this call looked it up. What isn't recorded is 0, as for an engine, or isn't
+    /// there if its family is [sparse](crate::Declaration::sparse).
     ///
     /// # Failures
     /// If `collect` panics or returns an error, or records what [can't be
@@ -213,7 +214,7 @@ impl Registry {
     /// # }
     /// let mut schema = Schema::builder(&[]);
     /// let ready = schema.gauge::<i64>("model_ready", "1 if the model can serve requests.");
-    /// let ready = ready.dynamic_labels(["model"], 100).declare()?;
+    /// let ready = ready.sparse().dynamic_labels(["model"], 100).declare()?;
     /// let _collector = registry.collector(schema.build()?, move |recorder| {
     ///     for (model, is_ready) in models()? {
     ///         recorder.with_label_values(ready, [model]).set(i64::from(is_ready));
@@ -224,6 +225,7 @@ impl Registry {
     /// # registry.render(&mut page);
     /// # let page = String::from_utf8(page)?;
     /// # assert!(page.contains("\nmodel_ready{model=\"llama\"} 1\n"));
+    /// # assert!(page.contains("\nmodel_ready{model=\"qwen\"} 0\n") && !page.contains("other"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn collector(

@@ -5,6 +5,8 @@
 #[cfg(loom)]
 mod explore;
 #[cfg(loom)]
+mod loom_collector;
+#[cfg(loom)]
 mod loom_dynamic;
 #[cfg(loom)]
 mod loom_info;
