@@ -29,7 +29,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 pub use self::{builder::SchemaBuilder, error::SchemaError};
 use self::{
     family::Family,
-    layout::{Layout, Scope},
+    layout::{Diagnostic, Layout, Scope},
     limits::Limits,
     self_families::SelfFamilies,
 };
@@ -78,6 +78,12 @@ impl Schema {
     /// this schema are hidden.
     pub(crate) fn own_families(&self) -> &[Family] {
         &self.0.families[self.0.declared..]
+    }
+
+    /// Whether it has registry-wide families. If not, those of the crate about the registry's
+    /// recorders are hidden, which come behind those about an engine's.
+    pub(crate) fn has_registry_wide(&self) -> bool {
+        !self.own_families()[Diagnostic::COUNT].hidden
     }
 
     /// Checks that this schema exposes no name that the other one exposes.

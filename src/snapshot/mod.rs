@@ -124,7 +124,8 @@ impl Snapshot {
     }
 
     /// The registry's own families ([`registry_wide`](crate::Declaration::registry_wide)), as if
-    /// they were those of an engine without labels. `None` before the first use.
+    /// they were those of an engine without labels. `None` before the first use, and if a schema
+    /// that [joined](Self::joined) has no such families.
     #[must_use]
     pub fn registry(&self) -> Option<EngineView<'_>> {
         self.views(Scope::Registry).next()
@@ -178,7 +179,7 @@ impl Snapshot {
     pub(crate) fn fill<'d>(&mut self, mut sources: impl ExactSizeIterator<Item = Source<'d>>) -> u64 {
         let first = sources.next().expect("a registry has a schema from the beginning");
         let membership = first.engines.membership;
-        let mut retries = self.fill_one(first);
+        let mut retries = self.fill_one(first, true);
         if sources.len() == 0 && self.joined.is_empty() {
             return retries;
         }
@@ -189,14 +190,16 @@ impl Snapshot {
                 Some(ahead) => self.joined.swap(index, index + ahead),
                 None => self.joined.insert(index, Self::new()),
             }
-            retries += self.joined[index].fill_one(source);
+            let wide = source.schema.has_registry_wide();
+            retries += self.joined[index].fill_one(source, wide);
         }
         self.joined.truncate(joined);
         self.add_parts(membership);
         retries
     }
 
-    fn fill_one(&mut self, source: Source<'_>) -> u64 {
+    /// Reads one schema, the registry's own store only if there is something in it.
+    fn fill_one(&mut self, source: Source<'_>, wide: bool) -> u64 {
         let Source { schema, registry, engines, replaced } = source;
         if self.schema.as_ref().is_none_or(|own| !own.is(schema)) {
             (self.rows, self.replaced) = Default::default();
@@ -206,7 +209,7 @@ impl Snapshot {
         let [engine_rows, registry_rows] = &mut self.rows;
         let retries = engine_rows.fill(all[0], engines.clone())
             + self.replaced.fill(all[0], replaced)
-            + registry_rows.fill(all[1], [registry].into_iter());
+            + registry_rows.fill(all[1], wide.then_some(registry).into_iter());
         let infos = schema.layout(Scope::Engine).infos.len();
         if infos > 0 {
             self.groups.update(engines);
@@ -235,6 +238,9 @@ impl Snapshot {
         }
         for member in 1..=self.joined.len() {
             let (schema, rows) = self.member(member, registry);
+            if rows.headers.is_empty() {
+                continue;
+            }
             let counted = rows.counted(schema.layout(Scope::Registry), 0);
             self.add_counted(0, registry, 0, &counted);
         }

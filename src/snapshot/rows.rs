@@ -255,7 +255,9 @@ impl Rows {
                     }
                 }
             }
-            store.infos.read(infos);
+            if !infos.is_empty() {
+                store.infos.read(infos);
+            }
             let mut families = store.shards.iter().flat_map(|shards| shards.dynamic.iter());
             let readings = &mut self.dynamic[index * dynamic..][..dynamic];
             readings.iter_mut().for_each(|reading| reading.fill(families.next()));
