@@ -33,12 +33,12 @@ impl Joined {
         Ok(Self { registry: StdArc::clone(registry), id, schema })
     }
 
-    /// Attaches an engine of this schema, as [`Registry::attach`]. `values` are the values of the
-    /// joined schema's engine labels.
+    /// Attaches an engine of this schema, as [`Registry::attach`](crate::Registry::attach).
+    /// `values` are the values of the joined schema's engine labels.
     ///
     /// # Errors
-    /// Those of [`Registry::attach`]. An engine of another schema may not have the same labels
-    /// either: [attach to it](Self::attach_to).
+    /// Those of [`Registry::attach`](crate::Registry::attach). An engine of another schema may not
+    /// have the same labels either: [attach to it](Self::attach_to).
     pub fn attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
         Engine::attach(&self.registry, (self.id, &self.schema), None, values)
     }
@@ -65,7 +65,8 @@ impl Joined {
         Engine::attach(&self.registry, (self.id, &self.schema), Some(whole), &values)
     }
 
-    /// Like [`Registry::recorder`], for the registry-wide families of this schema.
+    /// Like [`Registry::recorder`](crate::Registry::recorder), for the registry-wide families of
+    /// this schema.
     ///
     /// # Errors
     /// [`RecorderError`] while all recorders that the schema allows are in use.
@@ -73,7 +74,8 @@ impl Joined {
         self.registry.recorder(&self.schema, Target::Registry(self.id))
     }
 
-    /// Like [`Registry::shared_recorder`], for the registry-wide families of this schema.
+    /// Like [`Registry::shared_recorder`](crate::Registry::shared_recorder), for the registry-wide
+    /// families of this schema.
     #[must_use]
     pub fn shared_recorder(&self) -> SharedRecorder {
         self.registry.shared_recorder(&self.schema, Target::Registry(self.id))
