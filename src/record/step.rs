@@ -329,17 +329,22 @@ impl<'a> Step<'a> {
     /// Calls `record`, unless a handle of a counter or gauge is of another schema or scope. It says
     /// whether the handle is that of a sparse series.
     #[inline(always)]
-    fn scalar(&mut self, schema: u32, record: impl Fn(&mut Self, bool)) {
-        if mutant!(schema == self.layout.schema, "step: a foreign handle isn't refused" => true) {
-            record(self, false);
-        } else {
-            self.other_scalar(schema, record);
+    fn scalar(&mut self, schema: u32, record: impl FnOnce(&mut Self, bool)) {
+        let other = mutant!(schema != self.layout.schema, "step: a foreign handle isn't refused" => false);
+        if !other || self.is_sparse(schema) {
+            record(self, other);
         }
     }
 
-    #[inline(never)]
-    fn other_scalar(&mut self, schema: u32, record: impl Fn(&mut Self, bool)) {
-        if schema == self.layout.schema | SPARSE { record(self, true) } else { self.refuse_foreign(schema) }
+    /// Takes no `&mut self`: a function that isn't inlined and does would keep the step's state out
+    /// of registers.
+    #[cold]
+    fn is_sparse(&self, schema: u32) -> bool {
+        let sparse = schema == self.layout.schema | SPARSE;
+        if !sparse {
+            self.refuse_foreign(schema);
+        }
+        sparse
     }
 
     #[inline(always)]

@@ -15,7 +15,7 @@ use super::{
 
 /// The bit that marks the schema's number in a handle of a sparse scalar: its word is followed by
 /// one that says whether anything was recorded. Such a handle fails the comparison that each call
-/// makes anyway, and is sorted out behind it. So others pay nothing.
+/// makes anyway, and is sorted out behind it. So others pay next to nothing.
 pub(crate) const SPARSE: u32 = 1 << 31;
 
 /// The number of the schema that declared a handle.
