@@ -22,6 +22,9 @@ use crate::common::{
 /// numbers.
 const ROUNDS: u64 = 4_096;
 
+/// Pages of 16 engines, each with thousands of lines.
+const PAGES: u64 = 16;
+
 /// Operations, and how many of them a step holds: few enough that its log doesn't overflow.
 const IN_A_STEP: [(&str, u64); 9] = [
     ("add, u64", 64),
@@ -36,15 +39,17 @@ const IN_A_STEP: [(&str, u64); 9] = [
 ];
 
 const EMPTY: &str = "an empty step";
+const PAGE: &str = "a line of a page of 16 engines";
 
 /// Operations outside of a step.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     EMPTY,
     "an addition, discarded",
     "a vLLM step, batch of 1",
+    "a vLLM step, batch of 64",
     "a vLLM step, batch of 256",
     "a snapshot of one engine",
-    "a line of a page",
+    PAGE,
 ];
 
 fn main() {
@@ -83,36 +88,37 @@ fn instructions(name: &str, a_step: u64) -> f64 {
         .args([name, &a_step.to_string()])
         .output()
         .expect("valgrind is installed");
-    let [elements, log] = [valgrind.stdout, valgrind.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    let [operations, log] = [valgrind.stdout, valgrind.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     let number = |text: &str| text.trim().parse::<f64>().ok();
     let collected = log.lines().find_map(|line| number(line.split_once("Collected :")?.1));
-    let counted = collected.zip(number(&elements)).filter(|(collected, _)| *collected > 0.0);
-    let (collected, elements) = counted.unwrap_or_else(|| panic!("valgrind counted nothing: {log}"));
-    collected / ROUNDS as f64 / elements
+    let counted = collected.zip(number(&operations)).filter(|(collected, _)| *collected > 0.0);
+    let (collected, operations) = counted.unwrap_or_else(|| panic!("valgrind counted nothing: {log}"));
+    collected / operations
 }
 
 /// The function whose instructions are counted.
 #[inline(never)]
-fn counted(mut operation: impl FnMut()) {
-    (0..ROUNDS).for_each(|_| operation());
+fn counted(rounds: u64, mut round: impl FnMut()) {
+    (0..rounds).for_each(|_| round());
 }
 
-/// Runs an operation repeatedly. Returns how many of it one round has.
+/// Runs an operation repeatedly. Returns how often.
 fn run(name: &str, a_step: u64) -> u64 {
-    let mut fleet = Fleet::new(1);
+    let mut fleet = Fleet::new(if name == PAGE { 16 } else { 1 });
     fleet.run(); // so that nothing is done for the first time
     match name {
         "a vLLM step, batch of 1" => vllm_step(fleet, 1),
+        "a vLLM step, batch of 64" => vllm_step(fleet, 64),
         "a vLLM step, batch of 256" => vllm_step(fleet, 256),
         "a snapshot of one engine" => {
             let mut snapshot = fleet.snapshot();
-            counted(|| fleet.registry.snapshot(black_box(&mut snapshot)));
-            1
+            counted(ROUNDS, || fleet.registry.snapshot(black_box(&mut snapshot)));
+            ROUNDS
         }
-        "a line of a page" => page(&fleet),
+        PAGE => page(&fleet),
         _ => {
             in_a_step(fleet, name, a_step);
-            a_step
+            ROUNDS * a_step
         }
     }
 }
@@ -127,10 +133,10 @@ fn in_a_step(mut fleet: Fleet, name: &str, a_step: u64) {
     let recorder = &mut fleet.recorders[0];
     let seconds = set.inter_token_latency;
     match name {
-        EMPTY => counted(|| recorder.step().commit()),
+        EMPTY => counted(ROUNDS, || recorder.step().commit()),
         "an addition, discarded" => {
             recorder.step().commit(); // leaves nothing to catch up
-            counted(|| recorder.step().add(set.prompt_tokens, tokens.next()));
+            counted(ROUNDS, || recorder.step().add(set.prompt_tokens, tokens.next()));
         }
         "add, u64" => steps(recorder, a_step, |step| step.add(set.prompt_tokens, tokens.next())),
         "add, f64" => steps(recorder, a_step, |step| step.add(set.estimated_flops, clustered.next())),
@@ -149,7 +155,7 @@ fn in_a_step(mut fleet: Fleet, name: &str, a_step: u64) {
 
 /// Counts steps of `a_step` operations.
 fn steps(recorder: &mut Recorder, a_step: u64, mut operation: impl FnMut(&mut Step<'_>)) {
-    counted(|| {
+    counted(ROUNDS, || {
         let mut step = recorder.step();
         (0..a_step).for_each(|_| operation(&mut step));
         step.commit();
@@ -159,16 +165,16 @@ fn steps(recorder: &mut Recorder, a_step: u64, mut operation: impl FnMut(&mut St
 fn vllm_step(mut fleet: Fleet, batch: usize) -> u64 {
     let mut steps = Steps::new(&fleet, batch, Latencies::Clustered);
     let (recorder, metrics) = (&mut fleet.recorders[0], &mut fleet.metrics[0]);
-    counted(|| recorder.record(|step| steps.record(metrics, step)));
-    1
+    counted(ROUNDS, || recorder.record(|step| steps.record(metrics, step)));
+    ROUNDS
 }
 
 fn page(fleet: &Fleet) -> u64 {
     let mut page = Vec::new();
     fleet.registry.render(&mut page);
-    counted(|| {
+    counted(PAGES, || {
         page.clear();
         fleet.registry.render(black_box(&mut page));
     });
-    page.iter().filter(|byte| **byte == b'\n').count() as u64
+    PAGES * page.iter().filter(|byte| **byte == b'\n').count() as u64
 }

@@ -1,7 +1,10 @@
-//! Recipes, how the crate works, and why it is as it is. Nothing to call.
+//! Recipes, how to be fast, how the crate works, and why it is as it is. Nothing to call.
 
 #[doc = include_str!("../docs/recipes.md")]
 pub mod recipes {}
+
+#[doc = include_str!("../docs/tuning.md")]
+pub mod tuning {}
 
 /// The header of `src/store/slab.rs`, which is the whole protocol between a recorder and its
 /// readers.

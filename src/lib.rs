@@ -23,6 +23,7 @@
 //!
 //! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set,
 //! compatible with vLLM's. [`docs`] has recipes, the protocol and the reasons for the design.
+//! [`docs::tuning`] says which call suits what, and what each costs.
 //!
 //! ```
 //! use tachometer::{Registry, Schema};

@@ -161,6 +161,14 @@ fn unsafe_code_is_forbidden() {
     }
 }
 
+/// `scripts/instructions --write` counts them.
+#[test]
+fn instruction_counts_are_the_budgets() {
+    let design = include_str!("../../DESIGN.md");
+    let budgets = include_str!("../../benches/budgets/1.95.0-x86_64-unknown-linux-gnu.md");
+    assert!(design.contains("rustc 1.95.0 for x86-64") && design.contains(budgets));
+}
+
 #[test]
 fn versions() {
     assert_says(README, env!("CARGO_PKG_RUST_VERSION"), "or newer");
