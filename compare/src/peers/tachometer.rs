@@ -1,7 +1,7 @@
 //! Our own crate: one recorder per engine, one step per call, latencies of a batch at once.
 
 use tachometer::{
-    Counter, DynamicFamily, Exactly, Engine, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, SchemaError,
+    Counter, DynamicFamily, Engine, Exactly, Gauge, Histogram, Recorder, Registry, Schema, SchemaBuilder, SchemaError,
 };
 
 use super::{Lookup, PAIR, Peer, Shared, SharedPeer, Writer};
