@@ -128,7 +128,9 @@ impl<'v, T: ObservationValue> Batch<'v, T> {
     #[inline]
     pub(super) fn for_each_bucket(&self, mut count: impl FnMut(u16, u64)) {
         if self.last - self.first >= FEW_BUCKETS {
-            let [even, odd] = self.count_by_value();
+            let mut counts = [[0; MAX_BUCKETS]; 2];
+            self.count_by_value(&mut counts);
+            let [even, odd] = counts;
             let counts = even.into_iter().zip(odd).map(|(even, odd)| u64::from(even) + u64::from(odd));
             let buckets = self.layout.first + self.first..=self.layout.first + self.last;
             return buckets.zip(counts).for_each(|(bucket, n)| count(bucket, n));
@@ -142,11 +144,9 @@ impl<'v, T: ObservationValue> Batch<'v, T> {
         count(self.layout.first + self.last, self.values.len() as u64 - counted);
     }
 
-    /// The number of values in each bucket from the first on, in two parts.
+    /// Counts the values in each bucket from the first on, in two parts.
     #[inline(never)] // to have all registers
-    fn count_by_value(&self) -> [[u32; MAX_BUCKETS]; 2] {
-        let mut counts = [[0; MAX_BUCKETS]; 2];
-        T::count_by_value(self.values, &self.layout.bounds, self.first, &mut counts);
-        counts
+    fn count_by_value(&self, counts: &mut [[u32; MAX_BUCKETS]; 2]) {
+        T::count_by_value(self.values, &self.layout.bounds, self.first, counts);
     }
 }
