@@ -81,16 +81,17 @@ fn threads_beyond_the_indices_have_none() {
 /// A thread has its own row, or that of all threads which have none.
 #[test]
 fn a_row_of_ones_own_is_chosen_by_the_index() {
+    const THREADS: usize = 4; // with indices from 0 on, or greater ones
     for own in [0, 1, 3] {
-        let shards = shards(own);
+        let (shards, together) = (shards(own), Barrier::new(THREADS));
         assert_eq!(shards.iter().count(), own + 1);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let (index, rows) = (thread_index::current(), shards.iter().map(|shard| shard.words.as_ptr()));
-                let row = rows.collect::<Vec<_>>()[index.min(own)];
-                assert_eq!(shards.current().words.as_ptr(), row, "of thread {index}");
-            });
-        });
+        let check = || {
+            let (index, rows) = (thread_index::current(), shards.iter().map(|shard| shard.words.as_ptr()));
+            together.wait();
+            let row = rows.collect::<Vec<_>>()[index.min(own)];
+            assert_eq!(shards.current().words.as_ptr(), row, "of thread {index}");
+        };
+        thread::scope(|scope| (0..THREADS).for_each(|_| _ = scope.spawn(check)));
     }
 }
 
