@@ -24,7 +24,7 @@ loom::thread_local! {
     static THREAD: Cell<usize> = Cell::new(BEYOND);
 }
 
-/// The index of the current thread: as the model chose it, or else one without a shard of its own.
+/// The index of the current thread. Unless the model chose one, it has no shard.
 pub(crate) fn current() -> usize {
     THREAD.with(Cell::get)
 }
