@@ -6,6 +6,9 @@ pub mod recipes {}
 #[doc = include_str!("../docs/tuning.md")]
 pub mod tuning {}
 
+#[doc = include_str!("../docs/from-prometheus.md")]
+pub mod from_prometheus {}
+
 /// The header of `src/store/slab.rs`, which is the whole protocol between a recorder and its
 /// readers.
 ///

@@ -23,7 +23,8 @@
 //!
 //! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set,
 //! compatible with vLLM's. [`docs`] has recipes, the protocol and the reasons for the design.
-//! [`docs::tuning`] says which call suits what, and what each costs.
+//! [`docs::tuning`] says which call suits what, and what each costs. For users of `prometheus`,
+//! `prometheus-client` or `metrics`, [`docs::from_prometheus`] says what takes the place of what.
 //!
 //! ```
 //! use tachometer::{Registry, Schema};

@@ -5,6 +5,7 @@
 
 mod gates;
 mod measure;
+mod moving;
 mod page;
 mod peers;
 mod processor;
@@ -55,6 +56,7 @@ impl Arguments {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    moving::check()?;
     let samples = check::same_samples().context("the crates don't print the same samples")?;
     arguments.say(&format!("all crates print the same {samples} samples"));
     if arguments.check {

@@ -16,6 +16,7 @@ mod claims;
 mod comments;
 mod compile_fail;
 mod layering;
+mod moving;
 mod paths;
 mod proofs;
 mod readme;
