@@ -38,9 +38,10 @@ impl Replay {
     /// Engines that haven't done anything yet.
     pub(crate) fn start(header: &Header, config: &Config) -> Result<Self> {
         let mut schema = Schema::builder(&["engine", "model_name"]);
-        let families = Families::declare(&mut schema, config)?;
-        let registry = Registry::new(schema.build()?);
         let cache_config = cache_config(header)?;
+        let config = config.clone().cache_config(cache_config.clone());
+        let families = Families::declare(&mut schema, &config)?;
+        let registry = Registry::new(schema.build()?);
         let mut engines = HashMap::new();
         for number in &header.engines {
             let attached = registry.attach(&[&number.to_string(), &header.model_name])?;
@@ -126,7 +127,7 @@ fn cache_config(header: &Header) -> Result<CacheConfig> {
     let mut config = CacheConfig::default();
     for (field, value) in &header.cache_config {
         let value = python::text(value).map_err(|reason| anyhow!("cache_config: {field:?}: {reason}"))?;
-        config.set(field, value)?;
+        config.extend([(field, value)]);
     }
     Ok(config)
 }

@@ -112,6 +112,9 @@ mod log;
 mod record;
 mod stats;
 
+/// The release of vLLM that the set equals.
+pub const VLLM_VERSION: &str = "0.33.0";
+
 pub use self::{
     config::{BucketFamily, CacheConfig, Config, FieldValue, IterationTokensDefinition, UnknownField},
     error::DeclareError,

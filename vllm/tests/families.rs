@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use tachometer_vllm::{BucketFamily, CacheConfig, Config};
+use tachometer_vllm::{BucketFamily, CacheConfig, Config, VLLM_VERSION};
 use vllm_page::{families, page};
 
 const TABLE: &str = include_str!("../../docs/vllm-families.md");
@@ -60,8 +60,8 @@ fn quoted(cell: &'static str) -> Vec<&'static str> {
 
 fn own_labels(cell: &'static str) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     if cell.starts_with("the 37 fields") {
-        assert_eq!(CacheConfig::FIELDS, 37);
-        return CacheConfig::fields().map(|field| (field, BTreeSet::new())).into();
+        assert_eq!(CacheConfig::DEFAULTS.len(), 37);
+        return CacheConfig::DEFAULTS.iter().map(|(field, _)| (*field, BTreeSet::new())).collect();
     }
     let labels = cell.split("; ").filter(|label| label.starts_with('`'));
     labels.map(|label| (quoted(label)[0], quoted(label)[1..].iter().copied().collect())).collect()
@@ -220,6 +220,16 @@ fn the_families_of_kv_connectors_are_vllms() {
             assert_eq!(bounds(&ours, &family), bounds(&vllms, &family), "{family}");
         }
     }
+}
+
+#[test]
+fn the_documents_name_the_release_that_the_set_equals() {
+    let (minor, _) = VLLM_VERSION.rsplit_once('.').unwrap();
+    for page in [TABLE, include_str!("../../docs/from-vllm.md"), include_str!("../README.md")] {
+        let named: Vec<_> = page.match_indices("vLLM 0.").map(|(at, _)| &page[at + "vLLM ".len()..]).collect();
+        assert!(!named.is_empty() && named.iter().all(|rest| rest.starts_with(minor)), "{minor}: {page}");
+    }
+    assert!(include_str!("data/README.md").contains(&format!("vLLM {VLLM_VERSION}")));
 }
 
 /// The names of all tests: whatever follows `fn` in the files of the tests and of the crate.

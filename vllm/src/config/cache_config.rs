@@ -1,49 +1,14 @@
 //! `vllm:cache_config_info`: an engine's cache configuration, as the labels of a gauge that is 1.
 
-use std::{array, fmt};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
-/// The fields of vLLM's cache configuration, with their defaults.
-const DEFAULTS: [(&str, &str); CacheConfig::FIELDS] = [
-    ("block_size", "16"),
-    ("user_specified_block_size", "False"),
-    ("kv_cache_layout", "None"),
-    ("prefix_match_unit", "None"),
-    ("gpu_memory_utilization", "0.92"),
-    ("cache_dtype", "auto"),
-    ("is_attention_free", "False"),
-    ("num_gpu_blocks_override", "None"),
-    ("sliding_window", "None"),
-    ("enable_prefix_caching", "True"),
-    ("prefix_caching_hash_algo", "sha256"),
-    ("prefix_cache_retention_interval", "0"),
-    ("kv_cache_dtype_skip_layers", "[]"),
-    ("mamba_page_size_padded", "None"),
-    ("skip_page_size_padded", "None"),
-    ("mamba_block_size", "None"),
-    ("mamba_cache_dtype", "auto"),
-    ("mamba_ssm_cache_dtype", "auto"),
-    ("mamba_cache_mode", "none"),
-    ("enable_mamba_shared_prefix_checkpoint", "False"),
-    ("replayssm_buffer_len", "16"),
-    ("use_replayssm", "False"),
-    ("use_kda_recoverssm", "False"),
-    ("num_gpu_blocks", "None"),
-    ("num_cpu_blocks", "None"),
-    ("simple_cpu_offload_num_blocks", "None"),
-    ("effective_attention_block_size", "None"),
-    ("kv_cache_size_tokens", "None"),
-    ("kv_cache_max_concurrency", "None"),
-    ("hash_block_size", "None"),
-    ("cache_hit_alignment_tokens", "None"),
-    ("kv_sharing_fast_prefill", "False"),
-    ("swa_bounded_replay", "True"),
-    ("kv_cache_memory_bytes", "None"),
-    ("kv_offloading_size", "None"),
-    ("kv_offloading_backend", "native"),
-    ("_block_size_resolved", "True"),
-];
-
-/// An engine's cache configuration: vLLM's fields, each formatted as vLLM prints it.
+/// An engine's cache configuration: fields of any names, each with its value as vLLM prints it.
+/// vLLM renames some with every release. The [`default`](Self::default) is that of
+/// [`VLLM_VERSION`](crate::VLLM_VERSION); collect pairs for another one, and give it to
+/// [`Config::cache_config`](crate::Config::cache_config).
 ///
 /// ```
 /// use tachometer_vllm::CacheConfig;
@@ -52,54 +17,137 @@ const DEFAULTS: [(&str, &str); CacheConfig::FIELDS] = [
 /// config.set("num_gpu_blocks", 4096)?.set("enable_prefix_caching", false)?;
 /// config.set("gpu_memory_utilization", 0.85)?;
 /// assert_eq!(config.get("enable_prefix_caching"), Some("False"));
+///
+/// let other = CacheConfig::from_iter([("block_size", "16"), ("tiers", "gpu,cpu")]);
+/// assert!(other.fields().eq(["block_size", "tiers"]));
 /// # Ok::<(), tachometer_vllm::UnknownField>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheConfig {
-    /// In the order of [`DEFAULTS`].
-    values: [String; Self::FIELDS],
+    /// Names and values.
+    pairs: Vec<(String, String)>,
 }
 
-impl CacheConfig {
-    /// The number of fields.
-    pub const FIELDS: usize = 37;
+/// What tells the fields of two configurations apart: a hash of their names, in order. It is as
+/// small as a handle, so each [`Families`](crate::Families) has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FieldNames(u64);
 
-    /// The names of the fields: the labels of `vllm:cache_config_info` besides `engine`.
-    #[must_use]
-    pub fn fields() -> [&'static str; Self::FIELDS] {
-        DEFAULTS.map(|(field, _)| field)
+impl CacheConfig {
+    /// The fields of [`VLLM_VERSION`](crate::VLLM_VERSION), with their defaults.
+    pub const DEFAULTS: &'static [(&'static str, &'static str)] = &[
+        ("block_size", "16"),
+        ("user_specified_block_size", "False"),
+        ("kv_cache_layout", "None"),
+        ("prefix_match_unit", "None"),
+        ("gpu_memory_utilization", "0.92"),
+        ("cache_dtype", "auto"),
+        ("is_attention_free", "False"),
+        ("num_gpu_blocks_override", "None"),
+        ("sliding_window", "None"),
+        ("enable_prefix_caching", "True"),
+        ("prefix_caching_hash_algo", "sha256"),
+        ("prefix_cache_retention_interval", "0"),
+        ("kv_cache_dtype_skip_layers", "[]"),
+        ("mamba_page_size_padded", "None"),
+        ("skip_page_size_padded", "None"),
+        ("mamba_block_size", "None"),
+        ("mamba_cache_dtype", "auto"),
+        ("mamba_ssm_cache_dtype", "auto"),
+        ("mamba_cache_mode", "none"),
+        ("enable_mamba_shared_prefix_checkpoint", "False"),
+        ("replayssm_buffer_len", "16"),
+        ("use_replayssm", "False"),
+        ("use_kda_recoverssm", "False"),
+        ("num_gpu_blocks", "None"),
+        ("num_cpu_blocks", "None"),
+        ("simple_cpu_offload_num_blocks", "None"),
+        ("effective_attention_block_size", "None"),
+        ("kv_cache_size_tokens", "None"),
+        ("kv_cache_max_concurrency", "None"),
+        ("hash_block_size", "None"),
+        ("cache_hit_alignment_tokens", "None"),
+        ("kv_sharing_fast_prefill", "False"),
+        ("swa_bounded_replay", "True"),
+        ("kv_cache_memory_bytes", "None"),
+        ("kv_offloading_size", "None"),
+        ("kv_offloading_backend", "native"),
+        ("_block_size_resolved", "True"),
+    ];
+
+    /// The names of the fields, in order: the labels of `vllm:cache_config_info` besides `engine`.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(field, _)| field.as_str())
     }
 
-    /// Sets a field by its vLLM name.
+    /// Sets a field that the configuration has.
     ///
     /// # Errors
-    /// [`UnknownField`] if vLLM has no such field. Nothing changes then.
+    /// [`UnknownField`] if it has no such field. Nothing changes then.
     pub fn set(&mut self, field: &str, value: impl Into<FieldValue>) -> Result<&mut Self, UnknownField> {
-        let index = index(field).ok_or_else(|| UnknownField { field: field.to_owned() })?;
-        self.values[index] = value.into().0;
+        let slot = self.slot(field).ok_or_else(|| UnknownField { field: field.to_owned() })?;
+        *slot = value.into().0;
         Ok(self)
     }
 
     /// The value of a field, as printed. `None` if there is no such field.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {
-        Some(&self.values[index(field)?])
+        self.pairs.iter().find(|(name, _)| name == field).map(|(_, value)| value.as_str())
     }
 
-    /// The label values, in the order of [`fields`](Self::fields).
-    pub(crate) fn label_values(&self) -> [&str; Self::FIELDS] {
-        self.values.each_ref().map(String::as_str)
+    fn slot(&mut self, field: &str) -> Option<&mut String> {
+        self.pairs.iter_mut().find(|(name, _)| name == field).map(|(_, value)| value)
+    }
+
+    /// Calls `with` with the label values, in the order of [`fields`](Self::fields). Allocates
+    /// only for more than 64 fields.
+    pub(crate) fn with_label_values<T>(&self, with: impl FnOnce(&[&str]) -> T) -> T {
+        let values = self.pairs.iter().map(|(_, value)| value.as_str());
+        let mut few = [""; 64];
+        match few.get_mut(..self.pairs.len()) {
+            Some(few) => {
+                few.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+                with(few)
+            }
+            None => with(&values.collect::<Vec<_>>()),
+        }
+    }
+
+    pub(crate) fn field_names(&self) -> FieldNames {
+        let mut hasher = DefaultHasher::new();
+        self.fields().for_each(|field| field.hash(&mut hasher));
+        FieldNames(hasher.finish())
     }
 }
 
+/// vLLM's fields, with their defaults.
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { values: array::from_fn(|index| DEFAULTS[index].1.to_owned()) }
+        Self::from_iter(Self::DEFAULTS.iter().copied())
     }
 }
 
-fn index(field: &str) -> Option<usize> {
-    DEFAULTS.iter().position(|(name, _)| *name == field)
+/// A field that is there already gets the new value. All others are appended, in the order given.
+impl<N: Into<String>, V: Into<FieldValue>> Extend<(N, V)> for CacheConfig {
+    fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, pairs: I) {
+        for (field, value) in pairs {
+            let (field, FieldValue(value)) = (field.into(), value.into());
+            match self.slot(&field) {
+                Some(slot) => *slot = value,
+                None => self.pairs.push((field, value)),
+            }
+        }
+    }
+}
+
+/// As extending a configuration without fields.
+impl<N: Into<String>, V: Into<FieldValue>> FromIterator<(N, V)> for CacheConfig {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut config = Self { pairs: Vec::new() };
+        config.extend(pairs);
+        config
+    }
 }
 
 /// A field's value as vLLM prints it, which is Python's way: `True`, `None`, `0.92`. Strings are
@@ -167,7 +215,7 @@ macro_rules! integers {
 
 integers!(i32, u32, i64, u64, usize);
 
-/// vLLM's cache configuration has no field of this name.
+/// The cache configuration has no field of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownField {
     /// The name as given.
@@ -186,7 +234,7 @@ impl fmt::Display for UnknownField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the cache configuration has no field {:?}: CacheConfig::fields() lists those that it has",
+            "the cache configuration has no field {:?}: set one of CacheConfig::fields(), or add it with extend",
             self.field
         )
     }
@@ -230,5 +278,18 @@ mod tests {
         assert_eq!(error.field(), "blocksize");
         let error = error.to_string();
         assert!(error.contains("\"blocksize\"") && error.contains("CacheConfig::fields()"), "{error}");
+    }
+
+    #[test]
+    fn pairs_keep_their_order_and_a_name_is_there_once() {
+        let mut config = CacheConfig::from_iter([("b", 1), ("a", 2), ("b", 3)]);
+        config.extend([("c", Some(true)), ("a", None)]);
+        assert!(config.fields().eq(["b", "a", "c"]));
+        config.with_label_values(|values| assert_eq!(values, ["3", "None", "True"]));
+        let many = CacheConfig::from_iter((0..65).map(|field| (format!("f{field}"), field)));
+        many.with_label_values(|values| assert_eq!((values.len(), values[64]), (65, "64")));
+        assert_eq!(CacheConfig::default().fields().count(), CacheConfig::DEFAULTS.len());
+        let other = CacheConfig::from_iter([("a", 1), ("b", 1), ("c", 1)]);
+        assert_ne!(config.field_names(), other.field_names());
     }
 }

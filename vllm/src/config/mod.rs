@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
+pub(crate) use self::cache_config::FieldNames;
 pub use self::cache_config::{CacheConfig, FieldValue, UnknownField};
 
 pub(crate) mod buckets;
@@ -42,6 +43,7 @@ pub struct Config {
     pub(crate) log_lines: bool,
     pub(crate) shared_hit_rates: bool,
     pub(crate) mfu: bool,
+    pub(crate) cache_config: CacheConfig,
     bounds: [Option<Vec<f64>>; BucketFamily::ALL.len()],
 }
 
@@ -66,6 +68,7 @@ impl Config {
             log_lines: false,
             shared_hit_rates: false,
             mfu: false,
+            cache_config: CacheConfig::default(),
             bounds: Default::default(),
         }
     }
@@ -194,6 +197,15 @@ impl Config {
     #[must_use]
     pub fn mfu(mut self, on: bool) -> Self {
         self.mfu = on;
+        self
+    }
+
+    /// Replaces the fields of `vllm:cache_config_info`: its labels are those of this configuration,
+    /// in its order. The values are ignored:
+    /// [`EngineMetrics::cache_config`](crate::EngineMetrics::cache_config) records an engine's.
+    #[must_use]
+    pub fn cache_config(mut self, fields: CacheConfig) -> Self {
+        self.cache_config = fields;
         self
     }
 

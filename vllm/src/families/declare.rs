@@ -4,7 +4,7 @@ use tachometer::{AtRunTime, Counter, Gauge, Histogram, Info, SchemaBuilder, Sche
 
 use crate::{
     BucketFamily::*,
-    CacheConfig, Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
+    Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
     config::MAX_SPECULATIVE_TOKENS,
     families::{
         DiffusionFamilies, KvBlockFamilies, LoraFamilies, PerPosition, SpecDecodeFamilies,
@@ -29,8 +29,8 @@ impl Families {
     ///
     /// # Errors
     /// If `schema` already has one of the names, or is full; if the configuration's bounds aren't
-    /// valid upper bounds, or are below zero; if there are more than 32 speculative tokens.
-    /// `schema` is then unchanged.
+    /// valid upper bounds, or are below zero; if there are more than 32 speculative tokens; if a
+    /// field of the cache configuration can't be a label. `schema` is then unchanged.
     pub fn declare(schema: &mut SchemaBuilder, config: &Config) -> Result<Self, DeclareError> {
         if let Some((family, bound)) = config.negative_bound() {
             return Err(DeclareError::NegativeBound { family, bound });
@@ -71,6 +71,7 @@ impl Families {
             let kv_blocks = config.kv_cache_metrics.then(|| declarer.kv_blocks()).transpose()?;
             let lora = config.max_loras.map(|max_loras| declarer.lora(max_loras, config.clear_unused_lora)).transpose()?;
             let cache_config = declarer.cache_config()?;
+            let cache_config_fields = config.cache_config.field_names();
             let nixl = config.nixl.then(|| NixlFamilies::declare(declarer)).transpose()?;
             let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(declarer)).transpose()?;
             let log = config.log_lines.then(|| LogFamilies::declare(declarer, config)).transpose()?;
@@ -211,7 +212,8 @@ impl Declarer<'_> {
     }
 
     fn cache_config(&mut self) -> Result<Info<AtRunTime>, SchemaError> {
-        let info = self.schema.info(&full("cache_config_info"), "The cache configuration.", &CacheConfig::fields()[..]);
+        let fields: Vec<_> = self.config.cache_config.fields().collect();
+        let info = self.schema.info(&full("cache_config_info"), "The cache configuration.", &fields[..]);
         info.engine_labels(&["engine"]).declare()
     }
 

@@ -3,7 +3,10 @@
 use tachometer::{AtRunTime, Counter, Exactly, Gauge, Histogram, Info, State, StateSet, Step};
 
 use self::log::LogFamilies;
-use crate::{FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies, config::MAX_SPECULATIVE_TOKENS};
+use crate::{
+    FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies,
+    config::{FieldNames, MAX_SPECULATIVE_TOKENS},
+};
 
 mod declare;
 pub(crate) mod helpers;
@@ -102,6 +105,7 @@ pub struct Families {
     pub lora: Option<LoraFamilies>,
     /// `vllm:cache_config_info`: one label per field
     pub cache_config: Info<AtRunTime>,
+    pub(crate) cache_config_fields: FieldNames,
     /// With [`Config::nixl`](crate::Config::nixl).
     pub nixl: Option<NixlFamilies>,
     /// With [`Config::mooncake`](crate::Config::mooncake).

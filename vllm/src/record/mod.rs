@@ -167,9 +167,20 @@ impl EngineMetrics {
     }
 
     /// Shows an engine's cache configuration, which replaces the previous one. It isn't part of the
-    /// step: it shows at once. Allocates if the configuration has changed.
+    /// step: it shows at once. Allocates if the configuration has changed, or has more than 64
+    /// fields.
+    ///
+    /// The fields must be those of [`Config::cache_config`](crate::Config::cache_config), in the
+    /// same order. Otherwise this panics under debug assertions; in a release build it changes
+    /// nothing, and counts in `tachometer_rejected_observations_total`.
     pub fn cache_config(&self, step: &mut Step<'_>, config: &CacheConfig) {
-        step.set_info(self.families.cache_config, &config.label_values(), 1.0);
+        let declared = config.field_names() == self.families.cache_config_fields;
+        debug_assert!(declared, "the cache configuration has other fields than Config::cache_config");
+        if declared {
+            config.with_label_values(|values| step.set_info(self.families.cache_config, values, 1.0));
+        } else {
+            step.reject(1);
+        }
     }
 
     /// Records an iteration's output piece by piece. When `pieces` returns, the tokens are added,

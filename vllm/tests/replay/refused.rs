@@ -24,7 +24,7 @@ fn a_malformed_header_is_refused() {
         ("no-wall-clock", with(HEADER, r#""t0_wall": 1.5, "#, ""), "t0_wall"),
         ("clock-as-text", with(HEADER, "1.5", r#""now""#), "string"),
         ("cache-config-as-list", with(HEADER, r#"{"num_gpu_blocks": 9}"#, "[]"), "map"),
-        ("unknown-cache-field", with(HEADER, "num_gpu_blocks", "num_gpu_block"), "num_gpu_block"),
+        ("cache-field-no-page-may-hold", with(HEADER, "num_gpu_blocks", "num gpu"), "num gpu"),
         ("cache-field-object", with(HEADER, "9}", "{}}"), "num_gpu_blocks"),
         ("byte-order-mark", format!("\u{feff}{HEADER}"), "byte order mark"),
         ("cut", HEADER[..40].to_owned(), "EOF"),
