@@ -13,7 +13,7 @@ mod common;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use tachometer::TextRenderer;
+use tachometer::{Format, PageOptions, Renderer};
 
 use crate::common::{joined::TenSets, vllm::Fleet};
 
@@ -33,9 +33,9 @@ fn pages(criterion: &mut Criterion, engines: usize) {
         fleet.snapshot()
     };
     let snapshots: Vec<_> = (0..16_usize.div_ceil(engines)).map(next_snapshot).collect();
-    let renderer = TextRenderer::new(&fleet.schema);
+    let renderer = Renderer::new(&fleet.schema);
     let mut page = Vec::new();
-    renderer.render(&snapshots[0], &mut page);
+    renderer.render(&snapshots[0], Format::Text, &PageOptions::new(), &mut page);
     let lines = page.iter().filter(|byte| **byte == b'\n').count();
 
     let mut group = criterion.benchmark_group("render");
@@ -53,7 +53,7 @@ fn pages(criterion: &mut Criterion, engines: usize) {
         bencher.iter(|| {
             page.clear();
             let snapshot = &snapshots[turn.next().unwrap_or(0)];
-            renderer.render(black_box(snapshot), &mut page);
+            renderer.render(black_box(snapshot), Format::Text, &PageOptions::new(), &mut page);
             black_box(page.len())
         });
     });

@@ -1,11 +1,13 @@
-//! The escapes of the Prometheus text format. All other text stays as it is, in UTF-8.
+//! The escapes of the text formats. All other text stays as it is, in UTF-8.
 
-/// Appends a label value. Backslash, line feed and quote are escaped.
-fn label_value(value: &str, out: &mut Vec<u8>) {
-    escape(value, true, out);
+/// Appends a label value, or a help text of OpenMetrics. Backslash, line feed and quote are
+/// escaped.
+pub(crate) fn quoted(text: &str, out: &mut Vec<u8>) {
+    escape(text, true, out);
 }
 
-/// Appends a help text. Backslash and line feed are escaped; quotes aren't.
+/// Appends a help text of the Prometheus format. Backslash and line feed are escaped; quotes
+/// aren't.
 pub(crate) fn help(text: &str, out: &mut Vec<u8>) {
     escape(text, false, out);
 }
@@ -25,7 +27,7 @@ fn escape(text: &str, quotes: bool, out: &mut Vec<u8>) {
 pub(crate) fn label_pair(name: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
-    label_value(value, out);
+    quoted(value, out);
     out.push(b'"');
 }
 
@@ -54,7 +56,7 @@ mod tests {
     #[test]
     fn only_help_keeps_quotes() {
         let text = "a\\b\nc\"d\te\u{e9}";
-        assert_eq!(escaped(label_value, text), "a\\\\b\\nc\\\"d\te\u{e9}");
+        assert_eq!(escaped(quoted, text), "a\\\\b\\nc\\\"d\te\u{e9}");
         assert_eq!(escaped(help, text), "a\\\\b\\nc\"d\te\u{e9}");
     }
 }

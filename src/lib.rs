@@ -17,9 +17,11 @@
 //! 4. **Snapshot.** [`Registry::snapshot`] copies the newest step of each engine into plain
 //!    numbers, without ever waiting for a recorder. A router that reads a few numbers for each
 //!    request uses a [`View`] of just these.
-//! 5. **Render.** [`Registry::render`] turns a snapshot into Prometheus text, for any HTTP layer. A
-//!    [walk](Snapshot::families) over the snapshot's families and samples carries any other format.
-//!    What pages say about themselves and about recorders is in [`docs::self_metrics`].
+//! 5. **Render.** [`Registry::render`] writes a page in the Prometheus text format,
+//!    [`Registry::render_as`] one in OpenMetrics too, or one of chosen families. [`http::respond`]
+//!    is a whole metrics server except for the sockets. A [walk](Snapshot::families) over the
+//!    snapshot's families and samples carries any other format. What pages say about themselves and
+//!    about recorders is in [`docs::self_metrics`].
 //!
 //! The crate [`tachometer-vllm`](https://docs.rs/tachometer-vllm) is a ready-made metric set,
 //! compatible with vLLM's. [`docs`] has recipes, the protocol and the reasons for the design.
@@ -47,7 +49,7 @@
 //! });
 //!
 //! let mut page = Vec::new();
-//! registry.render(&mut page); // in any HTTP handler, as text/plain; version=0.0.4
+//! registry.render(&mut page); // or tachometer::http::respond in any HTTP handler
 //! # fn run_iteration() -> (tachometer_vllm::StepStats<'static>, u64) { Default::default() }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -76,7 +78,7 @@
 //! | the getters of [`EngineView`] | panics: a wrong number would pass for the right one |
 //! | [`Registry::snapshot`] into a [`Snapshot`] of another registry | fine: the snapshot forgets what it held |
 //! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there. Once a schema has joined the registry, the view is empty instead: they may be of one that has left |
-//! | [`TextRenderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |
+//! | [`Renderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |
 //!
 //! What panics here is a bug in the program, and its first test run shows it. So none of these
 //! calls returns an error that the program would have to handle.
@@ -89,9 +91,9 @@
 //! | [`Declaration`], [`DynamicDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
 //! | [`InFlight`], [`Timer`] | yes | yes | no | no | yes |
 //! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
-//! | [`Collector`], [`Joined`], [`Snapshot`], [`View`], [`TextRenderer`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
-//! | [`Registry`], [`Engine`], [`Schema`]; [`SchemaError`], [`AttachError`], [`CollectorError`], [`RecorderError`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`]; [`FamilyView`], [`SampleView`], [`SampleValue`], [`MetricType`] | yes | yes | yes | yes | yes |
+//! | [`Collector`], [`Joined`], [`Snapshot`], [`View`], [`Renderer`], [`Chunks`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
+//! | [`Registry`], [`Engine`], [`Schema`], [`PageOptions`], [`Response`](http::Response); [`SchemaError`], [`AttachError`], [`CollectorError`], [`RecorderError`] | yes | yes | yes | no | yes |
+//! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`]; [`FamilyView`], [`SampleView`], [`SampleValue`], [`MetricType`], [`Format`] | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
 #![forbid(unsafe_code)]
@@ -103,6 +105,7 @@ mod mutants;
 pub mod docs;
 mod escape;
 mod exposition;
+pub mod http;
 mod probe;
 mod rcu;
 mod record;
@@ -118,9 +121,9 @@ mod tests;
 extern crate self as tachometer; // for what unit tests share with those outside
 
 pub use crate::{
-    exposition::TextRenderer,
+    exposition::{Format, PageOptions, Renderer},
     record::{DynamicSeries, InFlight, Record, Recorder, SharedRecorder, Step, Timer},
-    registry::{AttachError, Collector, CollectorError, Engine, Joined, RecorderError, Registry},
+    registry::{AttachError, Chunks, Collector, CollectorError, Engine, Joined, RecorderError, Registry},
     schema::{
         Schema, SchemaBuilder, SchemaError,
         declare::{

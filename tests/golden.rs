@@ -15,7 +15,7 @@ mod shown;
 use one_step::OneStep as _;
 use std::{fs, path::Path};
 
-use tachometer::{Counter, Gauge, Histogram, Registry, Schema, SchemaBuilder, Snapshot, TextRenderer};
+use tachometer::{Counter, Format, Gauge, Histogram, PageOptions, Registry, Renderer, Schema, SchemaBuilder, Snapshot};
 use tachometer_vllm::{
     self as vllm, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats, StepStats,
 };
@@ -232,12 +232,12 @@ fn a_renderer_of_ones_own_prints_the_same_page() {
     let mut schema = Schema::builder(&["engine"]);
     let x = schema.counter::<u64>("x", "X.").declare().unwrap();
     let schema = schema.build().unwrap();
-    let (renderer, registry) = (TextRenderer::new(&schema), Registry::new(schema));
+    let (renderer, registry) = (Renderer::new(&schema), Registry::new(schema));
     let engine = registry.attach(&["0"]).unwrap();
     engine.recorder().unwrap().inc(x);
     let (mut snapshot, mut own, mut easy) = (Snapshot::new(), Vec::new(), Vec::new());
     registry.snapshot(&mut snapshot);
-    renderer.render(&snapshot, &mut own);
+    renderer.render(&snapshot, Format::Text, &PageOptions::new(), &mut own);
     registry.render(&mut easy);
     assert_eq!(String::from_utf8(own), String::from_utf8(easy));
 }

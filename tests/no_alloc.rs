@@ -14,8 +14,8 @@ use no_alloc::{allocator, assert_each_is_called, assert_none};
 use one_step::OneStep as _;
 
 use tachometer::{
-    Counter, DynamicFamily, Exactly, Gauge, Histogram, Info, Recorder, Registry, Schema, SettableGauge, Snapshot,
-    State, StateSet, TextRenderer, View,
+    Counter, DynamicFamily, Exactly, Format, Gauge, Histogram, Info, PageOptions, Recorder, Registry, Renderer, Schema,
+    SettableGauge, Snapshot, State, StateSet, View,
 };
 
 #[test]
@@ -248,7 +248,7 @@ fn recording_open_labels_allocates_nothing() {
 fn reading_allocates_nothing() {
     let (schema, handles) = schema();
     let Handles { count, level, seconds, adapters, wide, .. } = handles;
-    let renderer = TextRenderer::new(&schema);
+    let renderer = Renderer::new(&schema);
     let registry = Registry::new(schema);
     let engines = ["0", "1", "2"].map(|engine| registry.attach(&[engine, "m"]).unwrap());
     engines[1].recorder().unwrap().record(|step| step.set_info(adapters, ["sql", ""], 1.0));
@@ -267,7 +267,7 @@ fn reading_allocates_nothing() {
     assert_none("a walk", || walk(&snapshot));
     assert_none("a renderer of the user's", || {
         page.clear();
-        renderer.render(&snapshot, &mut page);
+        renderer.render(&snapshot, Format::Text, &PageOptions::new(), &mut page);
     });
     assert_none("render", || {
         page.clear();
@@ -302,15 +302,26 @@ fn a_schema_that_joined_allocates_nothing() {
         black_box(snapshot.joined(&schema).unwrap().engine(&["m", "0"]).unwrap().counter(handles));
     });
     assert_none("a view", || registry.view(&mut view));
-    assert_none("a page", || {
-        page.clear();
-        registry.render(&mut page);
-    });
+    assert_pages(&registry, &mut page);
     drop(joined);
     assert_none("recording into what has left", || {
         recorder.inc(handles);
         shared.inc(handles);
     });
+}
+
+/// Pages in both formats, whole and of chosen families.
+fn assert_pages(registry: &Registry, page: &mut Vec<u8>) {
+    let chosen = ["count", "level", "ratio", "seconds_sum", "joined_count_total", "adapters", "tachometer_steps", "x"];
+    for options in [PageOptions::new(), PageOptions::new().created(), PageOptions::new().families(chosen).created()] {
+        for format in [Format::Text, Format::OpenMetrics] {
+            registry.render_as(format, &options, page);
+            assert_none("a page", || {
+                page.clear();
+                registry.render_as(format, &options, page);
+            });
+        }
+    }
 }
 
 /// The same engine labels in another order, so that a page writes the crate's own lines anew.
@@ -361,7 +372,7 @@ const CALLS: [(&str, &[&str]); 7] = [
     ("record/dynamic.rs", &["series.", ")."]),
     ("record/step.rs", &["step."]),
     ("snapshot/", &["snapshot.", "view.", "histogram.", "info.", "family.", "sample."]),
-    ("exposition/text.rs", &["renderer."]),
+    ("exposition/renderer.rs", &["renderer."]),
 ];
 
 #[test]

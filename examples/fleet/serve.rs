@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use tachometer::{Registry, TextRenderer};
+use tachometer::{Format, Registry};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::console::say;
@@ -75,7 +75,7 @@ async fn serve(listener: TcpListener, registry: Registry) -> io::Result<()> {
 async fn metrics(State(registry): State<Registry>) -> impl IntoResponse {
     let mut page = Vec::new();
     registry.render(&mut page);
-    ([(CONTENT_TYPE, TextRenderer::CONTENT_TYPE)], page)
+    ([(CONTENT_TYPE, Format::Text.content_type())], page)
 }
 
 fn runtime() -> Result<Runtime> {

@@ -9,7 +9,7 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
-use tachometer::TextRenderer;
+use tachometer::Format;
 
 use crate::front::Front;
 
@@ -38,5 +38,5 @@ async fn generate(
 async fn metrics(State(front): State<Arc<Front>>) -> impl IntoResponse {
     let mut page = Vec::new();
     front.registry().render(&mut page);
-    ([(CONTENT_TYPE, TextRenderer::CONTENT_TYPE)], page)
+    ([(CONTENT_TYPE, Format::Text.content_type())], page)
 }

@@ -1,11 +1,11 @@
 //! The lines of a schema's families: everything in them that doesn't change, laid out once.
 //!
 //! A line is a name, the engine's labels (escaped when it attached), the series' own labels, and a
-//! number.
+//! number. Both formats have the same lines. Only `HELP`, `TYPE` and `UNIT` differ.
 
 use std::ops::Range;
 
-use super::number;
+use super::{Format, number};
 use crate::{
     escape,
     schema::{
@@ -23,7 +23,7 @@ pub(super) struct SchemaText {
     pub(super) schema: u32,
     /// What all spans point into.
     text: Vec<u8>,
-    /// The declared families, without hidden ones.
+    /// The declared families. Hidden ones are empty.
     pub(super) families: Vec<Block>,
     /// The crate's own families, all of them. They are the same in each schema.
     pub(super) own: Vec<Block>,
@@ -33,10 +33,10 @@ pub(super) struct SchemaText {
 pub(super) type Span = Range<u32>;
 
 /// A family.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Block {
-    /// `HELP` and `TYPE`.
-    pub(super) header: Span,
+    /// `HELP`, `TYPE` and `UNIT`, in each format.
+    pub(super) headers: [Span; 2],
     /// One per combination of closed label values.
     pub(super) series: Vec<SeriesText>,
 }
@@ -48,6 +48,8 @@ pub(super) struct SeriesText {
     pub(super) lines: Vec<LineText>,
     /// Of a histogram, unless it has negative bounds.
     pub(super) sum_and_count: Option<[LineText; 2]>,
+    /// When it was created. Of a histogram, and of a counter that is one in OpenMetrics too.
+    pub(super) created: Option<LineText>,
 }
 
 /// The text of a line before and after the engine's labels: `name{` and `,label="value"} `.
@@ -69,8 +71,9 @@ impl SchemaText {
     pub(super) fn of_declared(schema: &Schema) -> Self {
         let number = schema.layout(Scope::Engine).schema;
         let mut laid = Self { schema: number, text: Vec::new(), families: Vec::new(), own: Vec::new() };
-        let shown = schema.families().iter().filter(|family| !family.hidden);
-        laid.families = shown.map(|family| laid.block(family, schema)).collect();
+        let families = schema.families().iter();
+        laid.families =
+            families.map(|family| if family.hidden { Block::default() } else { laid.block(family, schema) }).collect();
         laid
     }
 
@@ -80,24 +83,11 @@ impl SchemaText {
     }
 
     fn block(&mut self, family: &Family, schema: &Schema) -> Block {
-        let name = format!("{}{}", family.name, family.suffix());
-        let metric_type = match family.metric_type {
-            MetricType::Counter => "counter",
-            MetricType::Gauge => "gauge",
-            MetricType::Histogram => "histogram",
-        };
-        let header = self.add(|text| {
-            if !family.help.is_empty() {
-                text.extend_from_slice(format!("# HELP {name} ").as_bytes());
-                escape::help(&family.help, text);
-                text.push(b'\n');
-            }
-            text.extend_from_slice(format!("# TYPE {name} {metric_type}\n").as_bytes());
-        });
-        Block { header, series: self.series(&name, family, schema) }
+        let headers = [Format::Text, Format::OpenMetrics].map(|format| self.add(|text| header(format, family, text)));
+        Block { headers, series: self.series(family, schema) }
     }
 
-    fn series(&mut self, name: &str, family: &Family, schema: &Schema) -> Vec<SeriesText> {
+    fn series(&mut self, family: &Family, schema: &Schema) -> Vec<SeriesText> {
         let (layout, constant) = (schema.layout(family.scope), schema.const_labels().next().is_some());
         match &family.samples {
             Samples::Series(slots) => {
@@ -108,18 +98,18 @@ impl SchemaText {
                         _ => None,
                     };
                     let own = family.label_pairs(index).collect();
-                    Lines { text: self, before, own }.series(name, histogram)
+                    Lines { text: self, family, before, own }.series(histogram)
                 });
                 series.collect()
             }
             Samples::Dynamic(index) => {
                 let histogram = layout.dynamic[index.0 as usize].series.histograms.first();
-                vec![Lines { text: self, before: true, own: Vec::new() }.series(name, histogram)]
+                vec![Lines { text: self, family, before: true, own: Vec::new() }.series(histogram)]
             }
             Samples::Info(info) => {
                 let info = &layout.infos[info.0 as usize];
                 let before = constant || !info.labels.is_empty() || !info.engine_labels.is_empty();
-                vec![Lines { text: self, before, own: Vec::new() }.series(name, None)]
+                vec![Lines { text: self, family, before, own: Vec::new() }.series(None)]
             }
         }
     }
@@ -135,6 +125,7 @@ impl SchemaText {
 /// Lays out the lines of one series.
 struct Lines<'a> {
     text: &'a mut SchemaText,
+    family: &'a Family,
     /// Whether labels that aren't known yet are printed before its own.
     before: bool,
     /// Its own labels, with their values.
@@ -142,9 +133,12 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn series(&mut self, name: &str, histogram: Option<&HistogramLayout>) -> SeriesText {
+    fn series(&mut self, histogram: Option<&HistogramLayout>) -> SeriesText {
+        let name = self.family.name.as_str();
         let Some(HistogramLayout { bounds, .. }) = histogram else {
-            return SeriesText { lines: vec![self.line(name, None)], sum_and_count: None };
+            let line = self.line(&format!("{name}{}", self.family.suffix()), None);
+            let created = (!self.family.suffix().is_empty()).then(|| self.created(&line));
+            return SeriesText { lines: vec![line], sum_and_count: None, created };
         };
         let upper_bounds = bounds.upper().iter().copied().chain([f64::INFINITY]);
         let bucket = format!("{name}_bucket");
@@ -152,7 +146,18 @@ impl Lines<'_> {
         let sum_can_fall = bounds.upper()[0] < 0.0;
         let mut total = |suffix| self.line(&format!("{name}_{suffix}"), None);
         let sum_and_count = (!sum_can_fall).then(|| ["sum", "count"].map(&mut total));
-        SeriesText { lines, sum_and_count }
+        let created = match &sum_and_count {
+            Some([sum, _]) => self.created(sum),
+            None => self.line(&format!("{name}_created"), None),
+        };
+        SeriesText { lines, sum_and_count, created: Some(created) }
+    }
+
+    /// The line about the creation of a series, which has the labels of another line of it.
+    fn created(&mut self, other: &LineText) -> LineText {
+        let braces = self.text.piece(&other.name).ends_with(b"{");
+        let name = format!("{}_created{}", self.family.name, if braces { "{" } else { "" });
+        LineText { name: self.text.add(|text| text.extend_from_slice(name.as_bytes())), labels: other.labels.clone() }
     }
 
     fn line(&mut self, name: &str, upper_bound: Option<f64>) -> LineText {
@@ -185,5 +190,31 @@ impl Lines<'_> {
             labels.pop();
         }
         labels
+    }
+}
+
+/// `HELP`, `TYPE`, and in OpenMetrics `UNIT`.
+fn header(format: Format, family: &Family, text: &mut Vec<u8>) {
+    let (suffix, escape_help): (_, fn(&str, &mut Vec<u8>)) = match format {
+        Format::Text => (family.suffix(), escape::help),
+        Format::OpenMetrics => {
+            (mutant!("", "OpenMetrics: families of counters end in _total" => family.suffix()), escape::quoted)
+        }
+    };
+    let metric_type = match (family.metric_type, format) {
+        (MetricType::Counter, Format::OpenMetrics) if family.exact_name => "unknown",
+        (MetricType::Counter, _) => "counter",
+        (MetricType::Gauge, _) => "gauge",
+        (MetricType::Histogram, _) => "histogram",
+    };
+    let name = format!("{}{suffix}", family.name);
+    if !family.help.is_empty() {
+        text.extend_from_slice(format!("# HELP {name} ").as_bytes());
+        escape_help(&family.help, text);
+        text.push(b'\n');
+    }
+    text.extend_from_slice(format!("# TYPE {name} {metric_type}\n").as_bytes());
+    if let (Format::OpenMetrics, Some(unit)) = (format, &family.unit) {
+        text.extend_from_slice(format!("# UNIT {name} {unit}\n").as_bytes());
     }
 }

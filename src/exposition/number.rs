@@ -16,6 +16,14 @@ pub(crate) fn write_i64(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// Appends a time in milliseconds, as seconds.
+pub(crate) fn write_milliseconds(time: u64, out: &mut Vec<u8>) {
+    write_u64(time / 1_000, out);
+    out.push(b'.');
+    let digit = |divisor: u64| b'0' + (time / divisor % 10) as u8;
+    out.extend_from_slice(&[100, 10, 1].map(digit));
+}
+
 /// Appends a float.
 pub(crate) fn write_f64(value: f64, out: &mut Vec<u8>) {
     if value.is_nan() {

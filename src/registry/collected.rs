@@ -7,15 +7,18 @@ use super::{
     directory::{Directory, FIRST, Target},
     error::CollectorError,
     member,
-    self_metrics::SelfMetrics,
+    self_metrics::{COLLECTOR_FAILURES, SelfMetrics},
     shared::Shared,
 };
 use crate::{
+    exposition::Style,
     rcu,
     record::SharedRecorder,
     schema::{
-        Schema,
+        self, Schema,
+        choice::FamilyChoice,
         layout::{Diagnostic, Scope},
+        number::MetricType,
     },
     snapshot::Snapshot,
     store::{engine::EngineStore, shards::Shards},
@@ -64,8 +67,8 @@ impl fmt::Debug for Collector {
 }
 
 impl Shared {
-    /// Appends the families of all collectors, and how often one of them failed.
-    pub(super) fn collect(&self, page: &mut Vec<u8>) {
+    /// Appends the families of all collectors that the page has, and how often one of them failed.
+    pub(super) fn collect(&self, families: &FamilyChoice, style: Style, page: &mut Vec<u8>) {
         let directory = self.directory.load();
         if directory.collectors.is_empty() {
             return;
@@ -73,19 +76,23 @@ impl Shared {
         let collectors = StdArc::clone(&directory.collectors);
         let own = directory.of(Target::Registry(FIRST)).cloned().expect("the first schema stays");
         drop(directory); // closures may take long
-        for collector in collectors.iter() {
-            if collector.write(page).is_none() {
+        let chosen = |collector: &&StdArc<Source>| collector.has_any(families);
+        for collector in collectors.iter().filter(|all| mutant!(chosen(all), "subset: all collectors are run" => true))
+        {
+            if collector.write(families, style.without_created(), page).is_none() {
                 self.self_metrics.collector_failed();
             }
         }
-        self.self_metrics.write_failures(&own.labels.text, page);
+        if families.has_any(|name| schema::exposes(COLLECTOR_FAILURES, MetricType::Counter, false, name)) {
+            self.self_metrics.write_failures(&own.labels, style, page);
+        }
     }
 }
 
 impl Source {
     /// Appends the families with what the closure records now. `None` if it fails, or records what
     /// can't be counted: then nothing is appended.
-    fn write(&self, page: &mut Vec<u8>) -> Option<()> {
+    fn write(&self, choice: &FamilyChoice, style: Style, page: &mut Vec<u8>) -> Option<()> {
         let labels = member::labels(&self.schema, FIRST, None, &[]);
         let store = member::store(&self.schema, Scope::Engine, labels);
         let layout = StdArc::clone(self.schema.layout(Scope::Engine));
@@ -99,7 +106,8 @@ impl Source {
         if mutant!(refused, "collector: what can't be counted is left out" => false) {
             return None;
         }
-        self.renderer.render(&snapshot, page);
+        let families = snapshot.families().filter(|family| !family.is_own() && family.is_in(choice));
+        self.renderer.families(&snapshot, families, style, page);
         Some(())
     }
 

@@ -7,9 +7,9 @@ use std::{
 
 use super::error::CollectorError;
 use crate::{
-    exposition::TextRenderer,
+    exposition::Renderer,
     record::SharedRecorder,
-    schema::{Schema, layout::Scope},
+    schema::{Schema, choice::FamilyChoice, layout::Scope},
 };
 
 /// What a collector's closure returns if it fails.
@@ -21,7 +21,7 @@ type Collect = dyn Fn(&SharedRecorder) -> Result<(), BoxError> + Send + Sync;
 /// Where the values of a collector's families come from.
 pub(super) struct Source {
     pub(super) schema: Schema,
-    pub(super) renderer: TextRenderer,
+    pub(super) renderer: Renderer,
     /// A panic leaves nothing of ours half done: what it recorded is thrown away.
     collect: AssertUnwindSafe<Box<Collect>>,
 }
@@ -34,7 +34,12 @@ impl Source {
         if let Some(family) = schema.families().iter().find(|family| family.scope == Scope::Registry) {
             return Err(CollectorError::RegistryWide { family: family.name.clone() });
         }
-        Ok(Self { renderer: TextRenderer::of_declared(&schema), schema, collect: AssertUnwindSafe(collect) })
+        Ok(Self { renderer: Renderer::of_declared(&schema), schema, collect: AssertUnwindSafe(collect) })
+    }
+
+    /// Whether it has any of these families.
+    pub(super) fn has_any(&self, choice: &FamilyChoice) -> bool {
+        self.schema.families().iter().any(|family| !family.hidden && choice.has(family))
     }
 
     /// Calls the closure. `None` if it fails or panics.

@@ -1,5 +1,6 @@
 //! The composition root: it attaches engines, and hands out recorders and snapshots.
 
+mod chunks;
 mod collected;
 mod collector;
 mod directory;
@@ -13,6 +14,7 @@ mod shared;
 use std::{error::Error, fmt, sync::Arc as StdArc, time::Instant};
 
 pub use self::{
+    chunks::Chunks,
     collected::Collector,
     engine::Engine,
     error::{AttachError, CollectorError, RecorderError},
@@ -23,6 +25,7 @@ use self::{
     shared::Shared,
 };
 use crate::{
+    exposition::{Format, PageOptions, Style},
     record::{Recorder, SharedRecorder},
     schema::{Schema, SchemaError},
     snapshot::{Choice, Snapshot, View},
@@ -245,9 +248,7 @@ impl Registry {
     /// dynamic series) and, if the schema has infos or another one has joined, after engines
     /// attached or left.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
-        let directory = self.0.directory.load();
-        let retries = snapshot.fill(directory.sources());
-        self.0.self_metrics.retried(retries);
+        self.0.fill(snapshot);
     }
 
     /// Overwrites `view` with the chosen values, from the newest committed step of each engine's
@@ -283,27 +284,59 @@ impl Registry {
         String::from_utf8(page).expect("names and label values are")
     }
 
-    /// Takes a snapshot, renders it as a page in the Prometheus text format
-    /// ([`CONTENT_TYPE`](crate::TextRenderer::CONTENT_TYPE)), and appends the page to `page`,
-    /// which is never cleared. The next page shows how long that took and how many bytes it gave
-    /// ([`self_metrics`](crate::docs::self_metrics)).
+    /// Takes a snapshot and appends it to `page`, as a page of all families in the Prometheus text
+    /// format. `page` is never cleared. The next page shows how long that took and how many bytes
+    /// it gave ([`self_metrics`](crate::docs::self_metrics)).
     ///
     /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm, that is if `page` is
     /// large enough, schemas, engines and dynamic series are those of before, at most 8 threads
     /// render at a time, each of them has rendered before (the list of engines keeps a note for
     /// each thread that reads it), and there are no [collectors](Self::collector).
     pub fn render(&self, page: &mut Vec<u8>) {
-        let (begun, before) = (Instant::now(), page.len());
-        let mut snapshot = self.0.pooled();
-        self.snapshot(&mut snapshot);
-        self.0.renderer.render(&snapshot, page);
-        self.0.collect(page);
+        self.render_as(Format::Text, &PageOptions::new(), page);
+    }
+
+    /// The same in either format, and of chosen families. [`Format::negotiate`] says which format a
+    /// client gets, and [`http::respond`](crate::http::respond) answers whole requests.
+    pub fn render_as(&self, format: Format, options: &PageOptions, page: &mut Vec<u8>) {
+        let (begun, before, style) = (Instant::now(), page.len(), Style::new(format, options));
+        let snapshot = self.0.snapshot_for(&options.families);
+        let families = snapshot.families().filter(|family| family.is_in(&options.families));
+        self.0.renderer.families(&snapshot, families, style, page);
+        self.0.collect(&options.families, style, page);
+        style.end(page);
         mutant!(self.0.put_back(snapshot), "render: its snapshot isn't kept" => drop(snapshot));
         let bytes = mutant!(
             page.len() - before,
             "render: what was in the buffer is counted too" => page.len(),
         );
         self.0.self_metrics.rendered(begun.elapsed(), bytes);
+    }
+
+    /// The same page in pieces of whole families, of about 64 KiB each, for bodies that are sent
+    /// while they are written. All are of one snapshot. It is taken by this call, and kept until
+    /// the last piece; only [collectors](Self::collector) are called for the last piece. A page
+    /// that is given up before its end isn't counted.
+    ///
+    /// Pieces are UTF-8, so they suit [`fmt::Write`] as well as [`io::Write`](std::io::Write):
+    ///
+    /// ```
+    /// # use std::io::{self, Write};
+    /// # use tachometer::{Format, PageOptions, Registry};
+    /// fn write(registry: &Registry, out: &mut impl Write) -> io::Result<()> {
+    ///     let mut pieces = registry.chunks(Format::Text, &PageOptions::new());
+    ///     pieces.try_for_each(|piece| out.write_all(&piece))
+    /// }
+    /// # let registry = Registry::new(tachometer::Schema::builder(&[]).build().unwrap());
+    /// # let (mut page, mut out) = (Vec::new(), Vec::new());
+    /// # registry.render(&mut page);
+    /// # write(&registry, &mut out).unwrap();
+    /// # let lines = |page: Vec<u8>| String::from_utf8(page).unwrap().lines().count();
+    /// # assert_eq!(lines(page), lines(out));
+    /// ```
+    #[must_use]
+    pub fn chunks(&self, format: Format, options: &PageOptions) -> Chunks {
+        Chunks::new(&self.0, format, options)
     }
 }
 

@@ -4,9 +4,10 @@
 use std::{sync::Arc as StdArc, time::Duration};
 
 use crate::{
+    exposition::{Style, write_milliseconds},
     record::SharedRecorder,
     schema::{Schema, layout::Scope, self_families::SelfFamilies},
-    store::{info::Infos, shards::Shards},
+    store::{engine::EngineLabels, info::Infos, shards::Shards},
     sync::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -19,10 +20,8 @@ pub(super) struct SelfMetrics {
     collector_failures: AtomicU64,
 }
 
-const COLLECTOR_FAILURES: &str = "\
-    # HELP tachometer_collector_failures_total Times that a page lacked a collector's families, because it failed.\n\
-    # TYPE tachometer_collector_failures_total counter\n\
-    tachometer_collector_failures_total";
+/// The family about collectors.
+pub(super) const COLLECTOR_FAILURES: &str = "tachometer_collector_failures";
 
 impl SelfMetrics {
     pub(super) fn new(schema: &Schema) -> Self {
@@ -39,15 +38,25 @@ impl SelfMetrics {
     }
 
     /// Appends the family about collectors. `labels` are those of all samples.
-    pub(super) fn write_failures(&self, labels: &[u8], page: &mut Vec<u8>) {
+    pub(super) fn write_failures(&self, labels: &EngineLabels, style: Style, page: &mut Vec<u8>) {
         let failures = self.collector_failures.load(Relaxed); // no edge: read by itself
-        page.extend_from_slice(COLLECTOR_FAILURES.as_bytes());
-        if !labels.is_empty() {
-            page.push(b'{');
-            page.extend_from_slice(labels);
-            page.push(b'}');
+        let name = COLLECTOR_FAILURES;
+        let suffix = if style.is_open_metrics() { "" } else { "_total" };
+        let help = "Times that a page lacked a collector's families, because it failed.";
+        let text = match &*labels.text {
+            [] => String::new(),
+            text => format!("{{{}}}", String::from_utf8_lossy(text)),
+        };
+        let lines = [
+            format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} counter\n"),
+            format!("{name}_total{text} {failures}\n"),
+        ];
+        lines.iter().for_each(|line| page.extend_from_slice(line.as_bytes()));
+        if style.has_created() {
+            page.extend_from_slice(format!("{name}_created{text} ").as_bytes());
+            write_milliseconds(labels.attached_at, page);
+            page.push(b'\n');
         }
-        page.extend_from_slice(format!(" {failures}\n").as_bytes());
     }
 
     pub(super) fn rendered(&self, took: Duration, bytes: usize) {

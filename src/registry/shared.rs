@@ -11,10 +11,10 @@ use super::{
     self_metrics::SelfMetrics,
 };
 use crate::{
-    exposition::TextRenderer,
+    exposition::Renderer,
     rcu,
     record::{Recorder, SharedRecorder},
-    schema::{Schema, layout::Scope},
+    schema::{Schema, choice::FamilyChoice, layout::Scope},
     snapshot::{Choice, Snapshot, View},
     store::{engine::EngineStore, info::InfoWriter, slab::Slab},
     sync::ArcSwap,
@@ -30,7 +30,7 @@ const _: () =
 pub(super) struct Shared {
     pub(super) schema: Schema,
     pub(super) directory: ArcSwap<Directory>,
-    pub(super) renderer: TextRenderer,
+    pub(super) renderer: Renderer,
     pub(super) self_metrics: SelfMetrics,
     /// Each is taken and put back by a swap, so a thread that is descheduled in between holds up
     /// nothing.
@@ -39,15 +39,24 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(schema: Schema) -> Self {
-        let renderer = TextRenderer::new(&schema);
+        let renderer = Renderer::new(&schema);
         let self_metrics = SelfMetrics::new(&schema);
         let directory = ArcSwap::from_pointee(Directory::new(&schema, &self_metrics.shards));
         Self { schema, directory, renderer, self_metrics, snapshots: Default::default() }
     }
 
-    /// A snapshot of the pool, or a new one.
-    pub(super) fn pooled(&self) -> Box<Snapshot> {
-        self.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default()
+    /// Overwrites a snapshot.
+    pub(super) fn fill(&self, snapshot: &mut Snapshot) {
+        let directory = self.directory.load();
+        let retries = snapshot.fill(directory.sources());
+        self.self_metrics.retried(retries);
+    }
+
+    /// A snapshot of the pool, or a new one, filled for a page.
+    pub(super) fn snapshot_for(&self, _families: &FamilyChoice) -> Box<Snapshot> {
+        let mut snapshot = self.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();
+        self.fill(&mut snapshot);
+        snapshot
     }
 
     /// Puts a snapshot into the pool. If a slot is taken, its snapshot moves to the next one. The

@@ -2,6 +2,7 @@
 
 use super::{
     layout::{Diagnostic, DynamicIndex, DynamicLayout, HistogramIndex, InfoIndex, InfoLayout, Liveness, Scope},
+    name,
     number::{MetricType, WordType},
 };
 
@@ -66,6 +67,11 @@ impl Family {
         if self.metric_type == MetricType::Counter && !self.exact_name { "_total" } else { "" }
     }
 
+    /// Whether a page has this name as the family's, or as one of its samples'.
+    pub(crate) fn exposes(&self, name: &str) -> bool {
+        name::exposes(&self.name, self.metric_type, self.exact_name, name)
+    }
+
     /// The names of its own labels, given those of a layout.
     pub(super) fn label_names<'f>(&'f self, dynamic: &'f [DynamicLayout], infos: &'f [InfoLayout]) -> Vec<&'f String> {
         match self.samples {
@@ -84,8 +90,9 @@ impl Family {
             let pairs = values.iter().map(|value| name.len() + 2 * value.len() + NUMBERS_AND_FRAME).sum::<usize>();
             pairs.saturating_mul(self.lines / values.len())
         });
-        let header = 2 * (name + self.help.len());
-        labels.fold(header.saturating_add(name.saturating_mul(self.lines)), usize::saturating_add)
+        let headers = 4 * (name + self.help.len());
+        let lines = name.saturating_mul(self.lines.saturating_mul(2)); // one more per series, at most
+        labels.fold(headers.saturating_add(lines), usize::saturating_add)
     }
 
     /// Name and value of a closed label (an index in declared order), for series `series`.

@@ -6,6 +6,7 @@
 
 pub(crate) mod bounds;
 mod builder;
+pub(crate) mod choice;
 pub(crate) mod declare;
 mod error;
 pub(crate) mod family;
@@ -26,6 +27,7 @@ pub(crate) mod value;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+pub(crate) use self::name::exposes;
 pub use self::{builder::SchemaBuilder, error::SchemaError};
 use self::{
     family::Family,

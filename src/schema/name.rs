@@ -46,14 +46,24 @@ fn is_name(name: &str, extra: impl Fn(char) -> bool) -> bool {
     name.starts_with(|c: char| legal(c) && !c.is_ascii_digit()) && name.chars().all(legal)
 }
 
-/// All names that a family exposes in the text format or in OpenMetrics. In OpenMetrics, the bare
-/// name is the name of the family. A counter with an exact name exposes that name alone.
-pub(super) fn exposed(family: &str, metric_type: MetricType, exact: bool) -> impl Iterator<Item = String> + '_ {
-    let suffixes: &[&str] = match metric_type {
+/// What follows a family's name in the names that it exposes, in the text format or in OpenMetrics.
+/// In OpenMetrics, the bare name is the name of the family. A counter with an exact name exposes
+/// that name alone.
+fn suffixes(metric_type: MetricType, exact: bool) -> &'static [&'static str] {
+    match metric_type {
         MetricType::Counter if exact => &[""],
         MetricType::Counter => &["", "_total", "_created"],
         MetricType::Gauge => &[""],
         MetricType::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
-    };
-    suffixes.iter().map(move |suffix| format!("{family}{suffix}"))
+    }
+}
+
+/// All names that a family exposes.
+pub(super) fn exposed(family: &str, metric_type: MetricType, exact: bool) -> impl Iterator<Item = String> + '_ {
+    suffixes(metric_type, exact).iter().map(move |suffix| format!("{family}{suffix}"))
+}
+
+/// Whether a family exposes a name.
+pub(crate) fn exposes(family: &str, metric_type: MetricType, exact: bool, name: &str) -> bool {
+    name.strip_prefix(family).is_some_and(|suffix| suffixes(metric_type, exact).contains(&suffix))
 }

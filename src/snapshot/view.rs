@@ -175,6 +175,11 @@ impl<'s> EngineView<'s> {
         &self.header().labels.text
     }
 
+    /// When it attached, in milliseconds since the Unix epoch.
+    pub(crate) fn attached_at(&self) -> u64 {
+        self.header().labels.attached_at
+    }
+
     /// Whether this is a part of another schema's engine.
     pub(crate) fn is_part(&self) -> bool {
         self.header().labels.whole.is_some()

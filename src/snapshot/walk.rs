@@ -6,6 +6,7 @@ use super::{Snapshot, histogram::HistogramView, view::EngineView};
 use crate::{
     schema::{
         Schema,
+        choice::FamilyChoice,
         family::{Family, Samples, SeriesSlot},
         layout::{HistogramLayout, SPARSE_WORDS, Scope},
         number::{MetricType, WordType},
@@ -41,15 +42,17 @@ impl Snapshot {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn families(&self) -> impl Iterator<Item = FamilyView<'_>> {
-        let all = iter::once(self).chain(self.all_joined());
-        let families =
-            all.filter_map(|snapshot| Some((snapshot, snapshot.schema()?))).flat_map(|(snapshot, schema)| {
-                let shown = schema.families().iter().filter(|family| !family.hidden);
-                shown.map(move |family| FamilyView { snapshot, schema, family, own: None })
-            });
+        let all = iter::once(self).chain(self.all_joined()).enumerate();
+        let families = all.filter_map(|(member, snapshot)| Some((member, snapshot, snapshot.schema()?)));
+        let families = families.flat_map(|(member, snapshot, schema)| {
+            let shown = schema.families().iter().enumerate().filter(|(_, family)| !family.hidden);
+            let index = move |index| FamilyIndex { member, index, own: false };
+            shown.map(move |(nth, family)| FamilyView { snapshot, schema, family, index: index(nth) })
+        });
         let own = self.schema().into_iter().flat_map(move |schema| {
             let own = schema.own_families().iter().enumerate().filter(|(index, _)| self.shows_own(*index));
-            own.map(move |(index, family)| FamilyView { snapshot: self, schema, family, own: Some(index) })
+            let index = |index| FamilyIndex { member: 0, index, own: true };
+            own.map(move |(nth, family)| FamilyView { snapshot: self, schema, family, index: index(nth) })
         });
         families.chain(own)
     }
@@ -69,8 +72,17 @@ pub struct FamilyView<'s> {
     snapshot: &'s Snapshot,
     schema: &'s Schema,
     family: &'s Family,
-    /// The index of one of the crate's own families, which has samples of all schemas.
-    own: Option<usize>,
+    index: FamilyIndex,
+}
+
+/// Which family it is.
+#[derive(Clone, Copy)]
+struct FamilyIndex {
+    /// 0 for the schema of the registry, and from 1 on those that joined.
+    member: usize,
+    index: usize,
+    /// Whether it is one of the crate's own, which has samples of all schemas.
+    own: bool,
 }
 
 impl<'s> FamilyView<'s> {
@@ -140,10 +152,10 @@ impl<'s> FamilyView<'s> {
     /// What engines of schemas that joined have of one of the crate's own families. A part of an
     /// engine has no sample: its engine's says what they count together.
     fn joined_samples(&self) -> impl Iterator<Item = SampleView<'s>> + use<'s> {
-        let own = self.own.filter(|_| self.family.scope == Scope::Engine);
-        let joined = own.map_or(&[][..], |_| self.snapshot.all_joined()).iter();
-        joined.filter_map(move |joined| Some((joined, joined.schema()?, own?))).flat_map(|(joined, schema, own)| {
-            let family = &schema.own_families()[own];
+        let index = self.index.index;
+        let joined = if self.is_own_of_engines() { self.snapshot.all_joined() } else { &[] }.iter();
+        joined.filter_map(|joined| Some((joined, joined.schema()?))).flat_map(move |(joined, schema)| {
+            let family = &schema.own_families()[index];
             let slot = match &family.samples {
                 Samples::Series(slots) => slots.first(),
                 Samples::Dynamic(_) | Samples::Info(_) => None,
@@ -156,9 +168,25 @@ impl<'s> FamilyView<'s> {
         })
     }
 
+    /// The index of its schema, 0 for that of the registry, and its own index: among the crate's
+    /// own families, or among those that the schema declares.
+    pub(crate) fn index(&self) -> (usize, usize) {
+        (self.index.member, self.index.index)
+    }
+
+    /// Whether it is one of the crate's own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.index.own
+    }
+
     /// Whether it is one of the crate's own, with engines of several schemas.
     pub(crate) fn is_own_of_engines(&self) -> bool {
-        self.own.is_some() && self.family.scope == Scope::Engine
+        self.index.own && self.family.scope == Scope::Engine
+    }
+
+    /// Whether it is one of these.
+    pub(crate) fn is_in(&self, choice: &FamilyChoice) -> bool {
+        choice.has(self.family)
     }
 }
 
@@ -268,6 +296,15 @@ impl<'s> SampleView<'s> {
                 any(row.layout.histograms.first().map_or(words, |histogram| &words[..usize::from(histogram.sum)]))
             }
             Own::Info { .. } => true,
+        }
+    }
+
+    /// When the series began at zero, in milliseconds since the Unix epoch. `None` for an info.
+    pub(crate) fn created(&self) -> Option<u64> {
+        match self.own {
+            Own::Closed(..) => Some(self.engine.attached_at()),
+            Own::Dynamic { row, .. } => Some(row.created),
+            Own::Info { .. } => None,
         }
     }
 

@@ -17,7 +17,10 @@
 
 use std::{cmp::Ordering, convert::Infallible, iter, sync::Arc};
 
-use super::row::{Row, Words};
+use super::{
+    clock::unix_milliseconds,
+    row::{Row, Words},
+};
 use crate::{
     escape, rcu,
     schema::layout::{DynamicIndex, DynamicLayout, Layout},
@@ -45,6 +48,8 @@ pub(crate) struct SeriesRow {
     /// `engine="0",adapter="sql"`, escaped.
     pub(crate) text: Box<[u8]>,
     pub(crate) layout: Arc<Layout>,
+    /// When it was looked up first, in milliseconds since the Unix epoch.
+    pub(crate) created: u64,
     /// The row has a word that says whether something was recorded.
     pub(crate) notes: bool,
     words: Words,
@@ -181,6 +186,7 @@ impl SeriesRow {
             values: values.iter().copied().map(str::to_owned).collect(),
             text: escape::label_pairs(engine_labels, labels.iter().map(String::as_str).zip(values.iter().copied())),
             words: Words::zeroed(series.words),
+            created: unix_milliseconds(),
             notes: *sparse && series.histograms.is_empty(),
             layout: Arc::clone(series),
         }

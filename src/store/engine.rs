@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    clock::unix_milliseconds,
     info::Infos,
     shards::{Shard, Shards},
     slab::Slab,
@@ -29,6 +30,8 @@ pub(crate) struct EngineLabels {
     pub(crate) member: u64,
     /// For a part: the engine that it is a part of.
     pub(crate) whole: Option<StdArc<Self>>,
+    /// When it attached, in milliseconds since the Unix epoch: its counters began at zero then.
+    pub(crate) attached_at: u64,
     /// Greater than that of engines that attached before. An engine that attaches again has another
     /// one. Set before the labels are published.
     number: AtomicU64,
@@ -43,7 +46,8 @@ const MILLISECOND: u64 = 1 << 32;
 
 impl EngineLabels {
     pub(crate) fn new(member: u64, whole: Option<StdArc<Self>>, values: Vec<String>, text: Box<[u8]>) -> Self {
-        Self { values, text, member, whole, number: AtomicU64::new(0), handles: AtomicU64::new(1) }
+        let (attached_at, number, handles) = (unix_milliseconds(), AtomicU64::new(0), AtomicU64::new(1));
+        Self { values, text, member, whole, attached_at, number, handles }
     }
 
     /// Takes one more handle. Fails once the last one was given up: the engine is about to leave,

@@ -5,6 +5,7 @@
 //! recorders; series with dynamic labels; and infos. The value of a series is the sum over slabs
 //! and shards.
 
+mod clock;
 pub(crate) mod dynamic;
 pub(crate) mod engine;
 pub(crate) mod info;

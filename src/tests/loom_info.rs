@@ -129,7 +129,12 @@ fn the_newest_info_shows_while_an_engine_attaches_and_detaches() {
         });
         let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
         registry.snapshot(&mut snapshot);
-        crate::TextRenderer::new(&registry_schema(&snapshot)).render(&snapshot, &mut page);
+        crate::Renderer::new(&registry_schema(&snapshot)).render(
+            &snapshot,
+            crate::Format::Text,
+            &crate::PageOptions::new(),
+            &mut page,
+        );
         thread.join().unwrap();
         let page = String::from_utf8(page).expect("UTF-8");
         let samples = page.lines().filter_map(|line| line.strip_prefix("info{")).map(str::to_owned).collect::<Vec<_>>();

@@ -11,7 +11,7 @@ use crate::{
     shown::{page, snapshot},
     sources,
 };
-use tachometer::{Engine, Histogram, Recorder, Registry, Schema, SchemaError, TextRenderer};
+use tachometer::{Engine, Format, Histogram, Recorder, Registry, Schema, SchemaError};
 use tachometer_vllm as vllm;
 
 const README: &str = include_str!("../../README.md");
@@ -172,5 +172,5 @@ fn instruction_counts_are_the_budgets() {
 #[test]
 fn versions() {
     assert_says(README, env!("CARGO_PKG_RUST_VERSION"), "or newer");
-    assert_eq!(TextRenderer::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(Format::Text.content_type(), "text/plain; version=0.0.4; charset=utf-8");
 }

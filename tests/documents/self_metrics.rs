@@ -3,7 +3,7 @@
 use crate::{common, shown::page};
 use std::{collections::BTreeMap, sync::mpsc, thread, time::Instant};
 
-use tachometer::{Registry, Schema, Snapshot, TextRenderer};
+use tachometer::{Format, PageOptions, Registry, Renderer, Schema, Snapshot};
 
 const TABLE: &str = include_str!("../../docs/self-metrics.md");
 
@@ -204,11 +204,11 @@ fn nothing_is_lost_when_two_threads_render() {
 #[test]
 fn snapshots_and_other_renderers_render_no_page() {
     let schema = Schema::builder(&[]).build().unwrap();
-    let (renderer, registry) = (TextRenderer::new(&schema), Registry::new(schema));
+    let (renderer, registry) = (Renderer::new(&schema), Registry::new(schema));
     let (mut snapshot, mut buffer) = (Snapshot::new(), Vec::new());
     for _ in 0..3 {
         registry.snapshot(&mut snapshot);
-        renderer.render(&snapshot, &mut buffer);
+        renderer.render(&snapshot, Format::Text, &PageOptions::new(), &mut buffer);
     }
     assert_own(&page(&registry), recorded(0.0, 0.0, 0.0));
 }

@@ -1,6 +1,6 @@
 //! What pages, snapshots and views show of schemas that joined.
 
-use tachometer::{Counter, Registry, SampleValue, Schema, Snapshot, TextRenderer, View};
+use tachometer::{Counter, Format, PageOptions, Registry, Renderer, SampleValue, Schema, Snapshot, View};
 
 use crate::{declared, one_step::OneStep as _, registry, schema, shown};
 
@@ -154,7 +154,7 @@ fn a_view_of_two_schemas_is_refused_even_if_one_may_have_left() {
 #[test]
 fn a_renderer_prints_the_joined_schemas_of_any_snapshot() {
     let (first, count) = schema(&["engine"], "count");
-    let renderer = TextRenderer::new(&first);
+    let renderer = Renderer::new(&first);
     let registry = Registry::new(first);
     let engine = registry.attach(&["0"]).unwrap();
     engine.shared_recorder().inc(count);
@@ -165,9 +165,9 @@ fn a_renderer_prints_the_joined_schemas_of_any_snapshot() {
     let with = shown::snapshot(&registry);
     drop(member);
     let without = shown::snapshot(&registry);
-    let declared = |renderer: &TextRenderer, snapshot: &Snapshot| {
+    let declared = |renderer: &Renderer, snapshot: &Snapshot| {
         let mut page = Vec::new();
-        renderer.render(snapshot, &mut page);
+        renderer.render(snapshot, Format::Text, &PageOptions::new(), &mut page);
         let page = String::from_utf8(page).unwrap();
         let lines = page.lines().filter(|line| !line.starts_with("# ") && !line.starts_with("tachometer_r"));
         lines.filter(|line| !line.contains("_seconds") && !line.ends_with(" 0")).map(str::to_owned).collect::<Vec<_>>()
@@ -177,6 +177,6 @@ fn a_renderer_prints_the_joined_schemas_of_any_snapshot() {
         assert_eq!(declared(&renderer, &with), [count, works]);
         assert_eq!(declared(&renderer, &without), [count]);
     }
-    let alone = TextRenderer::new(&workers);
+    let alone = Renderer::new(&workers);
     assert_eq!(declared(&alone, with.joined(&workers).unwrap()), [works], "as a registry of its own");
 }

@@ -11,7 +11,8 @@ use std::{
 };
 
 use tachometer::{
-    AttachError, Counter, Engine, Exactly, Gauge, Info, Recorder, Registry, Schema, Snapshot, TextRenderer,
+    AttachError, Counter, Engine, Exactly, Format, Gauge, Info, PageOptions, Recorder, Registry, Renderer, Schema,
+    Snapshot,
 };
 
 pub(crate) fn registry(labels: &[&str]) -> (Registry, Counter<u64>) {
@@ -256,7 +257,7 @@ fn a_renderer_of_another_schema_panics() {
     let mut snapshot = Snapshot::new();
     second.snapshot(&mut snapshot);
     first.snapshot(&mut snapshot);
-    TextRenderer::new(&other.build().unwrap()).render(&snapshot, &mut Vec::new());
+    Renderer::new(&other.build().unwrap()).render(&snapshot, Format::Text, &PageOptions::new(), &mut Vec::new());
 }
 
 /// The directory is changed in chunks: whatever the order of names, and of coming and leaving, it
