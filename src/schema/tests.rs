@@ -265,7 +265,7 @@ fn text_that_a_renderer_cannot_keep_is_refused_by_name() {
         builder.build()
     };
     assert_eq!(with_limit(6_000).unwrap_err(), SchemaError::TooMuchText { family: "long".into(), limit: 6_000 });
-    with_limit(12_000).unwrap();
+    with_limit(20_000).unwrap();
     let mut builder = Schema::builder(&[]);
     builder.max_text(600);
     builder.gauge::<i64>("x", &"\n".repeat(500)).declare().unwrap();
