@@ -142,6 +142,27 @@ struct JsonEngine {
     iteration_tokens_sum: u64,
     iteration_tokens_count: u64,
     steps: u64,
+    quantiles: JsonQuantiles,
+}
+
+/// Null where nothing was observed.
+#[derive(Serialize)]
+struct JsonQuantiles {
+    iteration_tokens: JsonPair,
+    time_to_first_token_seconds: JsonPair,
+    inter_token_latency_seconds: JsonPair,
+}
+
+#[derive(Serialize)]
+struct JsonPair {
+    p50: f64,
+    p99: f64,
+}
+
+impl From<Quantiles> for JsonPair {
+    fn from(quantiles: Quantiles) -> Self {
+        Self { p50: quantiles.median, p99: quantiles.p99 }
+    }
 }
 
 #[derive(Serialize)]
@@ -172,6 +193,11 @@ impl From<&EngineNumbers> for JsonEngine {
             iteration_tokens_sum: numbers.iteration_tokens_sum,
             iteration_tokens_count: numbers.iteration_tokens_count,
             steps: numbers.steps,
+            quantiles: JsonQuantiles {
+                iteration_tokens: numbers.iteration_tokens.into(),
+                time_to_first_token_seconds: numbers.time_to_first_token.into(),
+                inter_token_latency_seconds: numbers.inter_token_latency.into(),
+            },
         }
     }
 }

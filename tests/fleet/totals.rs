@@ -22,6 +22,7 @@ fn the_json_object_has_exactly_the_documented_fields() {
         "iteration_tokens_sum",
         "iteration_tokens_count",
         "steps",
+        "quantiles",
     ];
     assert_eq!(keys(&report["engines"][0]), BTreeSet::from(of_engine.map(str::to_owned)));
     assert_eq!(keys(&report["checks"][0]), BTreeSet::from(["name", "ok"].map(str::to_owned)));
