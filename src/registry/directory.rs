@@ -121,13 +121,13 @@ impl Directory {
     pub(super) fn attached(&self, engine: &StdArc<EngineStore>, now: Instant) -> Result<Self, u64> {
         let mut changed = self.without_expired(now);
         let EngineLabels { values, member, whole, .. } = &*engine.labels;
-        let names = self.member(*member).ok_or(*member)?.schema.engine_labels();
+        let schema = &self.member(*member).ok_or(*member)?.schema;
         for index in 0..changed.members.len() {
             let other = &changed.members[index];
             if whole.is_some() && other.id != *member {
                 continue;
             }
-            let Some(values) = same_set(names, values, other.schema.engine_labels()) else { continue };
+            let Some(values) = same_labels(schema, values, &other.schema) else { continue };
             let found = other.find(&values);
             let Some(store) = mutant!(found, "registry: same labels not noticed" => None) else { continue };
             let leaves = |labels: &EngineLabels| labels.leaves().map(|time| time.map(|time| now + time));
@@ -163,7 +163,7 @@ impl Directory {
         }
         let names = changed.member(labels.member)?.schema.engine_labels();
         let part = |other: &StdArc<Member>| {
-            let values = same_set(names, &labels.values, other.schema.engine_labels())?;
+            let values = same_set(pairs(names, &labels.values), strs(other.schema.engine_labels()))?;
             let part = &other.find(&values)?.labels;
             let is_part = part.whole.as_ref().is_some_and(|whole| StdArc::ptr_eq(whole, labels));
             is_part.then(|| StdArc::clone(part))
@@ -262,11 +262,31 @@ impl Directory {
     }
 }
 
-/// The values that give labels of the `names` the same label set as `values` give the `own` ones.
-/// `None` if no values do. A label with an empty value is as good as absent.
-pub(super) fn same_set<'v, V: AsRef<str>>(own: &[String], values: &'v [V], names: &[String]) -> Option<Vec<&'v str>> {
-    let value = |name: &String| own.iter().position(|own| own == name).map_or("", |index| values[index].as_ref());
-    let absent = |(name, value): (&String, &V)| !names.contains(name) && !value.as_ref().is_empty();
-    let any_absent = own.iter().zip(values).any(absent);
-    (!any_absent).then(|| names.iter().map(value).collect())
+/// The values of another schema's engine labels with which it has the same label set as a schema
+/// with these values, constant labels included. `None` if no values do.
+fn same_labels<'v>(schema: &'v Schema, values: &'v [String], other: &'v Schema) -> Option<Vec<&'v str>> {
+    let own = schema.const_labels().chain(pairs(schema.engine_labels(), values));
+    let (names, constant) = other.const_labels().unzip::<_, _, Vec<_>, Vec<_>>();
+    let mut values = same_set(own, names.into_iter().chain(strs(other.engine_labels())))?;
+    let engine_values = values.split_off(constant.len());
+    mutant!(values == constant, "join: constant labels aren't compared" => true).then_some(engine_values)
+}
+
+/// The values that give labels of the `names` the same label set as `own`. `None` if no values do.
+/// A label with an empty value is as good as absent.
+fn same_set<'v>(
+    own: impl Iterator<Item = (&'v str, &'v str)> + Clone,
+    names: impl Iterator<Item = &'v str> + Clone,
+) -> Option<Vec<&'v str>> {
+    let value = |name| own.clone().find(|(own, _)| *own == name).map_or("", |(_, value)| value);
+    let absent = |(name, value): (&str, &str)| !value.is_empty() && !names.clone().any(|other| other == name);
+    (!own.clone().any(absent)).then(|| names.clone().map(value).collect())
+}
+
+fn pairs<'v>(names: &'v [String], values: &'v [String]) -> impl Iterator<Item = (&'v str, &'v str)> + Clone {
+    strs(names).zip(strs(values))
+}
+
+fn strs(strings: &[String]) -> impl Iterator<Item = &str> + Clone {
+    strings.iter().map(String::as_str)
 }

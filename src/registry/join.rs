@@ -3,7 +3,7 @@
 use std::{convert::Infallible, fmt, sync::Arc as StdArc};
 
 use super::{
-    directory::{Target, same_set},
+    directory::Target,
     engine::Engine,
     error::{AttachError, RecorderError},
     shared::Shared,
@@ -38,7 +38,8 @@ impl Joined {
     ///
     /// # Errors
     /// Those of [`Registry::attach`](crate::Registry::attach). An engine of another schema may not
-    /// have the same labels either: [attach to it](Self::attach_to).
+    /// have the same labels either, [constant ones](crate::SchemaBuilder::const_label) included:
+    /// [attach to it](Self::attach_to).
     pub fn attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
         Engine::attach(&self.registry, (self.id, &self.schema), None, values)
     }
@@ -56,10 +57,9 @@ impl Joined {
     pub fn attach_to(&self, engine: &Engine) -> Result<Engine, AttachError> {
         let whole = engine.labels.whole.as_ref().unwrap_or(&engine.labels);
         let (labels, names) = (self.schema.engine_labels(), engine.schema.engine_labels());
-        let values = same_set(names, &engine.labels.values, labels);
-        let Some(values) =
-            values.filter(|_| labels.len() == names.len() && names.iter().all(|name| labels.contains(name)))
-        else {
+        let value = |label| Some(engine.labels.values[names.iter().position(|name| name == label)?].as_str());
+        let values: Option<Vec<_>> = labels.iter().map(value).collect();
+        let Some(values) = values.filter(|_| labels.len() == names.len()) else {
             return Err(AttachError::OtherLabels { labels: labels.to_vec(), engine: names.to_vec() });
         };
         Engine::attach(&self.registry, (self.id, &self.schema), Some(whole), &values)

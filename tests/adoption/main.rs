@@ -8,6 +8,7 @@ mod one_engine;
 #[path = "../common/one_step.rs"]
 mod one_step;
 
+mod bad_input;
 mod collectors;
 mod const_labels;
 mod exact_names;
@@ -17,6 +18,8 @@ mod otlp;
 mod process;
 mod reserved_labels;
 mod run_time_shapes;
+#[path = "../common/samples.rs"]
+mod samples;
 mod walk;
 
 use one_engine::shown;

@@ -137,3 +137,34 @@ fn a_joined_schema_has_limits_of_its_own() {
     let _recorder = worker.recorder().unwrap();
     assert!(worker.recorder().unwrap_err().to_string().contains("all 1 recorders of engine [\"w\"]"));
 }
+
+/// A constant label of a schema that joins and an engine label of another may have the same name.
+/// What they give must not be one label set, since the crate's own families have a line for each.
+#[test]
+fn constant_labels_count_when_engines_are_compared() {
+    let build = |labels: &[&str], constant: &[(&str, &str)], name: &str| {
+        let mut builder = Schema::builder(labels);
+        constant.iter().for_each(|(label, value)| _ = builder.const_label(label, value));
+        builder.counter::<u64>(name, "").declare().unwrap();
+        builder.build().unwrap()
+    };
+    let registry = Registry::new(build(&["engine"], &[("cluster", "x")], "count"));
+    let always = registry.join(build(&[], &[("engine", "kv")], "loads")).unwrap();
+    let by_kind = registry.join(build(&["engine"], &[("kind", "a")], "stores")).unwrap();
+    let already = |given: &[&str]| Err(AttachError::AttachedToAnotherSchema { values: values(given) });
+
+    let engine = registry.attach(&["kv"]).unwrap();
+    assert_eq!(always.attach(&[]).map(drop), already(&[]));
+    drop(engine);
+    let _always = always.attach(&[]).unwrap();
+    assert_eq!(registry.attach(&["kv"]).map(drop), already(&["kv"]));
+    let _other = registry.attach(&["0"]).unwrap();
+    let steps = [
+        "{cluster=\"x\",engine=\"0\",kind=\"\"} 0",
+        "{cluster=\"x\",engine=\"kv\",kind=\"\"} 0",
+        "{cluster=\"x\",engine=\"kv\",kind=\"a\"} 0",
+    ];
+    assert_eq!(crate::own(&registry, "steps_total"), steps[..2]);
+    let _of_a_kind = by_kind.attach(&["kv"]).unwrap();
+    assert_eq!(crate::own(&registry, "steps_total"), steps);
+}

@@ -99,3 +99,41 @@ fn pages_have_whole_schemas_while_they_join_and_leave() {
     });
     assert_eq!(declared(&registry), ["count_total{engine=\"0\"} 0"]);
 }
+
+/// What joins again has nothing of what it was before, also while handles of then are in use.
+#[test]
+fn a_schema_that_joins_again_begins_at_zero() {
+    let (registry, _) = registry();
+    let mut builder = Schema::builder(&["worker"]);
+    let works = builder.counter::<u64>("works", "").declare().unwrap();
+    let busy = builder.gauge::<i64>("busy", "").settable().declare().unwrap();
+    let seconds = builder.histogram::<f64>("seconds", "", &[1.0]).declare().unwrap();
+    let wide = builder.gauge::<i64>("wide", "").registry_wide().settable().declare().unwrap();
+    let schema = builder.build().unwrap();
+    let member = registry.join(schema.clone()).unwrap();
+    let engine = member.attach(&["w"]).unwrap();
+    let (mut recorder, shared) = (engine.recorder().unwrap(), engine.shared_recorder());
+    recorder.inc(works);
+    let guards = (shared.in_flight(busy), shared.timer(seconds), member.shared_recorder().in_flight(wide));
+    drop(member);
+    let member = registry.join(schema).unwrap();
+    let again = member.attach(&["w"]).unwrap();
+    recorder.inc(works);
+    shared.inc(works);
+    drop(guards);
+    drop(recorder);
+    let expected = [
+        "works_total{worker=\"w\"} 0",
+        "busy{worker=\"w\"} 0",
+        "seconds_bucket{worker=\"w\",le=\"1.0\"} 0",
+        "seconds_bucket{worker=\"w\",le=\"+Inf\"} 0",
+        "seconds_sum{worker=\"w\"} 0.0",
+        "seconds_count{worker=\"w\"} 0",
+        "wide 0",
+    ];
+    assert_eq!(declared(&registry), expected);
+    drop(engine);
+    assert_eq!(declared(&registry), expected, "the engine of then isn't this one");
+    drop(again);
+    assert_eq!(declared(&registry), expected[6..]);
+}

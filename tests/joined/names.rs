@@ -111,3 +111,19 @@ fn collectors_and_joined_schemas_refuse_each_others_names() {
     drop(collected);
     let _tokens = registry.join(without_labels("tokens")).unwrap();
 }
+
+/// Without families there is no name to clash, and engines are told apart by their labels.
+#[test]
+fn a_schema_without_families_may_join_twice() {
+    let empty = Schema::builder(&["worker"]).build().unwrap();
+    let registry = Registry::new(empty.clone());
+    let [first, second] = [(); 2].map(|()| registry.join(empty.clone()).unwrap());
+    let _engines = [registry.attach(&["0"]), first.attach(&["1"]), second.attach(&["2"])].map(Result::unwrap);
+    assert!(first.attach(&["2"]).is_err() && second.attach(&["0"]).is_err() && registry.attach(&["1"]).is_err());
+    assert_eq!(
+        crate::own(&registry, "steps_total"),
+        ["0", "1", "2"].map(|worker| format!("{{worker=\"{worker}\"}} 0"))
+    );
+    drop(first);
+    assert_eq!(crate::own(&registry, "steps_total"), ["0", "2"].map(|worker| format!("{{worker=\"{worker}\"}} 0")));
+}
