@@ -1,4 +1,5 @@
-//! `/metrics` over HTTP: axum on a current-thread runtime, in its own thread next to the engines.
+//! `/metrics` over HTTP, and a page that shows it in a browser: axum on a current-thread runtime,
+//! in its own thread next to the engines.
 
 use std::future;
 use std::io;
@@ -9,7 +10,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use tachometer::{Format, Registry};
 use tokio::runtime::{Builder, Runtime};
@@ -68,7 +69,7 @@ fn interruption() -> io::Result<impl Future<Output = ()>> {
 }
 
 async fn serve(listener: TcpListener, registry: Registry) -> io::Result<()> {
-    let router = Router::new().route("/metrics", get(metrics)).with_state(registry);
+    let router = Router::new().route("/", get(live)).route("/metrics", get(metrics)).with_state(registry);
     axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await
 }
 
@@ -76,6 +77,11 @@ async fn metrics(State(registry): State<Registry>) -> impl IntoResponse {
     let mut page = Vec::new();
     registry.render(&mut page);
     ([(CONTENT_TYPE, Format::Text.content_type())], page)
+}
+
+/// A page that shows `/metrics` in a browser.
+async fn live() -> Html<&'static str> {
+    Html(include_str!("live.html"))
 }
 
 fn runtime() -> Result<Runtime> {

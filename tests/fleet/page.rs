@@ -187,6 +187,20 @@ fn a_held_fleet_serves_until_it_is_interrupted() {
 }
 
 #[test]
+fn a_page_for_browsers_reads_families_that_the_scrape_has() {
+    let serving = Serving::start(&["--hold", "--limit", "1", "--speed", "max"]);
+    let mut response = ureq::get(serving.url.trim_end_matches("metrics")).call().expect("the page is served");
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    let html = response.body_mut().read_to_string().expect("the page is text");
+    let scraped = serving.scrape();
+    let families: Vec<&str> = html.split('"').filter(|text| text.starts_with("vllm:")).collect();
+    assert_eq!(families.len(), 10);
+    for family in families {
+        assert!(scraped.lines().any(|line| line.starts_with(family)), "no {family}");
+    }
+}
+
+#[test]
 fn kv_transfers_show_in_the_families_of_the_connector() {
     // Of 128 KiB per token and 16 tokens per descriptor: prompts of 1,200, 1,200, 1,024, 700 and
     // 100 tokens.
