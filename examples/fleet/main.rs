@@ -17,7 +17,6 @@ mod input;
 mod kv_pool;
 mod layout;
 mod lines;
-#[path = "../common/listen.rs"]
 mod listen;
 mod meters;
 mod mooncake;

@@ -1,4 +1,4 @@
-//! Where an example listens, as its command line says it.
+//! Where the example listens, as its command line says it.
 
 /// Takes `ADDRESS:PORT`, or a port alone, which means one of this machine's own.
 pub(crate) fn address(text: &str) -> Result<String, String> {
