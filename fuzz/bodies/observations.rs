@@ -24,7 +24,8 @@ pub(crate) fn run(data: &[u8]) {
     if !valid {
         return;
     }
-    let plan = Plan { engine_labels: vec!["way".to_owned()], has_states: false, families: families.into() };
+    let (engine_labels, const_labels) = (vec!["way".to_owned()], Vec::new());
+    let plan = Plan { engine_labels, const_labels, has_states: false, families: families.into() };
     let mut ops = Vec::new();
     // Engine 0 is there already.
     for engine in 1..4 {

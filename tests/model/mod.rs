@@ -5,7 +5,9 @@
 //! decode bytes into a [`plan::Plan`] (the schema) and [`op::Op`]s; [`run`] applies them.
 
 pub(crate) mod bytes;
+mod calls;
 mod chosen;
+pub(crate) mod collecting;
 pub(crate) mod dynamic;
 pub(crate) mod joined;
 pub(crate) mod op;

@@ -2,6 +2,7 @@
 
 use super::{
     bytes::Bytes,
+    collecting::CollectOp,
     dynamic::DynamicOp,
     joined::JoinOp,
     plan::{Kind, Plan},
@@ -30,6 +31,7 @@ pub(crate) enum Op {
     /// Through a shared recorder too.
     Settable(usize, SettableOp),
     Join(usize, JoinOp),
+    Collect(CollectOp),
     Commit,
     Discard,
     Leak,
@@ -99,6 +101,7 @@ impl Op {
             26 => Self::DropRecorder(writer),
             27 | 28 => Self::Attach(engine_values(engine, plan)),
             29 => Self::Detach(engine),
+            30 if choice >= 128 => Self::Collect(CollectOp::decode(bytes)),
             30 => Self::Snapshot,
             _ if choice >= 128 => Self::Join(engine, JoinOp::decode(bytes)),
             _ => Self::Render,

@@ -1,7 +1,7 @@
 //! The page that a twin would print, as samples, compared with what a parser that isn't ours reads.
 
 use super::{
-    dynamic, joined,
+    collecting, dynamic, joined,
     plan::{Family, LabelSet, Plan},
     states,
     twin::{Cell, TwinEngine},
@@ -23,18 +23,28 @@ enum Number {
     Float(f64),
 }
 
-/// Fails unless the page has just the samples of these engines, and counts the pages before it and
-/// their bytes.
-pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine], pages: usize, bytes: usize) {
+/// Fails unless the page has just the samples of these engines and what was collected, and counts
+/// the pages before it and their bytes.
+pub(crate) fn check(
+    page: &str,
+    plan: &Plan,
+    engines: &[&TwinEngine],
+    collected: Option<(u64, Option<i64>)>,
+    [pages, bytes]: [usize; 2],
+) {
     let page = without_seconds(page, pages);
     let page = page.as_str();
     let mut expected: Vec<Sample> = engines.iter().flat_map(|engine| samples(plan, engine)).collect();
-    expected.extend([("rendered_bytes", bytes), ("snapshot_retries", 0)].map(|(name, count)| Sample {
-        name: format!("tachometer_{name}_total"),
-        labels: Vec::new(),
-        number: Number::Integer(count as i128),
-        slack: 0.0,
-    }));
+    let mut add = |name: &str, number: i128| {
+        let (name, labels) = (name.to_owned(), plan.const_labels.clone());
+        expected.push(Sample { name, labels, number: Number::Integer(number), slack: 0.0 });
+    };
+    add("tachometer_rendered_bytes_total", bytes as i128);
+    add("tachometer_snapshot_retries_total", 0);
+    if let Some((failures, value)) = collected {
+        add("tachometer_collector_failures_total", failures.into());
+        value.into_iter().for_each(|value| add(collecting::NAME, value.into()));
+    }
     check_integers(page, &expected);
     let mut read = common::parse(page);
     for Sample { name, labels, number, slack } in expected {
@@ -56,7 +66,8 @@ pub(crate) fn check(page: &str, plan: &Plan, engines: &[&TwinEngine], pages: usi
 fn without_seconds(page: &str, pages: usize) -> String {
     let (seconds, others): (Vec<&str>, Vec<&str>) =
         page.split_inclusive('\n').partition(|line| line.contains("tachometer_render_seconds"));
-    assert!(seconds.contains(&format!("tachometer_render_seconds_count {pages}\n").as_str()), "{pages} pages: {page}");
+    let (name, number) = ("tachometer_render_seconds_count", format!(" {pages}\n"));
+    assert!(seconds.iter().any(|line| line.starts_with(name) && line.ends_with(&number)), "{pages} pages: {page}");
     others.concat()
 }
 
@@ -77,7 +88,8 @@ fn check_integers(page: &str, expected: &[Sample]) {
 }
 
 fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
-    let engine_labels: Vec<_> = plan.engine_labels.iter().cloned().zip(engine.values.iter().cloned()).collect();
+    let engine_labels = plan.engine_labels.iter().cloned().zip(engine.values.iter().cloned());
+    let engine_labels: Vec<_> = plan.const_labels.iter().cloned().chain(engine_labels).collect();
     let [recorders, open_steps] = engine.recorders_and_open_steps();
     let own = [
         ("tachometer_steps_total", engine.steps() + engine.parts.steps()),

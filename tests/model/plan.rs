@@ -8,6 +8,8 @@ use super::bytes::Bytes;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) engine_labels: Vec<String>,
+    /// Of all samples.
+    pub(crate) const_labels: LabelSet,
     /// It has the families of `states` too.
     pub(crate) has_states: bool,
     pub(crate) families: Vec<Family>,
@@ -96,8 +98,10 @@ impl Plan {
     pub(crate) fn decode(bytes: &mut Bytes<'_>) -> Self {
         let first = bytes.u8();
         let engine_labels = ["e0", "e1"][..usize::from(first % 3)].iter().map(|label| (*label).to_owned()).collect();
+        let constant = ("zone".to_owned(), LABEL_VALUES[2].to_owned());
+        let const_labels = if first % 128 >= 64 { vec![constant] } else { LabelSet::new() };
         let families = (0..1 + bytes.below(5)).map(|index| Family::decode(index, bytes)).collect();
-        Self { engine_labels, has_states: first >= 128, families }
+        Self { engine_labels, const_labels, has_states: first >= 128, families }
     }
 }
 

@@ -2,7 +2,8 @@
 //! same families of them.
 
 use tachometer::{
-    EngineValues, EngineView, Registry, SchemaBuilder, SettableGauge, SharedRecorder, State, StateSet, Step, View,
+    EngineValues, EngineView, InFlight, Registry, SchemaBuilder, SettableGauge, SharedRecorder, State, StateSet, Step,
+    View,
 };
 
 use super::{
@@ -53,6 +54,10 @@ pub(crate) enum StateOp {
 pub(crate) enum SettableOp {
     I64(Change, i64),
     F64(Change, f64),
+    /// A guard of the gauge of integers begins.
+    Begin,
+    /// One of the guards ends.
+    End(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +81,10 @@ impl StateOp {
 impl SettableOp {
     pub(crate) fn decode(bytes: &mut Bytes<'_>) -> Self {
         let change = *bytes.choose(&[Change::Set, Change::Add, Change::Sub]);
-        match bytes.below(2) {
+        match bytes.below(4) {
             0 => Self::I64(change, u64_near(bytes, &[]) as i64),
+            1 => Self::Begin,
+            2 => Self::End(bytes.below(8)),
             _ => Self::F64(change, f64_near(bytes, &[])),
         }
     }
@@ -132,6 +139,7 @@ fn newer<T>(one: (u64, T), other: (u64, T)) -> (u64, T) {
 pub(crate) struct Settable {
     level: i64,
     load: f64,
+    guards: usize,
 }
 
 impl Settable {
@@ -141,6 +149,9 @@ impl Settable {
             SettableOp::I64(Change::Set, value) => self.level = value,
             SettableOp::I64(Change::Add, n) => self.level = self.level.wrapping_add(n),
             SettableOp::I64(Change::Sub, n) => self.level = self.level.wrapping_sub(n),
+            SettableOp::Begin => (self.level, self.guards) = (self.level.wrapping_add(1), self.guards + 1),
+            SettableOp::End(_) if self.guards == 0 => {}
+            SettableOp::End(_) => (self.level, self.guards) = (self.level.wrapping_sub(1), self.guards - 1),
             SettableOp::F64(Change::Set, value) => self.load = value,
             SettableOp::F64(change, n) => {
                 let sum = if matches!(change, Change::Add) { self.load + n } else { self.load - n };
@@ -162,8 +173,11 @@ pub(crate) fn record(step: &mut Step<'_>, families: &Families, op: &StateOp) {
     }
 }
 
-pub(crate) fn set(recorder: &SharedRecorder, families: &Families, op: &SettableOp) {
+pub(crate) fn set(recorder: &SharedRecorder, families: &Families, op: &SettableOp, guards: &mut Vec<InFlight>) {
     match *op {
+        SettableOp::Begin => guards.push(recorder.in_flight(families.level)),
+        SettableOp::End(_) if guards.is_empty() => {}
+        SettableOp::End(guard) => drop(guards.swap_remove(guard % guards.len())),
         SettableOp::I64(Change::Set, value) => recorder.set_gauge(families.level, value),
         SettableOp::I64(Change::Add, 1) => recorder.inc_gauge(families.level),
         SettableOp::I64(Change::Add, n) => recorder.add_gauge(families.level, n),

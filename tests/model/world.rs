@@ -7,19 +7,20 @@ use one_step::OneStep as _;
 use std::slice;
 
 use tachometer::{
-    AttachError, Counter, DynamicSeries, Engine, EngineView, Gauge, Histogram, ObservationValue, Recorder, Registry,
-    Schema, SharedRecorder, Snapshot, Step,
+    AttachError, Counter, DynamicSeries, Engine, InFlight, Recorder, Registry, Schema, SharedRecorder, Snapshot, Step,
 };
 
 use super::{
-    chosen::{self, Chosen, Comparable},
+    calls::{check_cell, record, share},
+    chosen::{self, Chosen},
+    collecting::Collecting,
     dynamic::{self, DynamicOp},
     joined::{JoinOp, Joining, Part, TwinParts},
-    op::{Call, Op, Series, Way, Writer},
+    op::{Call, Op, Series, Writer},
     page,
     plan::{Handles, Plan},
     states::{self, SettableOp, StateOp},
-    twin::{Cell, TwinEngine},
+    twin::TwinEngine,
 };
 
 /// Applies `ops` to the crate and to the twin, with one engine attached and its recorder taken at
@@ -52,6 +53,7 @@ struct World<'p> {
     handles: Vec<Handles>,
     dynamic: dynamic::Family,
     joining: Joining,
+    collecting: Collecting,
     /// If the plan has them.
     states: Option<(states::Families, states::Chosen)>,
     /// Reused, as users do.
@@ -74,6 +76,7 @@ struct Slot {
     /// One a slab: none that was dropped, and none with an open step.
     recorders: Vec<Option<Recorder>>,
     shared: Option<SharedRecorder>,
+    guards: Vec<InFlight>,
     /// All that were looked up.
     series: Vec<DynamicSeries<Counter<u64>>>,
     /// Whether or not it has left.
@@ -108,6 +111,7 @@ impl<'p> World<'p> {
     fn new(plan: &'p Plan) -> Self {
         let mut builder = Schema::builder(&strs(&plan.engine_labels));
         builder.max_recorders(MAX_RECORDERS).shards(2);
+        plan.const_labels.iter().for_each(|(name, value)| _ = builder.const_label(name, value));
         let handles = plan.families.iter().map(|family| Handles::declare(&mut builder, family));
         let handles = handles.collect::<Result<Vec<_>, _>>().expect("a valid plan");
         let dynamic = dynamic::declare(&mut builder);
@@ -115,8 +119,23 @@ impl<'p> World<'p> {
         let states = states.map(|families| (families, states::view(&families)));
         let registry = Registry::new(builder.build().expect("a valid plan"));
         let views = chosen::views(plan, &handles);
-        let (joining, snapshot, slots) = (Joining::new(plan), Snapshot::new(), Vec::new());
-        Self { joining, plan, registry, handles, dynamic, states, snapshot, views, slots, lines: 0, bytes: 0, pages: 0 }
+        let (joining, collecting) = (Joining::new(plan), Collecting::default());
+        let (snapshot, slots) = (Snapshot::new(), Vec::new());
+        Self {
+            joining,
+            collecting,
+            plan,
+            registry,
+            handles,
+            dynamic,
+            states,
+            snapshot,
+            views,
+            slots,
+            lines: 0,
+            bytes: 0,
+            pages: 0,
+        }
     }
 
     /// Everything but what is recorded.
@@ -140,6 +159,7 @@ impl<'p> World<'p> {
             Op::Dynamic(engine, op) => self.dynamic(*engine, op),
             Op::Settable(engine, op) => self.settable(*engine, op),
             Op::Join(engine, op) => self.join(*engine, op),
+            Op::Collect(op) => self.collecting.apply(op, &self.registry),
             Op::Snapshot => self.check_snapshot(),
             Op::Render if self.lines < MAX_LINES => self.check_page(),
             // No step is open, or it is one thing too many.
@@ -177,8 +197,8 @@ impl<'p> World<'p> {
             assert_eq!(result.unwrap_err(), AttachError::AlreadyAttached { values });
         } else {
             let twin = TwinEngine::new(values, self.plan);
-            let (recorders, series) = (vec![None], Vec::new());
-            self.slots.push(Slot { twin, engine: Some(result.unwrap()), recorders, shared: None, series, part: None });
+            let (engine, recorders, guards, series) = (Some(result.unwrap()), vec![None], Vec::new(), Vec::new());
+            self.slots.push(Slot { twin, engine, recorders, shared: None, guards, series, part: None });
         }
     }
 
@@ -270,10 +290,10 @@ impl<'p> World<'p> {
 
     fn settable(&mut self, engine: usize, op: &SettableOp) {
         let Some(recorder) = self.slot(engine).shared_recorder() else { return };
-        let twin = &mut self.slot(engine).twin;
+        let families = self.states.as_ref().expect("a plan with such an operation has states").0;
+        let Slot { twin, guards, .. } = self.slot(engine);
         twin.rejected = twin.rejected.saturating_add(twin.settable.apply(op));
-        let (families, _) = self.states.as_ref().expect("a plan with such an operation has states");
-        states::set(&recorder, families, op);
+        states::set(&recorder, &families, op, guards);
     }
 
     fn join(&mut self, engine: usize, op: &JoinOp) {
@@ -318,66 +338,11 @@ impl<'p> World<'p> {
         let mut page = Vec::new();
         self.registry.render(&mut page);
         let page = String::from_utf8(page).expect("UTF-8");
-        page::check(&page, self.plan, &attached(&self.slots), self.pages, self.bytes);
+        let collected = self.collecting.page();
+        page::check(&page, self.plan, &attached(&self.slots), collected, [self.pages, self.bytes]);
         self.lines += page.lines().count();
         self.bytes += page.len();
         self.pages += 1;
-    }
-}
-
-fn record(step: &mut Step<'_>, handles: &Handles, series: usize, call: &Call) {
-    match (handles, call) {
-        (_, Call::Reject(n)) => step.reject(*n),
-        (Handles::CounterU64(counters), Call::AddU64(n)) => step.add(counters[series], *n),
-        (Handles::CounterF64(counters), Call::AddF64(n)) => step.add(counters[series], *n),
-        (Handles::CounterU64(counters), Call::Inc) => step.inc(counters[series]),
-        (Handles::CounterF64(counters), Call::Inc) => step.inc(counters[series]),
-        (Handles::GaugeI64(gauges), Call::SetI64(value)) => step.set(gauges[series], *value),
-        (Handles::GaugeF64(gauges), Call::SetF64(value)) => step.set(gauges[series], *value),
-        (Handles::HistogramU64(histograms), Call::ObserveU64(way)) => observe(step, histograms[series], way),
-        (Handles::HistogramF64(histograms), Call::ObserveF64(way)) => observe(step, histograms[series], way),
-        (_, call) => panic!("{call:?} doesn't fit the family"),
-    }
-}
-
-fn observe<T: ObservationValue>(step: &mut Step<'_>, histogram: Histogram<T>, way: &Way<T>) {
-    match way {
-        Way::One(value) => step.observe(histogram, *value),
-        Way::Times(value, n) => step.observe_n(histogram, *value, *n),
-        Way::All(values) => step.observe_all(histogram, values),
-    }
-}
-
-fn share(recorder: &SharedRecorder, handles: &Handles, series: usize, call: &Call) {
-    match (handles, call) {
-        (_, Call::Reject(n)) => recorder.reject(*n),
-        (Handles::CounterU64(counters), Call::AddU64(n)) => recorder.add(counters[series], *n),
-        (Handles::CounterF64(counters), Call::AddF64(n)) => recorder.add(counters[series], *n),
-        (Handles::CounterU64(counters), Call::Inc) => recorder.inc(counters[series]),
-        (Handles::CounterF64(counters), Call::Inc) => recorder.inc(counters[series]),
-        (Handles::HistogramU64(histograms), Call::ObserveU64(way)) => observe_shared(recorder, histograms[series], way),
-        (Handles::HistogramF64(histograms), Call::ObserveF64(way)) => observe_shared(recorder, histograms[series], way),
-        (_, call) => panic!("{call:?} doesn't fit the family"),
-    }
-}
-
-fn observe_shared<T: ObservationValue>(recorder: &SharedRecorder, histogram: Histogram<T>, way: &Way<T>) {
-    match way {
-        Way::One(value) => recorder.observe(histogram, *value),
-        Way::Times(value, n) => recorder.observe_n(histogram, *value, *n),
-        Way::All(values) => recorder.observe_all(histogram, values),
-    }
-}
-
-/// Compares one series of a snapshot.
-fn check_cell(seen: EngineView<'_>, handles: &Handles, series: usize, bounds: &[f64], expected: &Cell) {
-    match handles {
-        Handles::CounterU64(of) => Counter::<u64>::compare(seen.counter(of[series]), bounds, expected),
-        Handles::CounterF64(of) => Counter::<f64>::compare(seen.counter(of[series]), bounds, expected),
-        Handles::GaugeI64(of) => Gauge::<i64>::compare(seen.gauge(of[series]), bounds, expected),
-        Handles::GaugeF64(of) => Gauge::<f64>::compare(seen.gauge(of[series]), bounds, expected),
-        Handles::HistogramU64(of) => Histogram::<u64>::compare(seen.histogram(of[series]), bounds, expected),
-        Handles::HistogramF64(of) => Histogram::<f64>::compare(seen.histogram(of[series]), bounds, expected),
     }
 }
 

@@ -6,6 +6,7 @@
 mod churn;
 #[path = "../common/mod.rs"]
 mod common;
+mod joining;
 #[path = "../common/one_engine.rs"]
 mod one_engine;
 #[path = "../common/one_step.rs"]
@@ -25,6 +26,7 @@ fn everything_in_turn() {
     steps::a_snapshot_is_whole_and_recent_whatever_the_writer_does();
     churn::totals_are_exact_whoever_comes_and_goes();
     tenants::totals_of_tenants_are_exact();
+    joining::what_joins_is_whole_and_guards_end();
 }
 
 /// How long a part may take beyond its time, on the slowest of machines.
