@@ -167,7 +167,7 @@ impl Rig {
             let (first, second) = of("sparse_total");
             assert!(first == second && first != Some(0.0), "{first:?} {second:?}");
             assert_eq!(of("never_total"), (None, None));
-            // Of the step that a part made when its schema had left, a read that had begun may know.
+            // A read that had begun may count the step that a part made after its schema had left.
             let steps = of("tachometer_steps_total").0.expect("it stays");
             assert!(steps + JOINING.len() as f64 >= newest, "steps fell from {newest} to {steps}");
             newest = newest.max(steps);
