@@ -6,6 +6,8 @@ mod model;
 
 #[path = "../fuzz/bodies/declarations.rs"]
 mod declarations;
+#[path = "../fuzz/bodies/descriptors.rs"]
+mod descriptors;
 #[path = "../fuzz/bodies/observations.rs"]
 mod observations;
 #[path = "../fuzz/bodies/page_round_trip.rs"]
@@ -16,6 +18,7 @@ mod steps;
 use std::{fs, path::Path};
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 /// Runs every file of a target.
 fn replay(target: &str, run: fn(&[u8])) {
@@ -44,7 +47,7 @@ macro_rules! targets {
     };
 }
 
-targets!(declarations, observations, page_round_trip, steps);
+targets!(declarations, descriptors, observations, page_round_trip, steps);
 
 #[test]
 fn every_target_is_replayed() {
@@ -53,10 +56,42 @@ fn every_target_is_replayed() {
     assert_eq!(names.collect::<Vec<_>>(), TARGETS);
 }
 
+/// A metric of a descriptor, mostly a valid one.
+fn metric() -> impl Strategy<Value = Value> {
+    let kinds = prop::sample::select(vec![
+        ("counter", "inc_by_u64"),
+        ("counter", "inc_by_sum_u64"),
+        ("counter", "inc_by_f64"),
+        ("gauge", "set_u64"),
+        ("gauge", "set_f64"),
+        ("histogram", "observe_each_f64"),
+        ("histogram", "observe_each_u64_as_f64"),
+        ("gauge", "inc_by_u64"),
+    ]);
+    let labels = prop::collection::btree_map("[a-c_é]{0,2}", "[a-b\"\n]{0,60}", 0..3);
+    let buckets = prop::collection::vec(-1.0..5.0, 0..4);
+    ("[a-b1_]{0,2}", kinds, "[a-c.]{0,3}", labels, buckets, -2.0..2.0).prop_map(
+        |(name, (metric_type, kind), path, labels, mut buckets, scale)| {
+            buckets.sort_by(f64::total_cmp);
+            json!({
+                "name": name, "type": metric_type, "sample_kind": kind, "samples_path": path,
+                "const_labels": labels, "buckets": buckets, "scale": scale,
+            })
+        },
+    )
+}
+
 proptest! {
     #[test]
     fn random_inputs_of_page_round_trip(bits in any::<u64>(), text in "[ -~\\n\\r\\t|\"\\\\é🦀]{0,60}") {
         page_round_trip::run(&[&bits.to_le_bytes(), text.as_bytes()].concat());
+    }
+
+    #[test]
+    fn random_inputs_of_descriptors(metrics in prop::collection::vec(metric(), 0..6), payload in "[a-c0-9.\"{}:,\\[\\]-]{0,40}") {
+        let document = json!({ "descriptor_version": 1, "connector_id": "C", "metrics": metrics });
+        let payloads = r#"{"a": {"b": 1.5, "[]": [2, -1]}, "c": {"[\"x\"]": 3}}"#;
+        descriptors::run(format!("{document}\0{payloads}\n{payload}").as_bytes());
     }
 
     #[test]

@@ -97,6 +97,9 @@
 //! | [`SharedMetrics`]; [`Config`], [`CacheConfig`], [`DeclareError`], [`UnknownField`], [`FieldValue`], [`LogLine`] | yes | yes | yes | no | yes |
 //! | [`Families`] and its parts: [`SpecDecodeFamilies`], [`PerPosition`], [`DiffusionFamilies`], [`KvBlockFamilies`], [`LoraFamilies`], [`NixlFamilies`], [`MooncakeFamilies`] | yes | yes | yes | yes | yes |
 //! | [`BucketFamily`], [`IterationTokensDefinition`], [`AdmissionRejection`], [`SleepState`], [`LogStyle`], [`LogLevel`], [`StepStats`] and its parts: [`SchedulerStats`], [`CacheStats`], [`ConnectorCacheStats`], [`KvFetchStats`], [`SpecDecodeStats`], [`Eviction`], [`LoraStats`], [`PerfStats`], [`IterationStats`], [`PromptTokens`], [`WatermarkStats`], [`FinishedRequest`], [`FinishReason`], [`NixlStats`], [`NixlTransfer`], [`MooncakeStats`], [`MooncakeTransfer`] | yes | yes | yes | yes | yes |
+//! | [`DescriptorMetrics`](descriptors::DescriptorMetrics) | yes | yes | no | no | yes |
+//! | [`Descriptor`](descriptors::Descriptor), [`DescriptorFamilies`](descriptors::DescriptorFamilies), [`DescriptorError`](descriptors::DescriptorError) | yes | yes | yes | no | yes |
+//! | [`Limits`](descriptors::Limits) | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
 #![forbid(unsafe_code)]
@@ -106,6 +109,8 @@
 mod mutants;
 
 mod config;
+#[cfg(feature = "payloads")]
+pub mod descriptors;
 mod error;
 mod families;
 mod log;

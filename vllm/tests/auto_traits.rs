@@ -5,12 +5,13 @@
 #[path = "../../tests/common/auto_traits.rs"]
 mod traits;
 
-use tachometer_vllm::*;
+use tachometer_vllm::{descriptors::*, *};
 use traits::{Probe, Without as _, assert_documented};
 
 #[test]
 fn every_public_type_is_documented_as_the_compiler_has_it() {
     let answers = answers! {
+        Descriptor DescriptorError DescriptorFamilies DescriptorMetrics Limits
         AdmissionRejection BucketFamily CacheConfig CacheStats Config ConnectorCacheStats DeclareError DiffusionFamilies
         Eviction<'static> Families FieldValue FinishReason FinishedRequest Iteration<'static, 'static>
         IterationStats<'static> IterationTokensDefinition KvBlockFamilies KvFetchStats LogLevel LogLine LogLines LogStyle
