@@ -7,13 +7,15 @@
 //! * `registry`: `Registry::render`, a snapshot and its page.
 //! * `joined`: `Registry::render` of ten schemas that joined, with a part for each engine, and of
 //!   one schema with the same families.
+//! * `collector`: `Registry::render` without engines; the same with a collector of one gauge, and
+//!   with one that looks up 100 series.
 
 mod common;
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use tachometer::{Format, PageOptions, Renderer};
+use tachometer::{Collector, Format, PageOptions, Registry, Renderer, Schema};
 
 use crate::common::{joined::TenSets, vllm::Fleet};
 
@@ -23,6 +25,7 @@ fn main() {
         pages(&mut criterion, engines);
         joined(&mut criterion, engines);
     }
+    collectors(&mut criterion);
     criterion.final_summary();
 }
 
@@ -78,4 +81,37 @@ fn joined(criterion: &mut Criterion, engines: usize) {
             });
         });
     }
+}
+
+/// What a collector adds to a page: the difference from the page without.
+fn collectors(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("render/collector");
+    for (name, collect) in [("none", None), ("one_gauge", Some(0)), ("100_series", Some(100))] {
+        let registry = Registry::new(Schema::builder(&[]).build().expect("an empty schema"));
+        let _collector = collect.map(|series| collector(&registry, series));
+        let mut page = Vec::new();
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                page.clear();
+                registry.render(&mut page);
+                black_box(page.len())
+            });
+        });
+    }
+}
+
+/// A collector of one gauge, and of so many dynamic series.
+fn collector(registry: &Registry, series: usize) -> Collector {
+    let mut schema = Schema::builder(&[]);
+    let connections = schema.gauge::<i64>("connections", "Open connections.").settable().declare();
+    let connections = connections.expect("a valid family");
+    let ready = schema.gauge::<i64>("model_ready", "1 if it is.").sparse().dynamic_labels(["model"], series);
+    let ready = ready.declare().expect("a valid family");
+    let models: Vec<_> = (0..series).map(|model| format!("model-{model}")).collect();
+    let collector = registry.collector(schema.build().expect("valid families"), move |recorder| {
+        recorder.set_gauge(connections, 7);
+        models.iter().for_each(|model| recorder.with_label_values(ready, [model.as_str()]).set(1));
+        Ok(())
+    });
+    collector.expect("names of its own")
 }
