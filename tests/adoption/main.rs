@@ -13,6 +13,7 @@ mod collectors;
 mod const_labels;
 mod exact_names;
 mod otlp;
+mod ports;
 #[allow(dead_code)] // its `main`
 #[path = "../../examples/process.rs"]
 mod process;
