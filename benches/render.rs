@@ -1,10 +1,11 @@
 //! What a page costs: the vLLM base set of 1, 16 and 256 engines, rendered into a warm buffer.
 //!
-//! * `text`: renders a snapshot. The throughput counts lines (including `HELP` and `TYPE`), so it
-//!   shows nanoseconds per line. With few engines several snapshots take turns, so that the branch
-//!   predictor can't learn the page.
+//! * `text`, `openmetrics`: renders a snapshot. The throughput counts lines (including `HELP` and
+//!   `TYPE`), so it shows nanoseconds per line. With few engines several snapshots take turns, so
+//!   that the branch predictor can't learn the page.
 //! * `copy`: copies the same bytes, as a lower bound.
-//! * `registry`: `Registry::render`, a snapshot and its page.
+//! * `registry`, `registry openmetrics`: `Registry::render_as`, a snapshot and its page.
+//! * `four gauges`: the same of four gauges.
 //! * `joined`: `Registry::render` of ten schemas that joined, with a part for each engine, and of
 //!   one schema with the same families.
 //! * `collector`: `Registry::render` without engines; the same with a collector of one gauge, and
@@ -51,23 +52,48 @@ fn pages(criterion: &mut Criterion, engines: usize) {
             black_box(page.len())
         });
     });
-    let mut turn = (0..snapshots.len()).cycle();
-    group.bench_function(BenchmarkId::new("text", engines), |bencher| {
-        bencher.iter(|| {
-            page.clear();
-            let snapshot = &snapshots[turn.next().unwrap_or(0)];
-            renderer.render(black_box(snapshot), Format::Text, &PageOptions::new(), &mut page);
-            black_box(page.len())
+    for (name, format) in [("text", Format::Text), ("openmetrics", Format::OpenMetrics)] {
+        let mut turn = (0..snapshots.len()).cycle();
+        group.bench_function(BenchmarkId::new(name, engines), |bencher| {
+            bencher.iter(|| {
+                page.clear();
+                let snapshot = &snapshots[turn.next().unwrap_or(0)];
+                renderer.render(black_box(snapshot), format, &PageOptions::new(), &mut page);
+                black_box(page.len())
+            });
         });
-    });
-    group.bench_function(BenchmarkId::new("registry", engines), |bencher| {
-        bencher.iter(|| {
-            page.clear();
-            fleet.registry.render(&mut page);
-            black_box(page.len())
-        });
-    });
+    }
+    group.finish();
+    registry(criterion, &fleet, engines);
 }
+
+/// Snapshots and their pages.
+fn registry(criterion: &mut Criterion, fleet: &Fleet, engines: usize) {
+    let mut group = criterion.benchmark_group("render");
+    let (mut page, four) = (Vec::new(), PageOptions::new().families(FOUR_GAUGES));
+    for (name, format, options) in [
+        ("registry", Format::Text, PageOptions::new()),
+        ("registry openmetrics", Format::OpenMetrics, PageOptions::new()),
+        ("four gauges", Format::Text, four.clone()),
+        ("four gauges openmetrics", Format::OpenMetrics, four),
+    ] {
+        group.bench_function(BenchmarkId::new(name, engines), |bencher| {
+            bencher.iter(|| {
+                page.clear();
+                fleet.registry.render_as(format, black_box(&options), &mut page);
+                black_box(page.len())
+            });
+        });
+    }
+}
+
+/// What a router polls.
+const FOUR_GAUGES: [&str; 4] = [
+    "vllm:num_requests_running",
+    "vllm:num_requests_waiting",
+    "vllm:kv_cache_usage_perc",
+    "vllm:num_requests_waiting_by_reason",
+];
 
 fn joined(criterion: &mut Criterion, engines: usize) {
     let mut group = criterion.benchmark_group("render/joined");

@@ -49,9 +49,7 @@ impl Chunks {
         let shared = &self.registry;
         for family in snapshot.families().skip(self.families) {
             self.families += 1;
-            if family.is_in(&self.choice) {
-                shared.renderer.families(snapshot, [family].into_iter(), self.style, piece);
-            }
+            shared.renderer.families(snapshot, [family].into_iter(), self.style, piece);
             if mutant!(piece.len() >= CHUNK, "chunks: all in one" => false) {
                 return true;
             }

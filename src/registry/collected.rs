@@ -117,6 +117,6 @@ impl Source {
         let directory = Directory::new(schema, &SelfMetrics::new(schema).shards)
             .attached(&engine, Instant::now())
             .expect("the only engine");
-        snapshot.fill(directory.sources());
+        snapshot.fill(directory.sources(), &FamilyChoice::default());
     }
 }

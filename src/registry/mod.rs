@@ -27,7 +27,7 @@ use self::{
 use crate::{
     exposition::{Format, PageOptions, Style},
     record::{Recorder, SharedRecorder},
-    schema::{Schema, SchemaError},
+    schema::{Schema, SchemaError, choice::FamilyChoice},
     snapshot::{Choice, Snapshot, View},
 };
 
@@ -248,7 +248,7 @@ impl Registry {
     /// dynamic series) and, if the schema has infos or another one has joined, after engines
     /// attached or left.
     pub fn snapshot(&self, snapshot: &mut Snapshot) {
-        self.0.fill(snapshot);
+        self.0.fill(snapshot, &FamilyChoice::default());
     }
 
     /// Overwrites `view` with the chosen values, from the newest committed step of each engine's
@@ -301,8 +301,7 @@ impl Registry {
     pub fn render_as(&self, format: Format, options: &PageOptions, page: &mut Vec<u8>) {
         let (begun, before, style) = (Instant::now(), page.len(), Style::new(format, options));
         let snapshot = self.0.snapshot_for(&options.families);
-        let families = snapshot.families().filter(|family| family.is_in(&options.families));
-        self.0.renderer.families(&snapshot, families, style, page);
+        self.0.renderer.families(&snapshot, snapshot.families(), style, page);
         self.0.collect(&options.families, style, page);
         style.end(page);
         mutant!(self.0.put_back(snapshot), "render: its snapshot isn't kept" => drop(snapshot));

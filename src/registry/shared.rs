@@ -45,17 +45,17 @@ impl Shared {
         Self { schema, directory, renderer, self_metrics, snapshots: Default::default() }
     }
 
-    /// Overwrites a snapshot.
-    pub(super) fn fill(&self, snapshot: &mut Snapshot) {
+    /// Overwrites a snapshot with what is shown of these families.
+    pub(super) fn fill(&self, snapshot: &mut Snapshot, choice: &FamilyChoice) {
         let directory = self.directory.load();
-        let retries = snapshot.fill(directory.sources());
+        let retries = snapshot.fill(directory.sources(), choice);
         self.self_metrics.retried(retries);
     }
 
     /// A snapshot of the pool, or a new one, filled for a page.
-    pub(super) fn snapshot_for(&self, _families: &FamilyChoice) -> Box<Snapshot> {
+    pub(super) fn snapshot_for(&self, choice: &FamilyChoice) -> Box<Snapshot> {
         let mut snapshot = self.snapshots.iter().find_map(AtomicCell::take).unwrap_or_default();
-        self.fill(&mut snapshot);
+        self.fill(&mut snapshot, choice);
         snapshot
     }
 

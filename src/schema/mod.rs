@@ -76,6 +76,17 @@ impl Schema {
         &self.0.families[..self.0.declared]
     }
 
+    /// The index of the declared family that exposes a name.
+    fn find(&self, name: &str) -> Option<usize> {
+        self.0.exposed.get(name).copied()
+    }
+
+    /// The index of the crate's own family that exposes a name.
+    fn find_own(&self, name: &str) -> Option<usize> {
+        let mut own = self.own_families().iter();
+        own.position(|family| name.starts_with(name::SELF_PREFIX) && family.exposes(name))
+    }
+
     /// The crate's own families, in the same order in each schema. Those that say nothing about
     /// this schema are hidden.
     pub(crate) fn own_families(&self) -> &[Family] {

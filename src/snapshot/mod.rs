@@ -1,11 +1,13 @@
 //! Plain numbers, copied out of the slabs into reused buffers.
 
+mod chosen;
 mod dynamic;
 mod histogram;
 mod info;
 mod parts;
 pub(crate) mod projection;
 mod rows;
+mod shown;
 mod source;
 mod view;
 mod walk;
@@ -23,11 +25,13 @@ pub use self::{
 use self::{
     parts::Parts,
     rows::{Rows, Selection},
+    shown::Shown,
     source::number,
 };
 use crate::{
     schema::{
         Schema,
+        choice::FamilyChoice,
         layout::{InfoIndex, Scope},
     },
     store::{
@@ -67,6 +71,7 @@ use crate::{
 #[derive(Default)]
 pub struct Snapshot {
     schema: Option<Schema>,
+    shown: Shown,
     /// One set of rows per scope: those of the engines, and that of the registry.
     rows: [Rows; Scope::COUNT],
     replaced: Rows,
@@ -175,11 +180,16 @@ impl Snapshot {
     }
 
     /// Overwrites this with what the sources hold: the registry's first schema, and those that
-    /// joined. Returns how many attempts failed.
-    pub(crate) fn fill<'d>(&mut self, mut sources: impl ExactSizeIterator<Item = Source<'d>>) -> u64 {
+    /// joined. Of a choice that isn't all families, only what a page shows of them is there
+    /// afterwards. Returns how many attempts failed.
+    pub(crate) fn fill<'d>(
+        &mut self,
+        mut sources: impl ExactSizeIterator<Item = Source<'d>>,
+        choice: &FamilyChoice,
+    ) -> u64 {
         let first = sources.next().expect("a registry has a schema from the beginning");
         let membership = first.engines.membership;
-        let mut retries = self.fill_one(first, true);
+        let mut retries = self.fill_one(first, choice, true);
         if sources.len() == 0 && self.joined.is_empty() {
             return retries;
         }
@@ -191,7 +201,7 @@ impl Snapshot {
                 None => self.joined.insert(index, Self::new()),
             }
             let wide = source.schema.has_registry_wide();
-            retries += self.joined[index].fill_one(source, wide);
+            retries += self.joined[index].fill_one(source, choice, wide);
         }
         self.joined.truncate(joined);
         self.add_parts(membership);
@@ -199,23 +209,37 @@ impl Snapshot {
     }
 
     /// Reads one schema, the registry's own store only if there is something in it.
-    fn fill_one(&mut self, source: Source<'_>, wide: bool) -> u64 {
+    fn fill_one(&mut self, source: Source<'_>, choice: &FamilyChoice, wide: bool) -> u64 {
         let Source { schema, registry, engines, replaced } = source;
         if self.schema.as_ref().is_none_or(|own| !own.is(schema)) {
             (self.rows, self.replaced) = Default::default();
             self.schema = Some(schema.clone());
         }
+        if choice.is_all() {
+            self.shown.show_all();
+        } else {
+            self.shown.show(choice, schema);
+        }
+        let shown = &self.shown;
         let all = Scope::ALL.map(|scope| Selection::All(schema.layout(scope)));
+        let [of_engines, of_registry] = shown.series.each_ref().map(|series| shown.some.then_some(series));
         let [engine_rows, registry_rows] = &mut self.rows;
-        let retries = engine_rows.fill(all[0], engines.clone())
-            + self.replaced.fill(all[0], replaced)
-            + registry_rows.fill(all[1], wide.then_some(registry).into_iter());
+        let mut retries = 0;
+        if shown.has_any(Scope::Engine) {
+            retries += engine_rows.fill(all[0], of_engines, engines.clone());
+        }
+        if shown.has_any(Scope::Registry) {
+            retries += registry_rows.fill(all[1], of_registry, wide.then_some(registry).into_iter());
+        }
+        if !shown.some {
+            retries += self.replaced.fill(all[0], None, replaced); // no page shows them
+        }
         let infos = schema.layout(Scope::Engine).infos.len();
-        if infos > 0 {
+        if (0..infos).any(|info| shown.has_info(info)) {
             self.groups.update(engines);
         }
         self.newest.resize_with(infos, Vec::new);
-        for (info, newest) in self.newest.iter_mut().enumerate() {
+        for (info, newest) in self.newest.iter_mut().enumerate().filter(|(info, _)| shown.has_info(*info)) {
             let readings = engine_rows.infos.iter().skip(info).step_by(infos);
             self.groups.groups.newest(info, readings.map(|reading| Some(reading.as_ref()?.shown()?.value)), newest);
         }
@@ -228,7 +252,8 @@ impl Snapshot {
         let [engines, registry] = [Scope::Engine as usize, Scope::Registry as usize];
         let mut parts = mem::take(&mut self.parts);
         let members = iter::once(&self.rows[engines]).chain(self.joined.iter().map(|joined| &joined.rows[engines]));
-        for &((member, part), (whole, engine)) in parts.update(membership, members) {
+        let rows = if self.shown.has_counted(Scope::Engine) { parts.update(membership, members) } else { &[] };
+        for &((member, part), (whole, engine)) in rows {
             let (schema, rows) = self.member(member, engines);
             if rows.headers[part].lingers {
                 continue; // the engine has taken over what it counted
@@ -236,7 +261,8 @@ impl Snapshot {
             let counted = rows.counted(schema.layout(Scope::Engine), part);
             mutant!(self.add_counted(whole, engines, engine, &counted), "snapshot: parts aren't counted" => ());
         }
-        for member in 1..=self.joined.len() {
+        let joined = if self.shown.has_counted(Scope::Registry) { self.joined.len() } else { 0 };
+        for member in 1..=joined {
             let (schema, rows) = self.member(member, registry);
             if rows.headers.is_empty() {
                 continue;

@@ -6,7 +6,8 @@ use std::{fmt, sync::Arc};
 
 use self::sealed::Cursor;
 use super::{
-    rows::{ChosenWords, RowHeader, Rows, Selection},
+    chosen::ChosenWords,
+    rows::{RowHeader, Rows, Selection},
     source::{Source, number},
 };
 use crate::{
@@ -103,7 +104,7 @@ impl<H: Choice> View<H> {
     pub(crate) fn fill_one(&mut self, schema: &Schema, scope: Scope, store: &Arc<EngineStore>) -> EngineValues<'_, H> {
         let bound = self.bound.insert(Bound::new(&self.handles, schema).expect(OTHER_HANDLES));
         assert!(bound.scope == scope, "families of the registry are read from the registry, all others from an engine");
-        self.rows.fill(Selection::Chosen(&bound.chosen), [store].into_iter());
+        self.rows.fill(Selection::Chosen(&bound.chosen), None, [store].into_iter());
         self.rows_of(scope).next().expect("one was read")
     }
 
@@ -128,8 +129,8 @@ impl<H: Choice> View<H> {
         };
         let chosen = Selection::Chosen(&bound.chosen);
         match bound.scope {
-            Scope::Engine => self.rows.fill(chosen, source.engines),
-            Scope::Registry => self.rows.fill(chosen, [source.registry].into_iter()),
+            Scope::Engine => self.rows.fill(chosen, None, source.engines),
+            Scope::Registry => self.rows.fill(chosen, None, [source.registry].into_iter()),
         }
     }
 }

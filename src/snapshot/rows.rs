@@ -8,11 +8,11 @@
 
 use std::{array, sync::Arc};
 
+use super::chosen::{ChosenSeries, ChosenWords};
 use crate::{
     schema::{
         Schema,
         layout::{Diagnostic, Layout, Liveness, take_newer},
-        number::WordType,
     },
     sorted::Iter,
     store::{
@@ -22,18 +22,6 @@ use crate::{
         slab::{Reading, Slab},
     },
 };
-
-/// Words of a slab, and how they are read.
-#[derive(Default)]
-pub(super) struct ChosenWords {
-    pub(super) words: Vec<u16>,
-    /// `None`: a state or its stamp, which aren't summed.
-    pub(super) types: Vec<Option<WordType>>,
-    /// Where in a row states are. Behind each is its stamp.
-    pub(super) states: Vec<usize>,
-    /// Settable gauges, behind the words.
-    pub(super) settable: Vec<u16>,
-}
 
 /// What a row has.
 #[derive(Clone, Copy)]
@@ -134,7 +122,7 @@ impl Selection<'_> {
                 for (index, sum) in row.iter_mut().enumerate() {
                     let word_type = mutant!(
                         chosen.types[index],
-                        "snapshot: chosen floats are added up as integers" => Some(WordType::U64),
+                        "snapshot: chosen floats are added up as integers" => Some(crate::schema::number::WordType::U64),
                     );
                     let Some(word_type) = word_type else { continue };
                     *sum = word_type.sum(*sum, other(index, usize::from(chosen.words[index])));
@@ -144,6 +132,31 @@ impl Selection<'_> {
                 }
             }
         }
+    }
+}
+
+impl ChosenSeries {
+    /// Overwrites the words of these series in a row of all words.
+    fn read_store(
+        &self,
+        layout: &Layout,
+        store: &EngineStore,
+        row: &mut [u64],
+        [spare, chosen]: &mut [Vec<u64>; 2],
+    ) -> Reading {
+        let ChosenWords { words, settable, .. } = &self.words;
+        chosen.resize(words.len() + settable.len(), 0);
+        let reading = Selection::Chosen(&self.words).read_store(store, chosen, spare);
+        let settable = settable.iter().map(|index| layout.row_len() + usize::from(*index));
+        let indices = words.iter().map(|word| usize::from(*word)).chain(settable);
+        indices.zip(&*chosen).for_each(|(index, word)| row[index] = *word);
+        if mutant!(self.counted, "subset: what recorders count isn't read" => false) {
+            let counted = store.counted();
+            row[layout.words..][..Diagnostic::COUNT].copy_from_slice(&counted[..Diagnostic::COUNT]);
+            let carried = store.carried.as_ref().map_or(0, |carried| carried[Diagnostic::COUNT]);
+            fill_liveness(store, reading.step.saturating_add(carried), &mut row[layout.liveness()..]);
+        }
+        reading
     }
 }
 
@@ -169,8 +182,8 @@ pub(super) struct Rows {
     pub(super) infos: Vec<Option<InfoReading>>,
     /// One row of families with dynamic labels per engine.
     pub(super) dynamic: Vec<DynamicReading>,
-    /// For the words of a slab that are added to a row.
-    spare: Vec<u64>,
+    /// For the words of a slab that are added to a row, and for chosen words.
+    spare: [Vec<u64>; 2],
 }
 
 /// What is kept of an engine besides its words.
@@ -218,13 +231,15 @@ impl DynamicReading {
 }
 
 impl Rows {
-    /// Overwrites this with what `stores` hold. Returns how many attempts failed.
+    /// Overwrites this with what `stores` hold. If there are `series`, all else in a row of all
+    /// words is left as it was. Returns how many attempts failed.
     ///
     /// An `Arc` that it holds already is kept. So a warm snapshot writes no reference count, which
     /// may lie on a cache line that recorders read.
     pub(super) fn fill<'e>(
         &mut self,
         selection: Selection<'_>,
+        series: Option<&ChosenSeries>,
         stores: impl ExactSizeIterator<Item = &'e Arc<EngineStore>>,
     ) -> u64 {
         self.row_len = selection.row_len();
@@ -235,7 +250,10 @@ impl Rows {
         let mut retries = 0;
         for (index, store) in stores.enumerate() {
             let row = &mut self.words[index * self.row_len..][..self.row_len];
-            let Reading { step, retries: failed } = selection.read_store(store, row, &mut self.spare);
+            let Reading { step, retries: failed } = match (selection, series) {
+                (Selection::All(layout), Some(series)) => series.read_store(layout, store, row, &mut self.spare),
+                _ => selection.read_store(store, row, &mut self.spare[0]),
+            };
             retries += u64::from(failed);
             let infos = &mut self.infos[index * infos..][..infos];
             let lingers = store.until.is_some();
@@ -255,12 +273,8 @@ impl Rows {
                     }
                 }
             }
-            if !infos.is_empty() {
-                store.infos.read(infos);
-            }
-            let mut families = store.shards.iter().flat_map(|shards| shards.dynamic.iter());
             let readings = &mut self.dynamic[index * dynamic..][..dynamic];
-            readings.iter_mut().for_each(|reading| reading.fill(families.next()));
+            read_others(store, series, infos, readings);
         }
         retries
     }
@@ -300,6 +314,24 @@ impl Rows {
     pub(super) fn find(&self, values: &[&str]) -> Option<usize> {
         let same = |header: &RowHeader| header.labels.values.iter().eq(values);
         self.headers.iter().position(same)
+    }
+}
+
+/// Overwrites the infos of a row and its series with dynamic labels, or those that are chosen.
+fn read_others(
+    store: &EngineStore,
+    series: Option<&ChosenSeries>,
+    infos: &mut [Option<InfoReading>],
+    dynamic: &mut [DynamicReading],
+) {
+    let Some(series) = series else {
+        store.infos.read(infos);
+        let mut families = store.shards.iter().flat_map(|shards| shards.dynamic.iter());
+        return dynamic.iter_mut().for_each(|reading| reading.fill(families.next()));
+    };
+    series.infos.iter().for_each(|info| store.infos.read_one(*info, &mut infos[*info]));
+    for index in &series.dynamic {
+        dynamic[index.0 as usize].fill(store.shards.as_ref().map(|shards| shards.dynamic.family(*index)));
     }
 }
 

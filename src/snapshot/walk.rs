@@ -45,14 +45,24 @@ impl Snapshot {
         let all = iter::once(self).chain(self.all_joined()).enumerate();
         let families = all.filter_map(|(member, snapshot)| Some((member, snapshot, snapshot.schema()?)));
         let families = families.flat_map(|(member, snapshot, schema)| {
-            let shown = schema.families().iter().enumerate().filter(|(_, family)| !family.hidden);
-            let index = move |index| FamilyIndex { member, index, own: false };
-            shown.map(move |(nth, family)| FamilyView { snapshot, schema, family, index: index(nth) })
+            let families = schema.families();
+            let shown = snapshot.shown.declared(families.len()).filter(|index| !families[*index].hidden);
+            shown.map(move |index| FamilyView {
+                snapshot,
+                schema,
+                family: &families[index],
+                index: FamilyIndex { member, index, own: false },
+            })
         });
         let own = self.schema().into_iter().flat_map(move |schema| {
-            let own = schema.own_families().iter().enumerate().filter(|(index, _)| self.shows_own(*index));
-            let index = |index| FamilyIndex { member: 0, index, own: true };
-            own.map(move |(nth, family)| FamilyView { snapshot: self, schema, family, index: index(nth) })
+            let own = schema.own_families();
+            let shown = self.shown.own(own.len()).filter(|index| self.shows_own(*index));
+            shown.map(move |index| FamilyView {
+                snapshot: self,
+                schema,
+                family: &own[index],
+                index: FamilyIndex { member: 0, index, own: true },
+            })
         });
         families.chain(own)
     }

@@ -145,6 +145,11 @@ impl Infos {
     pub(crate) fn read(&self, readings: &mut [Option<InfoReading>]) {
         readings.iter_mut().zip(&self.0).for_each(|(reading, slot)| slot.read(reading));
     }
+
+    /// The same of one info.
+    pub(crate) fn read_one(&self, info: usize, reading: &mut Option<InfoReading>) {
+        self.0[info].read(reading);
+    }
 }
 
 impl Slot {

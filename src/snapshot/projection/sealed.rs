@@ -4,53 +4,10 @@ use crate::{
     schema::{
         handle::{Counter, Gauge, Histogram, SettableGauge, State, StateSet},
         layout::{Layout, STATE_WORDS},
-        number::WordType,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    snapshot::{histogram::HistogramView, rows::ChosenWords},
+    snapshot::{chosen::Leaf, histogram::HistogramView},
 };
-
-/// A chosen series.
-#[derive(Clone, Copy)]
-pub enum Leaf {
-    Scalar { schema: u32, word: u16, word_type: WordType },
-    State { schema: u32, word: u16 },
-    Settable { schema: u32, index: u16 },
-    Histogram { schema: u32, index: u16, sum: WordType },
-}
-
-impl Leaf {
-    pub(super) fn schema(self) -> u32 {
-        match self {
-            Self::Scalar { schema, .. }
-            | Self::State { schema, .. }
-            | Self::Settable { schema, .. }
-            | Self::Histogram { schema, .. } => schema,
-        }
-    }
-
-    /// Appends its words.
-    pub(super) fn choose(self, layout: &Layout, chosen: &mut ChosenWords) {
-        match self {
-            Self::Scalar { word, word_type, .. } => {
-                chosen.words.push(word);
-                chosen.types.push(Some(word_type));
-            }
-            Self::Settable { index, .. } => chosen.settable.push(index),
-            Self::State { word, .. } => {
-                chosen.states.push(chosen.words.len());
-                chosen.words.extend([word, word + 1]);
-                chosen.types.extend([None; STATE_WORDS]);
-            }
-            Self::Histogram { index, sum, .. } => {
-                let histogram = &layout.histograms[usize::from(index)];
-                chosen.words.extend(histogram.first..=histogram.sum);
-                let types = (histogram.first..histogram.sum).map(|_| WordType::U64).chain([sum]);
-                chosen.types.extend(types.map(Some));
-            }
-        }
-    }
-}
 
 /// The words of a row that weren't read yet.
 pub struct Cursor<'v> {
