@@ -7,11 +7,8 @@ use anyhow::{Result, ensure};
 use crate::{
     Findings,
     page::{Family, Page},
-    set::{Known, Set},
+    set::{Known, Set, is_fixed},
 };
-
-/// Labels whose values depend on the deployment.
-const OPEN: [&str; 3] = ["engine", "model_name", "position"];
 
 pub(crate) fn compare(set: &Set, page: &Page) -> Result<Findings> {
     let theirs: BTreeMap<&str, &Family> = page
@@ -74,10 +71,10 @@ fn changes(known: &Known, theirs: &Family) -> impl Iterator<Item = String> + use
     kind.into_iter().chain(labels).chain(values(ours, theirs)).chain(bounds)
 }
 
-/// The changed values of labels with a fixed list of them. An info's are free.
+/// The changed values of labels with a fixed list of them.
 fn values(ours: &Family, theirs: &Family) -> Vec<String> {
-    let info = ours.samples.iter().any(|name| name.ends_with("_info"));
-    let fixed = ours.labels.iter().filter(|(label, _)| !info && !OPEN.contains(&label.as_str()));
+    let metric = ours.samples.first().map_or("", String::as_str);
+    let fixed = ours.labels.iter().filter(|(label, _)| is_fixed(label, metric));
     let changed = fixed.filter_map(|(label, ours)| {
         let theirs = theirs.labels.get(label).filter(|theirs| *theirs != ours)?;
         Some(format!("{label}: new {}, gone {}", names(theirs.difference(ours)), names(ours.difference(theirs))))

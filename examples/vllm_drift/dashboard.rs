@@ -9,7 +9,7 @@ use crate::{
     Findings,
     page::without_total,
     promql::{self, Matcher, Query},
-    set::{Known, Set},
+    set::{Known, Set, is_fixed},
 };
 
 /// Labels that scrapers and exporters add.
@@ -118,11 +118,6 @@ impl Checker<'_> {
             }
         }
     }
-}
-
-/// Whether a label has a fixed list of values.
-fn is_fixed(label: &str, metric: &str) -> bool {
-    !matches!(label, "engine" | "model_name" | "position") && !metric.ends_with("_info")
 }
 
 fn is_scrapers(label: &str) -> bool {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use tachometer::{Registry, Schema};
-use tachometer_vllm::{CacheConfig, Config, Families, LoraStats, SchedulerStats};
+use tachometer_vllm::{
+    ApiServerMetrics, CacheConfig, Config, Families, LoraStats, SchedulerStats, SleepOperation, WeightOperation,
+};
 
 use crate::page::{Family, Page};
 
@@ -40,6 +42,11 @@ impl Set {
             (Some("nan_check"), base().nan_check(true)),
             (Some("nixl"), base().nixl(true)),
             (Some("mooncake"), base().mooncake(true)),
+            (Some("sleep_mode"), base().sleep_mode(true)),
+            (Some("weight_updates"), base().weight_updates(true)),
+            (Some("websockets"), base().websockets(true)),
+            (Some("tool_calls"), base().model_name("m").tool_calls(true)),
+            (Some("http"), base().http(true)),
         ];
         let short = page(&Config::new().max_model_len(1))?.families;
         let mut families = BTreeMap::new();
@@ -59,6 +66,18 @@ impl Set {
     }
 }
 
+/// Whether the values of a label are fixed, and all of them are there from the start.
+pub(crate) fn is_fixed(label: &str, metric: &str) -> bool {
+    let open = ["engine", "model_name", "position", "operation", "method", "status", "handler"];
+    !metric.ends_with("_info") && !open.contains(&label)
+}
+
+/// Gives each family of the API server a sample.
+fn record_api_server(server: &ApiServerMetrics) {
+    drop((server.sleep_mode(SleepOperation::Sleep), server.weight_update(WeightOperation::Init)));
+    server.http_request("GET", "/", 200, 0.0);
+}
+
 /// A page of the set on which each family has a sample.
 fn page(config: &Config) -> Result<Page> {
     let mut schema = Schema::builder(&["engine", "model_name"]);
@@ -71,6 +90,7 @@ fn page(config: &Config) -> Result<Page> {
     metrics.cache_config(&mut step, &CacheConfig::default());
     metrics.scheduler(&mut step, &SchedulerStats { lora: Some(LoraStats::default()), ..Default::default() });
     step.commit();
+    record_api_server(&families.api_server_metrics(&registry.shared_recorder()));
     let mut text = Vec::new();
     registry.render(&mut text);
     Page::parse(&String::from_utf8(text)?)

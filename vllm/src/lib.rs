@@ -94,9 +94,10 @@
 //! |---|---|---|---|---|---|
 //! | [`Iteration`] | yes | no | no | no | no |
 //! | [`EngineMetrics`], [`SharedHitRates`], [`LogLines`] | yes | yes | no | no | yes |
-//! | [`SharedMetrics`]; [`Config`], [`CacheConfig`], [`DeclareError`], [`UnknownField`], [`FieldValue`], [`LogLine`] | yes | yes | yes | no | yes |
+//! | [`Ongoing`] | yes | yes | no | no | yes |
+//! | [`SharedMetrics`], [`ApiServerMetrics`]; [`Config`], [`CacheConfig`], [`DeclareError`], [`UnknownField`], [`FieldValue`], [`LogLine`] | yes | yes | yes | no | yes |
 //! | [`Families`] and its parts: [`SpecDecodeFamilies`], [`PerPosition`], [`DiffusionFamilies`], [`KvBlockFamilies`], [`LoraFamilies`], [`NixlFamilies`], [`MooncakeFamilies`] | yes | yes | yes | yes | yes |
-//! | [`BucketFamily`], [`IterationTokensDefinition`], [`AdmissionRejection`], [`SleepState`], [`LogStyle`], [`LogLevel`], [`StepStats`] and its parts: [`SchedulerStats`], [`CacheStats`], [`ConnectorCacheStats`], [`KvFetchStats`], [`SpecDecodeStats`], [`Eviction`], [`LoraStats`], [`PerfStats`], [`IterationStats`], [`PromptTokens`], [`WatermarkStats`], [`FinishedRequest`], [`FinishReason`], [`NixlStats`], [`NixlTransfer`], [`MooncakeStats`], [`MooncakeTransfer`] | yes | yes | yes | yes | yes |
+//! | [`BucketFamily`], [`IterationTokensDefinition`], [`AdmissionRejection`], [`SleepState`], [`SleepOperation`], [`WeightOperation`], [`ToolRequest`], [`LogStyle`], [`LogLevel`], [`StepStats`] and its parts: [`SchedulerStats`], [`CacheStats`], [`ConnectorCacheStats`], [`KvFetchStats`], [`SpecDecodeStats`], [`Eviction`], [`LoraStats`], [`PerfStats`], [`IterationStats`], [`PromptTokens`], [`WatermarkStats`], [`FinishedRequest`], [`FinishReason`], [`NixlStats`], [`NixlTransfer`], [`MooncakeStats`], [`MooncakeTransfer`] | yes | yes | yes | yes | yes |
 //! | [`DescriptorMetrics`](descriptors::DescriptorMetrics) | yes | yes | no | no | yes |
 //! | [`Descriptor`](descriptors::Descriptor), [`DescriptorFamilies`](descriptors::DescriptorFamilies), [`DescriptorError`](descriptors::DescriptorError) | yes | yes | yes | no | yes |
 //! | [`Limits`](descriptors::Limits) | yes | yes | yes | yes | yes |
@@ -129,8 +130,8 @@ pub use self::{
     },
     log::{LogLevel, LogLine, LogLines, LogStyle},
     record::{
-        EngineMetrics, Iteration, MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats,
-        NixlTransfer, SharedHitRates, SharedMetrics,
+        ApiServerMetrics, EngineMetrics, Iteration, MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies,
+        NixlStats, NixlTransfer, Ongoing, SharedHitRates, SharedMetrics, SleepOperation, ToolRequest, WeightOperation,
     },
     stats::{
         CacheStats, ConnectorCacheStats, Eviction, FinishReason, FinishedRequest, IterationStats, KvFetchStats,

@@ -12,6 +12,7 @@ use traits::{Probe, Without as _, assert_documented};
 fn every_public_type_is_documented_as_the_compiler_has_it() {
     let answers = answers! {
         Descriptor DescriptorError DescriptorFamilies DescriptorMetrics Limits
+        ApiServerMetrics Ongoing SleepOperation ToolRequest WeightOperation
         AdmissionRejection BucketFamily CacheConfig CacheStats Config ConnectorCacheStats DeclareError DiffusionFamilies
         Eviction<'static> Families FieldValue FinishReason FinishedRequest Iteration<'static, 'static>
         IterationStats<'static> IterationTokensDefinition KvBlockFamilies KvFetchStats LogLevel LogLine LogLines LogStyle

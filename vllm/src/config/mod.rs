@@ -43,6 +43,11 @@ pub struct Config {
     pub(crate) log_lines: bool,
     pub(crate) shared_hit_rates: bool,
     pub(crate) mfu: bool,
+    pub(crate) sleep_mode: bool,
+    pub(crate) weight_updates: bool,
+    pub(crate) websockets: bool,
+    pub(crate) tool_calls: bool,
+    pub(crate) http: bool,
     pub(crate) cache_config: CacheConfig,
     bounds: [Option<Vec<f64>>; BucketFamily::ALL.len()],
 }
@@ -68,6 +73,11 @@ impl Config {
             log_lines: false,
             shared_hit_rates: false,
             mfu: false,
+            sleep_mode: false,
+            weight_updates: false,
+            websockets: false,
+            tool_calls: false,
+            http: false,
             cache_config: CacheConfig::default(),
             bounds: Default::default(),
         }
@@ -197,6 +207,48 @@ impl Config {
     #[must_use]
     pub fn mfu(mut self, on: bool) -> Self {
         self.mfu = on;
+        self
+    }
+
+    /// Adds `vllm:sleep_mode_*`: operations that put engines to sleep and wake them, recorded by
+    /// [`ApiServerMetrics`](crate::ApiServerMetrics).
+    #[must_use]
+    pub fn sleep_mode(mut self, on: bool) -> Self {
+        self.sleep_mode = on;
+        self
+    }
+
+    /// Adds `vllm:rl_weight_update_*`: operations on the weights in reinforcement learning,
+    /// recorded by [`ApiServerMetrics`](crate::ApiServerMetrics).
+    #[must_use]
+    pub fn weight_updates(mut self, on: bool) -> Self {
+        self.weight_updates = on;
+        self
+    }
+
+    /// Adds `vllm:websocket_*`: connections of the realtime API, recorded by
+    /// [`ApiServerMetrics`](crate::ApiServerMetrics).
+    #[must_use]
+    pub fn websockets(mut self, on: bool) -> Self {
+        self.websockets = on;
+        self
+    }
+
+    /// Adds `vllm:tool_call_parser_invocations`, recorded by
+    /// [`ApiServerMetrics`](crate::ApiServerMetrics). It needs [`model_name`](Self::model_name),
+    /// which is one of its labels.
+    #[must_use]
+    pub fn tool_calls(mut self, on: bool) -> Self {
+        self.tool_calls = on;
+        self
+    }
+
+    /// Adds the HTTP families of vLLM's two front ends: `http_requests`,
+    /// `http_request_duration_seconds` and `http_request_duration_highr_seconds`, recorded by
+    /// [`ApiServerMetrics`](crate::ApiServerMetrics).
+    #[must_use]
+    pub fn http(mut self, on: bool) -> Self {
+        self.http = on;
         self
     }
 

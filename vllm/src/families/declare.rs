@@ -74,6 +74,7 @@ impl Families {
             let cache_config_fields = config.cache_config.field_names();
             let nixl = config.nixl.then(|| NixlFamilies::declare(declarer)).transpose()?;
             let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(declarer)).transpose()?;
+            let api_server = declarer.api_server()?;
             let log = config.log_lines.then(|| LogFamilies::declare(declarer, config)).transpose()?;
         })
     }

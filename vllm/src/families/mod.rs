@@ -2,12 +2,13 @@
 
 use tachometer::{AtRunTime, Counter, Exactly, Gauge, Histogram, Info, State, StateSet, Step};
 
-use self::log::LogFamilies;
+use self::{api_server::ApiServerFamilies, log::LogFamilies};
 use crate::{
     FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies,
     config::{FieldNames, MAX_SPECULATIVE_TOKENS},
 };
 
+pub(crate) mod api_server;
 mod declare;
 pub(crate) mod helpers;
 pub(crate) mod hit_rate;
@@ -110,6 +111,7 @@ pub struct Families {
     pub nixl: Option<NixlFamilies>,
     /// With [`Config::mooncake`](crate::Config::mooncake).
     pub mooncake: Option<MooncakeFamilies>,
+    pub(crate) api_server: ApiServerFamilies,
     /// With [`Config::log_lines`](crate::Config::log_lines).
     pub(crate) log: Option<LogFamilies>,
 }

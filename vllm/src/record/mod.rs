@@ -9,12 +9,14 @@ use crate::{
 };
 
 pub use self::{
+    api_server::{ApiServerMetrics, Ongoing, SleepOperation, ToolRequest, WeightOperation},
     connector::{MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats, NixlTransfer},
     hit_rate::SharedHitRates,
     iteration::Iteration,
     shared::SharedMetrics,
 };
 
+mod api_server;
 mod connector;
 mod finished;
 mod hit_rate;
