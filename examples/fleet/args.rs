@@ -65,6 +65,10 @@ pub(crate) struct Args {
     #[arg(long)]
     no_listen: bool,
 
+    /// The formats of /metrics
+    #[arg(long = "format", value_enum, default_value_t = Formats::Negotiated, conflicts_with = "no_listen")]
+    pub(crate) formats: Formats,
+
     /// Go on serving after the replay, until Ctrl-C
     #[arg(long, conflicts_with = "no_listen")]
     pub(crate) hold: bool,
@@ -144,6 +148,15 @@ impl FromStr for Speed {
             _ => Err("expected a number above 0, or `max`".to_owned()),
         }
     }
+}
+
+/// Which format a scraper gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Formats {
+    /// What its Accept header asks for
+    Negotiated,
+    /// Text 0.0.4, whatever it asks for
+    Text,
 }
 
 /// The names of [`IterationTokensDefinition`] on the command line.

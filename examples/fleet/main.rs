@@ -8,6 +8,7 @@ mod args;
 mod azure;
 mod batch;
 mod checks;
+mod connections;
 mod connector;
 mod console;
 mod engine;
@@ -24,6 +25,7 @@ mod numbers;
 mod optional;
 mod optional_checks;
 mod pace;
+mod pages;
 mod prefix_cache;
 mod progress;
 mod report;
@@ -70,7 +72,8 @@ fn run(args: &Args) -> Result<ExitCode> {
     let workload = read_workload(args)?;
     let layout = args.layout();
     let (meters, registry) = Meters::declare(args.definition.into(), args.connector, layout, args.optional)?;
-    let server = args.listen_address().map(|address| Server::start(address, registry.clone())).transpose()?;
+    let server =
+        args.listen_address().map(|address| Server::start(address, registry.clone(), args.formats)).transpose()?;
 
     let started = Instant::now();
     let mut fleet =

@@ -3,19 +3,19 @@
 
 use std::future;
 use std::io;
-use std::net::TcpListener;
 use std::thread;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{Html, IntoResponse};
+use axum::response::Html;
 use axum::routing::get;
-use tachometer::{Format, Registry};
+use tachometer::Registry;
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::args::Formats;
 use crate::console::say;
+use crate::{connections, pages};
 
 /// A server that runs until the process ends.
 #[derive(Debug)]
@@ -25,12 +25,13 @@ pub(crate) struct Server {
 
 impl Server {
     /// Listens before it returns, so that an unavailable address is an error here.
-    pub(crate) fn start(address: &str, registry: Registry) -> Result<Self> {
-        let listener = TcpListener::bind(address).with_context(|| format!("can't listen on {address}"))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?.to_string();
+    pub(crate) fn start(address: &str, registry: Registry, formats: Formats) -> Result<Self> {
         let runtime = runtime()?;
-        thread::Builder::new().name("metrics".to_owned()).spawn(move || runtime.block_on(serve(listener, registry)))?;
+        let listener = runtime.block_on(TcpListener::bind(address));
+        let listener = listener.with_context(|| format!("can't listen on {address}"))?;
+        let address = listener.local_addr()?.to_string();
+        let served = async move { match connections::serve(listener, router(registry, formats)).await {} };
+        thread::Builder::new().name("metrics".to_owned()).spawn(move || runtime.block_on(served))?;
         say(format_args!("listening on http://{address}/metrics"));
         Ok(Self { address })
     }
@@ -68,15 +69,8 @@ fn interruption() -> io::Result<impl Future<Output = ()>> {
     Ok(future::poll_fn(move |context| ctrl_c.poll_recv(context).map(drop)))
 }
 
-async fn serve(listener: TcpListener, registry: Registry) -> io::Result<()> {
-    let router = Router::new().route("/", get(live)).route("/metrics", get(metrics)).with_state(registry);
-    axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await
-}
-
-async fn metrics(State(registry): State<Registry>) -> impl IntoResponse {
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    ([(CONTENT_TYPE, Format::Text.content_type())], page)
+fn router(registry: Registry, formats: Formats) -> Router {
+    pages::router(registry, formats == Formats::Negotiated).route("/", get(live))
 }
 
 /// A page that shows `/metrics` in a browser.

@@ -1,6 +1,8 @@
 //! The example `fleet`, run as a user runs it: its totals, its answers to odd and to broken files,
 //! its exit codes, its page while it runs, and the model that it simulates.
 
+#[cfg(target_os = "linux")]
+mod clients;
 mod files;
 mod input;
 mod made;

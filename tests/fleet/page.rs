@@ -1,6 +1,6 @@
 //! The page while the fleet runs.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,19 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self::start_with(Stdio::null(), arguments)
+        Self::start_with(fleet(), Stdio::null(), arguments)
     }
 
-    fn start_with(stdout: Stdio, arguments: &[&str]) -> Self {
-        let mut child = fleet()
+    /// The fleet may open no more than 256 files.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_few_files(arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n 256; exec \"$0\" \"$@\""]).arg(fleet().get_program());
+        Self::start_with(shell, Stdio::null(), arguments)
+    }
+
+    fn start_with(mut command: Command, stdout: Stdio, arguments: &[&str]) -> Self {
+        let mut child = command
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(stdout)
@@ -34,6 +42,23 @@ impl Serving {
         let listening = serving.read_until("listening on ");
         listening.trim().rsplit(' ').next().expect("a word").clone_into(&mut serving.url);
         serving
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn address(&self) -> &str {
+        self.url.split('/').nth(2).expect("a host")
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> i32 {
+        self.child.id().try_into().expect("Linux numbers processes so")
+    }
+
+    /// Ends the fleet. Returns what it has written since the last line that was read.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn rest_of_stderr(mut self) -> String {
+        self.child.kill().expect("it runs");
+        io::read_to_string(&mut self.stderr).expect("stderr is text")
     }
 
     /// The next line of stderr that contains `wanted`.
@@ -56,10 +81,16 @@ impl Serving {
     }
 
     pub(crate) fn scrape(&self) -> String {
-        let mut response = ureq::get(&self.url).call().expect("the page is served");
-        let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
+        let (content_type, page) = self.scrape_accepting("*/*");
         assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
-        response.body_mut().read_to_string().expect("the page is text")
+        page
+    }
+
+    /// The content type, and the page.
+    fn scrape_accepting(&self, accept: &str) -> (String, String) {
+        let mut response = ureq::get(&self.url).header("accept", accept).call().expect("the page is served");
+        let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
+        (content_type, response.body_mut().read_to_string().expect("the page is text"))
     }
 }
 
@@ -228,6 +259,23 @@ fn kv_transfers_show_in_the_families_of_the_connector() {
     }
 }
 
+#[test]
+fn a_scraper_gets_the_format_that_it_asks_for_unless_the_fleet_has_only_text() {
+    const ACCEPT: &str = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    let base = ["--limit", "5", "--speed", "max", "--hold"];
+    for (arguments, expected, end) in [
+        (&[][..], "application/openmetrics-text; version=1.0.0; charset=utf-8", "# EOF\n"),
+        (&["--format", "text"], "text/plain; version=0.0.4; charset=utf-8", "\n"),
+    ] {
+        let mut serving = Serving::start(&[&base, arguments].concat());
+        serving.read_until("until Ctrl-C");
+        let (content_type, page) = serving.scrape_accepting(ACCEPT);
+        assert!(content_type.starts_with(expected), "{content_type}");
+        assert!(page.ends_with(end) && page.contains("vllm:prompt_tokens_total"), "{page}");
+        assert_eq!(page.contains("# EOF"), arguments.is_empty());
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_held_fleet_ends_well_when_it_is_told_to_terminate() {
@@ -240,7 +288,7 @@ fn a_held_fleet_ends_well_when_it_is_told_to_terminate() {
 #[test]
 fn a_fleet_is_held_though_its_report_cannot_be_written() {
     let full = std::fs::File::create("/dev/full").expect("Linux has it");
-    let mut serving = Serving::start_with(full.into(), &["--limit", "5", "--speed", "max", "--hold"]);
+    let mut serving = Serving::start_with(fleet(), full.into(), &["--limit", "5", "--speed", "max", "--hold"]);
     serving.read_until("can't write the report");
     serving.read_until("until Ctrl-C");
     assert!(serving.scrape().contains("vllm:prompt_tokens_total"));
