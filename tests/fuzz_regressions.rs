@@ -12,6 +12,8 @@ mod descriptors;
 mod observations;
 #[path = "../fuzz/bodies/page_round_trip.rs"]
 mod page_round_trip;
+#[path = "../fuzz/bodies/requests.rs"]
+mod requests;
 #[path = "../fuzz/bodies/steps.rs"]
 mod steps;
 
@@ -47,7 +49,7 @@ macro_rules! targets {
     };
 }
 
-targets!(declarations, descriptors, observations, page_round_trip, steps);
+targets!(declarations, descriptors, observations, page_round_trip, requests, steps);
 
 #[test]
 fn every_target_is_replayed() {
@@ -92,6 +94,14 @@ proptest! {
         let document = json!({ "descriptor_version": 1, "connector_id": "C", "metrics": metrics });
         let payloads = r#"{"a": {"b": 1.5, "[]": [2, -1]}, "c": {"[\"x\"]": 3}}"#;
         descriptors::run(format!("{document}\0{payloads}\n{payload}").as_bytes());
+    }
+
+    #[test]
+    fn random_inputs_of_requests(
+        query in "((name\\[\\]|%6eame%5b%5D|x)=(a:b|a%3ab|tokens_total|seconds_(sum|created)|exact|[a-z%+]{0,4})&?){0,3}",
+        accept in "((text/plain|application/openmetrics-text|\\*/\\*)(;(q=[0-9.]{1,3}|version=(1\\.0\\.0|0\\.0\\.4)|[a-z\"=]{0,5})){0,3},?){0,3}",
+    ) {
+        requests::run(format!("GET\n/metrics\n{query}\n{accept}").as_bytes());
     }
 
     #[test]

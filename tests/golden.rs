@@ -13,28 +13,74 @@ mod one_step;
 mod shown;
 
 use one_step::OneStep as _;
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
+use openmetrics_parser::openmetrics::parse_openmetrics;
 use tachometer::{Counter, Format, Gauge, Histogram, PageOptions, Registry, Renderer, Schema, SchemaBuilder, Snapshot};
 use tachometer_vllm::{
     self as vllm, FinishReason, FinishedRequest, IterationStats, PromptTokens, SchedulerStats, StepStats,
 };
 
-/// Compares a registry's page with the golden file, and the parsed page with the snapshot.
+/// Compares a registry's pages with the golden files, and the parsed page with the snapshot.
 fn assert_golden(name: &str, registry: &Registry) -> common::Samples {
     let mut page = b"# another crate's page stands before\n".to_vec();
     registry.render(&mut page);
     let page = String::from_utf8(page).unwrap();
+    assert_is_golden(&format!("{name}.prom"), &page);
+    let open_metrics = open_metrics(registry);
+    assert_is_golden(&format!("{name}.openmetrics"), &open_metrics);
+    // This parser refuses units of histograms, which the specification allows.
+    let without_units =
+        open_metrics.split_inclusive('\n').filter(|line| !line.starts_with("# UNIT ")).collect::<String>();
+    if let Err(error) = parse_openmetrics(&without_units) {
+        panic!("{error}, in\n{open_metrics}");
+    }
+    assert_no_sample_twice(&page);
+    assert_no_sample_twice(&open_metrics);
+    common::parse(&page)
+}
+
+fn assert_is_golden(name: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("TACHOMETER_UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &page).unwrap();
+        fs::write(&path, page).unwrap();
     }
     let golden = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
     for (number, (line, golden)) in page.lines().zip(golden.lines()).enumerate() {
         assert_eq!(line, golden, "line {} of {name}", number + 1);
     }
     assert_eq!(page.len(), golden.len(), "{name} goes on");
-    common::parse(&page)
+}
+
+/// The page in OpenMetrics, with times of creation that are always the same, and without how long
+/// pages took.
+fn open_metrics(registry: &Registry) -> String {
+    let mut snapshot = Snapshot::new();
+    registry.snapshot(&mut snapshot);
+    let names = snapshot.families().map(|family| family.name()).filter(|name| !name.starts_with("tachometer_render"));
+    let names = names.chain(["f_ready", "tachometer_collector_failures"]); // of a collector, if there is one
+    let mut page = Vec::new();
+    registry.render_as(Format::OpenMetrics, &PageOptions::new().families(names).created(), &mut page);
+    let page = String::from_utf8(page).unwrap();
+    let fixed = |line: &str| match line.rsplit_once(' ') {
+        Some((name, _)) if name.split('{').next().unwrap().ends_with("_created") => format!("{name} 1700000000.123\n"),
+        _ => format!("{line}\n"),
+    };
+    page.lines().map(fixed).collect()
+}
+
+/// No parser sees that a sample appears twice, or that a family goes on behind another one.
+fn assert_no_sample_twice(page: &str) {
+    let (mut samples, mut families) = (HashSet::new(), HashSet::new());
+    for line in page.lines() {
+        match line.strip_prefix("# TYPE ") {
+            Some(family) => assert!(families.insert(family), "{family} appears twice"),
+            None => assert!(
+                line.starts_with('#') || samples.insert(line.rsplit_once(' ').unwrap().0),
+                "{line} appears twice"
+            ),
+        }
+    }
 }
 
 /// Samples about pages: retries, seconds, bytes.
@@ -102,7 +148,7 @@ fn every_kind_of_family_with_every_escape() {
     recorder.set(ratio, f64::NEG_INFINITY);
     drop(recorder.step());
 
-    let samples = assert_golden("kinds.prom", &registry);
+    let samples = assert_golden("kinds", &registry);
     let llama = [("engine", "0"), ("model_name", "meta-llama/Llama-3.1-8B-Instruct")];
     assert_eq!(sample(&samples, "a_integer_total", &llama), u64::MAX as f64);
     assert_eq!(sample(&samples, "f_seconds_bucket", &[llama[0], ("le", "inf"), llama[1], ("phase", "first")]), 7.0);
@@ -123,7 +169,7 @@ fn without_engine_labels() {
         step.add(plain, 7);
         step.set(a, -7);
     });
-    let samples = assert_golden("no_engine_labels.prom", &registry);
+    let samples = assert_golden("no_engine_labels", &registry);
     assert_eq!(sample(&samples, "plain_total", &[]), 7.0);
     assert_eq!(sample(&samples, "own", &[("x", "a")]), -7.0);
 }
@@ -161,10 +207,45 @@ fn families_of_the_registry_infos_and_hidden_ones() {
         step.add(many, 3);
         step.observe(wide, 2);
     });
-    let samples = assert_golden("scopes.prom", &registry);
+    let samples = assert_golden("scopes", &registry);
     assert_eq!(sample(&samples, "b_rejections_total", &[("model_name", "m"), ("reason", "requests")]), 3.0);
     assert_eq!(sample(&samples, "f_adapters_info", &[("running", "\"32\"\n")]), 1_700_000_000.5);
     assert_eq!(samples.len(), 2 + 2 + 2 + 4 + 1 + 2 * 6 + 3 + OF_PAGES);
+}
+
+#[test]
+fn exact_names_states_dynamic_labels_and_several_schemas() {
+    let mut schema = Schema::builder(&["engine"]);
+    schema.const_label("cluster", "a\"b");
+    let exact = schema.counter::<u64>("a_http_requests", "Keeps its name.").exact_name().declare().unwrap();
+    let mode = schema.state_set("b_mode", "One is 1.", "mode", &["on", "off"]).declare().unwrap();
+    let tenants =
+        schema.counter::<u64>("c_tenant_tokens", "By tenant.").dynamic_labels(["tenant"], 4).declare().unwrap();
+    let waits = schema.histogram::<f64>("d_wait_seconds", "By tenant.", &[0.5]).unit("seconds");
+    let waits = waits.dynamic_labels(["tenant"], 4).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engines = ["0", "1"].map(|engine| registry.attach(&[engine]).unwrap());
+    engines[0].recorder().unwrap().record(|step| {
+        step.inc(exact);
+        step.select_state(mode, Some(1));
+    });
+    let shared = engines[1].shared_recorder();
+    shared.with_label_values(tenants, ["\"x\\\n"]).add(7);
+    shared.with_label_values(waits, ["y"]).observe(0.25);
+    let mut schema = Schema::builder(&["worker"]);
+    let loads = schema.counter::<f64>("e_loads", "Of another schema.").declare().unwrap();
+    let joined = registry.join(schema.build().unwrap()).unwrap();
+    let worker = joined.attach(&["w"]).unwrap();
+    worker.shared_recorder().add(loads, 0.5);
+    let mut schema = Schema::builder(&[]);
+    let ready = schema.gauge::<i64>("f_ready", "Of a collector.").settable().declare().unwrap();
+    let _collector = registry.collector(schema.build().unwrap(), move |recorder| {
+        recorder.set_gauge(ready, 1);
+        Ok(())
+    });
+    let samples = assert_golden("others", &registry);
+    assert_eq!(sample(&samples, "a_http_requests", &[("cluster", "a\"b"), ("engine", "0")]), 1.0);
+    assert_eq!(sample(&samples, "f_ready", &[("cluster", "a\"b")]), 1.0);
 }
 
 #[test]
@@ -172,7 +253,7 @@ fn without_engines() {
     let mut schema = Schema::builder(&["engine"]);
     schema.counter::<u64>("x", "Nobody counts.").declare().unwrap();
     schema.histogram::<f64>("y", "Nobody observes.", &[1.0]).declare().unwrap();
-    assert_eq!(assert_golden("no_engines.prom", &Registry::new(schema.build().unwrap())).len(), OF_PAGES);
+    assert_eq!(assert_golden("no_engines", &Registry::new(schema.build().unwrap())).len(), OF_PAGES);
 }
 
 fn finished(prompt_tokens: PromptTokens) -> FinishedRequest {
@@ -221,7 +302,7 @@ fn the_vllm_set_of_a_prefill_and_a_decode_engine() {
         let mut metrics = families.engine_metrics(recorder);
         recorder.record(|step| metrics.record(step, &stats));
     }
-    let samples = assert_golden("vllm_base.prom", &registry);
+    let samples = assert_golden("vllm_base", &registry);
     let decode = [("engine", "1"), ("model_name", "llama")];
     assert_eq!(sample(&samples, "vllm:iteration_tokens_total_sum", &decode), 1.0);
     assert_eq!(sample(&samples, "vllm:prompt_tokens_total", &decode), 2_048.0);

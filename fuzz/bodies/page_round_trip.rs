@@ -1,8 +1,10 @@
 //! Any help text, label value and float: the page must be one that a parser accepts, and read back
 //! to the same.
 
-use openmetrics_parser::{PrometheusValue, prometheus::parse_prometheus};
-use tachometer::{Registry, Schema};
+use openmetrics_parser::{
+    OpenMetricsValue, PrometheusValue, openmetrics::parse_openmetrics, prometheus::parse_prometheus,
+};
+use tachometer::{Format, PageOptions, Registry, Schema};
 
 /// Eight bytes of a float, then text that is split in two.
 pub(crate) fn run(data: &[u8]) {
@@ -30,5 +32,14 @@ pub(crate) fn run(data: &[u8]) {
     let labels = sample.get_labelset().expect("labels");
     assert_eq!(labels.get_label_value("engine"), Some(label));
     let PrometheusValue::Gauge(read) = &sample.value else { panic!("not a gauge, in\n{page}") };
+    assert!(read.as_f64() == value || value.is_nan() && read.as_f64().is_nan(), "{value} became {read:?}");
+
+    let mut page = Vec::new();
+    registry.render_as(Format::OpenMetrics, &PageOptions::new().families(["x"]), &mut page);
+    let page = String::from_utf8(page).expect("UTF-8");
+    let parsed = parse_openmetrics(&page).unwrap_or_else(|error| panic!("{error}, in\n{page}"));
+    let sample = parsed.families["x"].iter_samples().next().expect("a sample");
+    assert_eq!(sample.get_labelset().expect("labels").get_label_value("engine"), Some(label));
+    let OpenMetricsValue::Gauge(read) = &sample.value else { panic!("not a gauge, in\n{page}") };
     assert!(read.as_f64() == value || value.is_nan() && read.as_f64().is_nan(), "{value} became {read:?}");
 }
