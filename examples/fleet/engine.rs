@@ -7,11 +7,13 @@ use std::time::UNIX_EPOCH;
 
 use tachometer::{Recorder, Step};
 use tachometer_vllm::{
-    CacheConfig, CacheStats, EngineMetrics, FieldValue, IterationStats, KvFetchStats, LoraStats, MooncakeStats,
-    MooncakeTransfer, NixlStats, NixlTransfer, SchedulerStats, StepStats,
+    CacheConfig, CacheStats, EngineMetrics, FieldValue, IterationStats, KvFetchStats, LoraStats, SchedulerStats,
+    StepStats,
+    connectors::{ConnectorMetrics, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer},
 };
 
 use crate::batch::{Arrived, Batch, Output};
+use crate::connector::Connector;
 use crate::kv_pool::BLOCK_TOKENS;
 use crate::meters::{MAX_MODEL_LEN, Meters};
 use crate::optional;
@@ -87,6 +89,8 @@ pub(crate) struct Engine {
     /// Where the KV of finished prompts goes. Only a prefill engine has one.
     pub(crate) outlet: Option<Outlet>,
     pub(crate) meters: Meters,
+    /// Records what the connector reports, if KV is transferred.
+    pub(crate) transfers: Option<ConnectorMetrics>,
     pub(crate) pace: Pace,
 }
 
@@ -119,7 +123,8 @@ impl Engine {
             stats.scheduled_tokens = work.tokens();
             executed.count(work, !output.is_empty());
             let sent = self.send_kv(end, &output.finished_requests, &mut reports.sent);
-            self.record(&mut metrics, &mut step, (work, stats), &output, &reports);
+            self.record(&mut metrics, &mut step, (work, stats), &output);
+            self.report(&mut step, &reports);
             step.add(self.meters.transferred, sent);
             kv_blocks = show_cache_config(&metrics, &mut step, &self.batch, kv_blocks);
             step.commit();
@@ -136,12 +141,11 @@ impl Engine {
         step: &mut Step<'_>,
         (work, mut scheduler): (Work, SchedulerStats<'_>),
         output: &Output,
-        reports: &Reports,
     ) {
         let images = self.batch.images.take_lookups();
         let evicted: Vec<_> = self.batch.cache.drain_evicted().collect();
         if !self.batch.has_optional() {
-            return record(metrics, step, &scheduler, output, reports, None);
+            return record(metrics, step, &scheduler, output, None);
         }
         let [running, waiting] = self.batch.adapters();
         let wall_time = UNIX_EPOCH.elapsed().map_or(0.0, |elapsed| elapsed.as_secs_f64());
@@ -150,7 +154,21 @@ impl Engine {
         scheduler.spec_decode = Some(output.drafts.stats());
         scheduler.perf = Some(optional::perf(work));
         scheduler.evictions = &evictions;
-        record(metrics, step, &scheduler, output, reports, Some(images));
+        record(metrics, step, &scheduler, output, Some(images));
+    }
+
+    /// Records the transfers that this engine reports.
+    fn report(&mut self, step: &mut Step<'_>, reports: &Reports) {
+        let Some(transfers) = &mut self.transfers else { return };
+        let recorded = match self.meters.connector {
+            Connector::Nixl => {
+                transfers.record(step, &NixlStats { transfers: &reports.received, ..NixlStats::default() })
+            }
+            Connector::Mooncake => {
+                transfers.record(step, &MooncakeStats { transfers: &reports.sent, ..MooncakeStats::default() })
+            }
+        };
+        recorded.expect("the connector's own type fits it");
     }
 
     /// When the next step begins: now, or with the next request if there is nothing to do. `None`
@@ -197,7 +215,6 @@ fn record(
     step: &mut Step<'_>,
     scheduler: &SchedulerStats<'_>,
     output: &Output,
-    reports: &Reports,
     mm_cache: Option<CacheStats>,
 ) {
     let iteration = IterationStats {
@@ -212,9 +229,7 @@ fn record(
         ..IterationStats::default()
     };
     let iteration = (!output.is_empty()).then_some(&iteration);
-    let nixl = Some(&NixlStats { transfers: &reports.received, ..NixlStats::default() });
-    let mooncake = Some(&MooncakeStats { transfers: &reports.sent, ..MooncakeStats::default() });
-    let stats = StepStats { scheduler: Some(scheduler), iteration, nixl, mooncake, mm_cache, ..StepStats::default() };
+    let stats = StepStats { scheduler: Some(scheduler), iteration, mm_cache, ..StepStats::default() };
     metrics.record(step, &stats);
 }
 

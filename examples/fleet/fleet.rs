@@ -5,12 +5,12 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tachometer::{Recorder, Registry};
+use tachometer::Recorder;
 
 use crate::batch::{Batch, Settings};
 use crate::engine::{Engine, Executed, Feed};
 use crate::layout::{Layout, Role};
-use crate::meters::{MODEL, Meters};
+use crate::meters::{Declared, MODEL, Meters};
 use crate::pace::Pace;
 use crate::transfer;
 use crate::workload::Workload;
@@ -31,8 +31,7 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) fn start(
-        registry: &Registry,
-        meters: Meters,
+        declared: &Declared,
         layout: Layout,
         workload: &Workload,
         settings: Settings,
@@ -40,10 +39,11 @@ impl Fleet {
     ) -> Result<Self> {
         let (alive, done) = bounded(0);
         let mut fleet = Self { threads: Vec::new(), done, attached: Vec::new(), recorders: Vec::new() };
-        for engine in compose(meters, layout, workload, settings, pace) {
+        for mut engine in compose(declared.meters, layout, workload, settings, pace) {
             let name = fleet.attached.len().to_string();
-            let handle = registry.attach(&[name.as_str(), MODEL])?;
+            let handle = declared.registry.attach(&[name.as_str(), MODEL])?;
             let mut recorder = handle.recorder()?;
+            engine.transfers = declared.connector.as_ref().map(|connector| connector.metrics(&handle));
             fleet.attached.push(handle);
             let alive: Sender<Never> = alive.clone();
             fleet.threads.push(thread::Builder::new().name(format!("engine {name}")).spawn(move || {
@@ -80,7 +80,7 @@ impl Fleet {
 fn compose(meters: Meters, layout: Layout, workload: &Workload, settings: Settings, pace: Pace) -> Vec<Engine> {
     let engine = |role, feed, outlet| {
         let batch = Batch::new(role, workload.clone(), settings);
-        Engine { workload: workload.clone(), batch, feed, outlet, meters, pace }
+        Engine { workload: workload.clone(), batch, feed, outlet, meters, transfers: None, pace }
     };
     let arrivals = |engine| Feed::arrivals(workload.clone(), routed(workload, layout, engine));
     match layout {

@@ -47,7 +47,7 @@ use clap::Parser;
 use console::say;
 use expected::Expected;
 use fleet::Fleet;
-use meters::Meters;
+use meters::{Declared, Meters};
 use pace::Pace;
 use report::Report;
 use serve::Server;
@@ -71,21 +71,21 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode> {
     let workload = read_workload(args)?;
     let layout = args.layout();
-    let (meters, registry) = Meters::declare(args.definition.into(), args.connector, layout, args.optional)?;
+    let declared = Meters::declare(args.definition.into(), args.connector, layout, args.optional)?;
+    let Declared { meters, ref registry, .. } = declared;
     let server =
         args.listen_address().map(|address| Server::start(address, registry.clone(), args.formats)).transpose()?;
 
     let started = Instant::now();
-    let mut fleet =
-        Fleet::start(&registry, meters, layout, &workload, args.settings(), Pace::new(started, args.speed))?;
-    progress::show_until_done(&fleet, &registry, meters, layout, workload.len() as u64);
+    let mut fleet = Fleet::start(&declared, layout, &workload, args.settings(), Pace::new(started, args.speed))?;
+    progress::show_until_done(&fleet, registry, meters, layout, workload.len() as u64);
     let executed = fleet.join();
     if args.miscount {
         fleet.miscount(meters);
     }
     let seconds = started.elapsed().as_secs_f64();
 
-    let engines = numbers::read(&registry, meters, layout);
+    let engines = numbers::read(registry, meters, layout);
     let expected = Expected::of(&workload, layout);
     let checks = checks::evaluate(&engines, &expected, &executed, args.definition, args.connector);
     // Failed checks are reported, and the page stays up, even if the report can't be written.

@@ -1,8 +1,9 @@
 //! What is measured: vLLM's metric set, and one family of the fleet that shares its steps.
 
 use anyhow::Result;
-use tachometer::{Counter, Registry, Schema};
+use tachometer::{Counter, Histogram, Registry, Schema};
 use tachometer_vllm as vllm;
+use tachometer_vllm::connectors::ConnectorFamilies;
 
 use crate::connector::Connector;
 use crate::layout::Layout;
@@ -19,6 +20,25 @@ pub(crate) struct Meters {
     pub(crate) vllm: vllm::Families,
     /// Prompt tokens whose KV this engine sent to another.
     pub(crate) transferred: Counter<u64>,
+    pub(crate) connector: Connector,
+    /// What the connector reports, if KV is transferred.
+    pub(crate) reported: Option<Reported>,
+}
+
+/// The histograms of a connector that the report reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reported {
+    pub(crate) time: Histogram<f64>,
+    pub(crate) bytes: Histogram<f64>,
+    pub(crate) descriptors: Histogram<f64>,
+}
+
+/// What is declared once.
+pub(crate) struct Declared {
+    pub(crate) meters: Meters,
+    /// If KV is transferred.
+    pub(crate) connector: Option<ConnectorFamilies>,
+    pub(crate) registry: Registry,
 }
 
 impl Meters {
@@ -27,20 +47,31 @@ impl Meters {
         connector: Connector,
         layout: Layout,
         optional: Option<Optional>,
-    ) -> Result<(Self, Registry)> {
+    ) -> Result<Declared> {
         let mut schema = Schema::builder(&["engine", "model_name"]);
         let disaggregated = matches!(layout, Layout::Disaggregated { .. });
         let config = vllm::Config::new().max_model_len(MAX_MODEL_LEN).iteration_tokens(definition);
         let config = config.model_name(MODEL).kv_consumer(disaggregated);
         let config = optional.map_or(config.clone(), |optional| optional.switch_on(config));
-        let config = match connector {
-            Connector::Nixl => config.nixl(disaggregated),
-            Connector::Mooncake => config.mooncake(disaggregated),
-        };
         let vllm = vllm::Families::declare(&mut schema, &config)?;
+        let families = disaggregated.then(|| ConnectorFamilies::declare(&mut schema, &connector.of_vllm(), &config));
+        let families = families.transpose()?;
+        let reported = families.as_ref().and_then(|families| Reported::find(families, connector));
         let transferred = schema
             .counter("fleet:kv_transferred_tokens", "Prompt tokens whose KV this engine sent to another.")
             .declare()?;
-        Ok((Self { vllm, transferred }, Registry::new(schema.build()?)))
+        let meters = Self { vllm, transferred, connector, reported };
+        Ok(Declared { meters, connector: families, registry: Registry::new(schema.build()?) })
+    }
+}
+
+impl Reported {
+    fn find(families: &ConnectorFamilies, connector: Connector) -> Option<Self> {
+        let histogram = |name| families.histogram(&format!("vllm:{}_{name}", connector.prefix()));
+        Some(Self {
+            time: histogram("xfer_time_seconds")?,
+            bytes: histogram("bytes_transferred")?,
+            descriptors: histogram("num_descriptors")?,
+        })
     }
 }

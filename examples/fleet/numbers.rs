@@ -1,10 +1,10 @@
 //! What the registry shows for each engine: plain numbers, read from one snapshot.
 
 use tachometer::{EngineView, HistogramView, ObservationValue, Registry, Snapshot};
-use tachometer_vllm::{Families, FinishReason};
+use tachometer_vllm::FinishReason;
 
 use crate::layout::{Layout, Role};
-use crate::meters::Meters;
+use crate::meters::{Meters, Reported};
 use crate::optional_checks::{self, OptionalNumbers};
 
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub(crate) fn read(registry: &Registry, meters: Meters, layout: Layout) -> Vec<E
 }
 
 fn read_engine(engine: usize, layout: Layout, meters: Meters, view: EngineView<'_>) -> EngineNumbers {
-    let Meters { vllm, transferred } = meters;
+    let Meters { vllm, transferred, reported, .. } = meters;
     let mut by_source = vllm.prompt_tokens_by_source().iter().map(|source| view.counter(*source));
     let [local_compute, local_cache_hit, external_kv_transfer] = [(); 3].map(|()| by_source.next().unwrap_or_default());
     let iteration_tokens = view.histogram(vllm.iteration_tokens);
@@ -90,7 +90,7 @@ fn read_engine(engine: usize, layout: Layout, meters: Meters, view: EngineView<'
         prefix_cache_queries: view.counter(vllm.prefix_cache_queries),
         prefix_cache_hits: view.counter(vllm.prefix_cache_hits),
         prefill_kv_computed_tokens: view.histogram(vllm.request_prefill_kv_computed_tokens).sum(),
-        transfers: read_transfers(&vllm, &view),
+        transfers: reported.map_or(Transfers::default(), |reported| read_transfers(reported, &view)),
         transferred_tokens: view.counter(transferred),
         iteration_tokens_sum: iteration_tokens.sum(),
         iteration_tokens_count: iteration_tokens.count(),
@@ -110,13 +110,11 @@ fn quantiles<T: ObservationValue>(histogram: &HistogramView<'_, T>) -> Quantiles
     Quantiles { median: histogram.quantile(0.5), p99: histogram.quantile(0.99) }
 }
 
-fn read_transfers(vllm: &Families, view: &EngineView<'_>) -> Transfers {
-    let nixls = vllm.nixl.map(|nixl| (nixl.transfer_time, nixl.bytes, nixl.descriptors));
-    let mooncakes = vllm.mooncake.map(|mooncake| (mooncake.transfer_time, mooncake.bytes, mooncake.descriptors));
-    let Some((time, bytes, descriptors)) = nixls.or(mooncakes) else { return Transfers::default() };
+fn read_transfers(reported: Reported, view: &EngineView<'_>) -> Transfers {
+    // Integers, far below 2^53.
     Transfers {
-        count: view.histogram(time).count(),
-        bytes: view.histogram(bytes).sum(),
-        descriptors: view.histogram(descriptors).sum(),
+        count: view.histogram(reported.time).count(),
+        bytes: view.histogram(reported.bytes).sum() as u64,
+        descriptors: view.histogram(reported.descriptors).sum() as u64,
     }
 }

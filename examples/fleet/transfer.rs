@@ -16,7 +16,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use tachometer_vllm::{MooncakeTransfer, NixlTransfer};
+use tachometer_vllm::connectors::{MooncakeTransfer, NixlTransfer};
 
 use crate::batch::Arrived;
 use crate::kv_pool::{TOKEN_BYTES, blocks};

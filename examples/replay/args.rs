@@ -14,8 +14,16 @@ const EXIT_CODES: &str =
 #[command(name = "replay", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     /// The optional families
-    #[arg(long, value_enum)]
-    pub(crate) config: ConfigName,
+    #[arg(long, value_enum, required_unless_present = "connector")]
+    pub(crate) config: Option<ConfigName>,
+
+    /// The scenario is of a KV connector: print its families, or its log lines
+    #[arg(long, conflicts_with_all = ["config", "definition", "scrape"])]
+    pub(crate) connector: bool,
+
+    /// Print the page before the connector reported anything
+    #[arg(long, requires = "connector", conflicts_with = "log")]
+    pub(crate) start: bool,
 
     /// What vllm:iteration_tokens_total counts
     #[arg(long, value_enum, default_value_t = Definition::Computed)]

@@ -3,9 +3,13 @@
 //! `cargo run --release --example replay -- --config base SCENARIO.jsonl`. Stdout gets the
 //! requested output and nothing else. Exit codes: 0 all is well, 2 bad arguments, a malformed
 //! scenario (stderr gives the line), or output that can't be written.
+//!
+//! `-- --connector SCENARIO.jsonl` replays what a KV connector reports instead, and prints only its
+//! families, or its log lines.
 
 mod args;
 mod configs;
+mod connector;
 mod event;
 mod json;
 mod python;
@@ -17,7 +21,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use args::Args;
+use args::{Args, ConfigName};
 use clap::Parser;
 use event::{Line, Log};
 use replay::Replay;
@@ -38,11 +42,15 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    let Some(config) = args.config else {
+        let output = connector::output(args).with_context(|| args.scenario.display().to_string())?;
+        return print(&output).context("can't write to stdout");
+    };
     let scenario = Scenario::read(&args.scenario).with_context(|| args.scenario.display().to_string())?;
     if let Some(name) = &args.scrape {
         check_scrape(name, &scenario)?;
     }
-    let replay = start(args, &scenario)?;
+    let replay = start(args, config, &scenario)?;
     let output = match args.log {
         Some(log) => log_lines(replay, &scenario, log.into()).into_bytes(),
         None => page(replay, &scenario, args.scrape.as_deref()),
@@ -58,10 +66,10 @@ fn check_scrape(name: &str, scenario: &Scenario) -> Result<()> {
     bail!("--scrape {name}: the scenario has no such scrape; it has [{scrapes}]")
 }
 
-fn start(args: &Args, scenario: &Scenario) -> Result<Replay> {
+fn start(args: &Args, name: ConfigName, scenario: &Scenario) -> Result<Replay> {
     let header = &scenario.header;
     let config = if args.log.is_some() { configs::for_log_lines } else { configs::for_pages };
-    let config = config(args.config, header).iteration_tokens(args.definition.into());
+    let config = config(name, header).iteration_tokens(args.definition.into());
     // Any error here comes from the header.
     let place = || format!("{}: line {}", args.scenario.display(), scenario.header_line);
     Replay::start(header, &config).with_context(place)

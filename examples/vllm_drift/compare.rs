@@ -74,7 +74,7 @@ fn changes(known: &Known, theirs: &Family) -> impl Iterator<Item = String> + use
 /// The changed values of labels with a fixed list of them.
 fn values(ours: &Family, theirs: &Family) -> Vec<String> {
     let metric = ours.samples.first().map_or("", String::as_str);
-    let fixed = ours.labels.iter().filter(|(label, _)| is_fixed(label, metric));
+    let fixed = ours.labels.iter().filter(|(label, values)| is_fixed(label, metric) && !values.is_empty());
     let changed = fixed.filter_map(|(label, ours)| {
         let theirs = theirs.labels.get(label).filter(|theirs| *theirs != ours)?;
         Some(format!("{label}: new {}, gone {}", names(theirs.difference(ours)), names(ours.difference(theirs))))

@@ -250,9 +250,9 @@ fn kv_transfers_show_in_the_families_of_the_connector() {
         ] {
             for number in [0, 1] {
                 let expected = if number == engine { expected } else { 0 };
-                let line =
-                    format!("vllm:{connector}_{sample}{{engine=\"{number}\",model_name=\"simulated\"}} {expected}");
-                assert!(page.lines().any(|printed| printed == line), "{line} isn't in\n{page}");
+                let series = format!("vllm:{connector}_{sample}{{engine=\"{number}\",model_name=\"simulated\"}} ");
+                let value = page.lines().find_map(|line| line.strip_prefix(&series)?.parse::<f64>().ok());
+                assert_eq!(value, Some(expected as f64), "{series}in\n{page}");
             }
         }
         assert!(!page.contains(other), "families of {other}");

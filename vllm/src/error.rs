@@ -33,6 +33,13 @@ pub enum DeclareError {
         /// The number as given.
         tokens: usize,
     },
+    /// A table of a connector contradicts itself.
+    Table {
+        /// The name of the family, or of the table.
+        family: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
 }
 
 impl From<SchemaError> for DeclareError {
@@ -49,6 +56,7 @@ impl fmt::Display for DeclareError {
             Self::NegativeBound { family, bound } => {
                 write!(f, "bounds of {family}: {bound} is negative, but observations never are: begin at zero or above")
             }
+            Self::Table { family, reason } => write!(f, "{family} {reason}: mend the row of the table"),
             Self::TooManySpeculativeTokens { tokens } => {
                 write!(f, "{tokens} speculative tokens are too many: configure at most {MAX_SPECULATIVE_TOKENS}")
             }
@@ -60,7 +68,7 @@ impl std::error::Error for DeclareError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Schema(reason) | Self::Bounds { reason, .. } => Some(reason),
-            Self::NegativeBound { .. } | Self::TooManySpeculativeTokens { .. } => None,
+            Self::NegativeBound { .. } | Self::TooManySpeculativeTokens { .. } | Self::Table { .. } => None,
         }
     }
 }

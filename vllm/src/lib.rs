@@ -7,6 +7,8 @@
 //!
 //! [`Families::log_lines`] writes vLLM's log lines about what happened between two snapshots.
 //!
+//! [`connectors`] has the families of KV connectors, and records what they report.
+//!
 //! [`Config`] enables what is optional, all at start-up. In the repository, `docs/vllm-families.md`
 //! lists every family with its labels, the option that enables it and when it changes;
 //! `docs/from-vllm.md` maps vLLM's concepts to this crate's and lists every deliberate difference.
@@ -16,7 +18,7 @@
 //! use tachometer_vllm::{AdmissionRejection, CacheConfig, Config, Families, SleepState};
 //!
 //! let mut schema = Schema::builder(&["engine", "model_name"]);
-//! let config = Config::new().model_name("llama").spec_decode(3).kv_consumer(true).nixl(true);
+//! let config = Config::new().model_name("llama").spec_decode(3).kv_consumer(true);
 //! let families = Families::declare(&mut schema, &config)?;
 //! let registry = Registry::new(schema.build()?);
 //! let engine = registry.attach(&["0", "llama"])?;
@@ -96,11 +98,15 @@
 //! | [`EngineMetrics`], [`SharedHitRates`], [`LogLines`] | yes | yes | no | no | yes |
 //! | [`Ongoing`] | yes | yes | no | no | yes |
 //! | [`SharedMetrics`], [`ApiServerMetrics`]; [`Config`], [`CacheConfig`], [`DeclareError`], [`UnknownField`], [`FieldValue`], [`LogLine`] | yes | yes | yes | no | yes |
-//! | [`Families`] and its parts: [`SpecDecodeFamilies`], [`PerPosition`], [`DiffusionFamilies`], [`KvBlockFamilies`], [`LoraFamilies`], [`NixlFamilies`], [`MooncakeFamilies`] | yes | yes | yes | yes | yes |
-//! | [`BucketFamily`], [`IterationTokensDefinition`], [`AdmissionRejection`], [`SleepState`], [`SleepOperation`], [`WeightOperation`], [`ToolRequest`], [`LogStyle`], [`LogLevel`], [`StepStats`] and its parts: [`SchedulerStats`], [`CacheStats`], [`ConnectorCacheStats`], [`KvFetchStats`], [`SpecDecodeStats`], [`Eviction`], [`LoraStats`], [`PerfStats`], [`IterationStats`], [`PromptTokens`], [`WatermarkStats`], [`FinishedRequest`], [`FinishReason`], [`NixlStats`], [`NixlTransfer`], [`MooncakeStats`], [`MooncakeTransfer`] | yes | yes | yes | yes | yes |
+//! | [`Families`] and its parts: [`SpecDecodeFamilies`], [`PerPosition`], [`DiffusionFamilies`], [`KvBlockFamilies`], [`LoraFamilies`] | yes | yes | yes | yes | yes |
+//! | [`BucketFamily`], [`IterationTokensDefinition`], [`AdmissionRejection`], [`SleepState`], [`SleepOperation`], [`WeightOperation`], [`ToolRequest`], [`LogStyle`], [`LogLevel`], [`StepStats`] and its parts: [`SchedulerStats`], [`CacheStats`], [`ConnectorCacheStats`], [`KvFetchStats`], [`SpecDecodeStats`], [`Eviction`], [`LoraStats`], [`PerfStats`], [`IterationStats`], [`PromptTokens`], [`WatermarkStats`], [`FinishedRequest`], [`FinishReason`] | yes | yes | yes | yes | yes |
 //! | [`DescriptorMetrics`](descriptors::DescriptorMetrics) | yes | yes | no | no | yes |
 //! | [`Descriptor`](descriptors::Descriptor), [`DescriptorFamilies`](descriptors::DescriptorFamilies), [`DescriptorError`](descriptors::DescriptorError) | yes | yes | yes | no | yes |
 //! | [`Limits`](descriptors::Limits) | yes | yes | yes | yes | yes |
+//! | [`ConnectorMetrics`](connectors::ConnectorMetrics), [`TransferLog`](connectors::TransferLog) | yes | yes | no | no | yes |
+//! | [`Value`](connectors::Value) | yes | yes | yes | no | no |
+//! | [`ConnectorFamilies`](connectors::ConnectorFamilies), [`PayloadError`](connectors::PayloadError), [`Key`](connectors::Key); [`KvConnector`](connectors::KvConnector), [`Offloading`](connectors::Offloading), [`OffloadingSpec`](connectors::OffloadingSpec) | yes | yes | yes | no | yes |
+//! | [`Table`](connectors::Table) and its parts: [`FamilyRow`](connectors::FamilyRow), [`Metric`](connectors::Metric), [`Exists`](connectors::Exists), [`Sample`](connectors::Sample), [`Known`](connectors::Known), [`At`](connectors::At), [`Take`](connectors::Take), [`Absent`](connectors::Absent), [`Summary`](connectors::Summary), [`Figure`](connectors::Figure), [`Stat`](connectors::Stat), [`Percentile`](connectors::Percentile); [`NixlStats`](connectors::NixlStats), [`NixlTransfer`](connectors::NixlTransfer), [`MooncakeStats`](connectors::MooncakeStats), [`MooncakeTransfer`](connectors::MooncakeTransfer) | yes | yes | yes | yes | yes |
 //!
 //! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
 #![forbid(unsafe_code)]
@@ -110,6 +116,7 @@
 mod mutants;
 
 mod config;
+pub mod connectors;
 #[cfg(feature = "payloads")]
 pub mod descriptors;
 mod error;
@@ -130,8 +137,8 @@ pub use self::{
     },
     log::{LogLevel, LogLine, LogLines, LogStyle},
     record::{
-        ApiServerMetrics, EngineMetrics, Iteration, MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies,
-        NixlStats, NixlTransfer, Ongoing, SharedHitRates, SharedMetrics, SleepOperation, ToolRequest, WeightOperation,
+        ApiServerMetrics, EngineMetrics, Iteration, Ongoing, SharedHitRates, SharedMetrics, SleepOperation,
+        ToolRequest, WeightOperation,
     },
     stats::{
         CacheStats, ConnectorCacheStats, Eviction, FinishReason, FinishedRequest, IterationStats, KvFetchStats,

@@ -6,8 +6,6 @@
 //! Nothing here records anything. The parts are independent, as in vLLM's `record`: a step may come
 //! with scheduler statistics only, with iteration statistics only, or with everything.
 
-use crate::{MooncakeStats, NixlStats};
-
 /// The prompt tokens of requests that reached their first output, by where the tokens came from.
 ///
 /// No sum is stored. Totals are derived, so no field can contradict another.
@@ -341,10 +339,6 @@ pub struct StepStats<'a> {
     pub iteration: Option<&'a IterationStats<'a>>,
     /// Lookups in the multi-modal cache, in items.
     pub mm_cache: Option<CacheStats>,
-    /// KV transfers by NIXL. Recorded only with [`Config::nixl`](crate::Config::nixl).
-    pub nixl: Option<&'a NixlStats<'a>>,
-    /// KV transfers by Mooncake. Recorded only with [`Config::mooncake`](crate::Config::mooncake).
-    pub mooncake: Option<&'a MooncakeStats<'a>>,
     #[doc(hidden)]
     pub _non_exhaustive: (),
 }

@@ -87,8 +87,6 @@ fn with(switch: &str) -> Config {
         "model_name" => base.model_name("m"),
         "kv_cache_metrics" => base.kv_cache_metrics(true),
         "lora" => base.lora(2),
-        "nixl" => base.nixl(true),
-        "mooncake" => base.mooncake(true),
         other => panic!("no such method of Config: {other}"),
     }
 }
@@ -96,13 +94,13 @@ fn with(switch: &str) -> Config {
 /// Everything except diffusion, which excludes speculative decoding.
 fn everything() -> Config {
     let all = Config::new().model_name("m").spec_decode(3).lora(2).kv_consumer(true).kv_cache_metrics(true);
-    all.watermark(true).nan_check(true).nixl(true).mooncake(true)
+    all.watermark(true).nan_check(true)
 }
 
 #[test]
 fn the_table_has_each_family_and_says_what_switches_it_on() {
     let rows = rows();
-    assert_eq!(rows.len(), 53 + 14);
+    assert_eq!(rows.len(), 53);
     let of = |wanted: Option<&str>| -> BTreeSet<(&str, &str)> {
         let rows = rows.iter().filter(|row| row.with == wanted);
         rows.map(|row| (row.name.strip_prefix("vllm:").unwrap(), row.kind)).collect()
@@ -111,7 +109,7 @@ fn the_table_has_each_family_and_says_what_switches_it_on() {
     let base = families(&base);
     assert_eq!(base, of(None), "always");
     let switches: BTreeSet<&str> = rows.iter().filter_map(|row| row.with).collect();
-    assert_eq!(switches.len(), 10, "{switches:?}");
+    assert_eq!(switches.len(), 8, "{switches:?}");
     for switch in switches {
         let page = page(&with(switch));
         assert_eq!(families(&page).difference(&base).copied().collect::<BTreeSet<_>>(), of(Some(switch)), "{switch}");
@@ -194,7 +192,7 @@ fn the_table_has_vllms_families_in_vllms_order() {
     const FAMILIES: &str = include_str!("data/families.jsonl");
     let page = page(&everything().max_model_len(131_072));
     let (rows, mut lines) = (rows(), FAMILIES.lines());
-    for row in &rows[..53] {
+    for row in &rows {
         let vllms: Family = serde_json::from_str(lines.next().expect("as many as in the table")).unwrap();
         let shown = (row.name, row.kind, row.bounds);
         assert_eq!(shown, (&*vllms.name, &*vllms.kind, vllms.bounds.as_deref()));
@@ -206,20 +204,6 @@ fn the_table_has_vllms_families_in_vllms_order() {
         assert_eq!(bounds(&page, row.name), vllms.le, "{}", row.name);
     }
     assert_eq!(lines.next(), None);
-}
-
-#[test]
-fn the_families_of_kv_connectors_are_vllms() {
-    let ours = page(&everything());
-    for connector in ["nixl", "mooncake"] {
-        let vllms = golden::read(&format!("connectors/{connector}/page.start.prom"));
-        let own: BTreeSet<_> = families(&ours).into_iter().filter(|(name, _)| name.starts_with(connector)).collect();
-        assert_eq!(own, families(&vllms));
-        for (family, _) in own {
-            let family = format!("vllm:{family}");
-            assert_eq!(bounds(&ours, &family), bounds(&vllms, &family), "{family}");
-        }
-    }
 }
 
 #[test]
@@ -254,7 +238,7 @@ fn each_deliberate_difference_names_a_test_that_there_is() {
     }
     let tables = PAGE.split("## What differs").skip(1).flat_map(str::lines);
     let rows: Vec<_> = tables.filter(|line| line.starts_with("| ") && !line.starts_with("| what ")).collect();
-    assert_eq!(rows.len(), 31);
+    assert_eq!(rows.len(), 35);
     for row in rows {
         let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         let named = shown_by.split('`').skip(1).step_by(2);

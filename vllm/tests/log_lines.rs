@@ -239,3 +239,43 @@ proptest! {
         prop_assert_eq!(own.lines(1.0), shared.lines(1.0));
     }
 }
+
+#[test]
+fn lines_name_the_device_and_have_those_about_transfers_in_their_midst() {
+    for (device_type, device) in [("cuda", "GPU"), ("cpu", "CPU"), ("xpu", "XPU"), ("npu", "NPU"), ("", "")] {
+        let mut rig = Rig::new(Config::new(), LogStyle::PerEngine, 1);
+        rig.lines = rig.lines.device_type(device_type);
+        assert!(rig.line(10.0).text.contains(&format!(", {device} KV cache usage: 0.0%")), "{device_type}");
+    }
+    for (style, engines) in [(LogStyle::PerEngine, &["0", "1"][..]), (LogStyle::Aggregated, &["all"])] {
+        let mut rig = Rig::new(Config::new().spec_decode(1).mfu(true), style, 2);
+        let scheduler = SchedulerStats {
+            spec_decode: Some(SpecDecodeStats { drafts: 1, ..Default::default() }),
+            perf: Some(PerfStats { flops: 1e13, ..Default::default() }),
+            ..Default::default()
+        };
+        (0..2).for_each(|engine| rig.scheduler(engine, &scheduler));
+        let (snapshot, mut asked) = (rig.all.snapshot(), Vec::new());
+        let further = rig.line_like();
+        let lines = rig.lines.next_with(&snapshot, 10.0, |engine, level| {
+            assert_eq!(level, LogLevel::Debug);
+            asked.push(engine.and_then(|engine| engine.label("engine")).unwrap_or("all").to_owned());
+            Some(further.clone())
+        });
+        let texts: Vec<_> = lines.iter().map(|line| line.text.split([':', ',']).next().unwrap()).collect();
+        let expected: &[&str] = match style {
+            LogStyle::PerEngine => &[
+                "Engine 000",
+                "SpecDecoding metrics",
+                "further",
+                "Engine 000",
+                "Engine 001",
+                "SpecDecoding metrics",
+                "further",
+                "Engine 001",
+            ],
+            _ => &["2 Engines Aggregated", "SpecDecoding metrics", "further"],
+        };
+        assert_eq!((texts, asked), (expected.to_vec(), engines.iter().map(|engine| (*engine).to_owned()).collect()));
+    }
+}

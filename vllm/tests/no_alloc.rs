@@ -12,14 +12,14 @@ use one_step::OneStep as _;
 use tachometer::{Recorder, Registry, Schema, Snapshot};
 use tachometer_vllm::{
     AdmissionRejection, CacheConfig, CacheStats, Config, ConnectorCacheStats, Eviction, Families, FinishReason,
-    FinishedRequest, IterationStats, LoraStats, MooncakeStats, MooncakeTransfer, NixlStats, NixlTransfer, PerfStats,
-    PromptTokens, SchedulerStats, SleepState, SpecDecodeStats, StepStats, WatermarkStats,
+    FinishedRequest, IterationStats, LoraStats, PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats,
+    StepStats, WatermarkStats,
 };
 
 /// Everything optional, enabled.
 fn everything() -> Config {
     let config = Config::new().model_name("m").spec_decode(3).kv_cache_metrics(true).kv_consumer(true).lora(4);
-    config.watermark(true).nan_check(true).nixl(true).mooncake(true).log_lines(true).shared_hit_rates(true)
+    config.watermark(true).nan_check(true).log_lines(true).shared_hit_rates(true)
 }
 
 fn declared() -> (Registry, Families) {
@@ -82,8 +82,6 @@ fn with_stats(f: impl FnOnce(&StepStats<'_>)) {
         perf: Some(PerfStats { flops: 1.0, read_bytes: 2.0, write_bytes: 3.0, ..Default::default() }),
         ..Default::default()
     };
-    let nixl = NixlStats { transfers: &[NixlTransfer::default()], ..Default::default() };
-    let mooncake = MooncakeStats { transfers: &[MooncakeTransfer::default()], ..Default::default() };
     let ended = [finished()];
     let iteration = IterationStats {
         prompt_tokens: prompt(),
@@ -100,8 +98,6 @@ fn with_stats(f: impl FnOnce(&StepStats<'_>)) {
         scheduler: Some(&scheduler),
         iteration: Some(&iteration),
         mm_cache: Some(cache()),
-        nixl: Some(&nixl),
-        mooncake: Some(&mooncake),
         ..Default::default()
     });
 }
@@ -131,8 +127,6 @@ fn steps(recorder: &mut Recorder, own: &mut Recorder, families: &Families, stats
         let mut step = recorder.step();
         metrics.scheduler(&mut step, stats.scheduler.unwrap());
         metrics.eviction(&mut step, &Eviction { reuse_gaps: &[0.5], ..Default::default() });
-        metrics.nixl(&mut step, stats.nixl.unwrap());
-        metrics.mooncake(&mut step, stats.mooncake.unwrap());
         metrics.mm_cache(&mut step, cache());
         metrics.sleep_state(&mut step, SleepState::Awake);
         metrics.cache_config(&mut step, &config);

@@ -1,18 +1,13 @@
 //! The optional families of the vLLM set: what is recorded where, and which configurations are
 //! refused.
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
-#[path = "../../tests/common/example.rs"]
-mod example;
 #[path = "common/vllm_engines.rs"]
 mod vllm_engines;
 
-use tachometer::{Counter, EngineView, Gauge, Schema, SchemaError};
+use tachometer::{Counter, Gauge, Schema, SchemaError};
 use tachometer_vllm::{
     AdmissionRejection, BucketFamily, Config, DeclareError, Eviction, Families, IterationStats, KvFetchStats,
-    LoraStats, MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats, NixlTransfer,
-    SchedulerStats, SpecDecodeStats, StepStats, WatermarkStats,
+    LoraStats, SchedulerStats, SpecDecodeStats, StepStats, WatermarkStats,
 };
 use vllm_engines::{VllmEngines, one_step::OneStep as _};
 
@@ -82,15 +77,7 @@ fn what_is_not_configured_is_not_recorded() {
         watermark: WatermarkStats { watermarked: 1, skipped: 1, not_watermarked: 1, ..Default::default() },
         ..Default::default()
     };
-    let nixl = NixlStats { failed_transfers: 1, ..Default::default() };
-    let mooncake = MooncakeStats { failed_transfers: 1, ..Default::default() };
-    let stats = StepStats {
-        scheduler: Some(&scheduler),
-        iteration: Some(&iteration),
-        nixl: Some(&nixl),
-        mooncake: Some(&mooncake),
-        ..Default::default()
-    };
+    let stats = StepStats { scheduler: Some(&scheduler), iteration: Some(&iteration), ..Default::default() };
     rig.record(0, &stats);
     (rig.engines[0].1).record(|step| rig.families.admission_rejected(step, AdmissionRejection::QueuedTokens));
     let changed: Vec<_> = rig.lines("vllm:").into_iter().filter(|line| !before.contains(line)).collect();
@@ -125,56 +112,6 @@ fn blocks_fetches_watermarks_and_corrupted_requests() {
     assert_eq!(histograms.map(|histogram| (histogram.count(), histogram.sum())), [(2, 6.0), (1, 1.0), (2, 3.0)]);
     assert_eq!(engine.counter(families.corrupted_requests.unwrap()), 4);
     assert_eq!(counters(families.watermark_requests().unwrap()), [5, 6, 7]);
-}
-
-#[test]
-fn transfers_of_both_connectors() {
-    let mut rig = VllmEngines::new(&Config::new().nixl(true).mooncake(true), 1);
-    let transfers = [
-        NixlTransfer { seconds: 0.25, post_seconds: 0.001, bytes: 4096, descriptors: 30, ..Default::default() },
-        NixlTransfer { seconds: 0.5, post_seconds: 0.002, bytes: 1 << 34, descriptors: 31, ..Default::default() },
-    ];
-    let nixl = NixlStats {
-        transfers: &transfers,
-        failed_transfers: 1,
-        failed_handshakes: 10,
-        failed_notifications: 100,
-        kv_expired_requests: 5,
-        notifications_after_expiry: 6,
-        ..Default::default()
-    };
-    let mooncake = MooncakeStats {
-        transfers: &[MooncakeTransfer { seconds: 0.125, bytes: 2048, descriptors: 3, ..Default::default() }],
-        failed_transfers: 1,
-        failed_receives: 2,
-        kv_expired_requests: 3,
-        ..Default::default()
-    };
-    rig.record(0, &StepStats { nixl: Some(&nixl), mooncake: Some(&mooncake), ..Default::default() });
-    let snapshot = rig.snapshot();
-    let engine = snapshot.engines().next().unwrap();
-    assert_nixl(engine, rig.families.nixl.unwrap());
-    assert_mooncake(engine, rig.families.mooncake.unwrap());
-}
-
-fn assert_nixl(engine: EngineView<'_>, families: NixlFamilies) {
-    let durations = [families.transfer_time, families.post_time].map(|of| engine.histogram(of));
-    assert_eq!(durations.map(|histogram| (histogram.count(), histogram.sum())), [(2, 0.75), (2, 0.003)]);
-    let sizes = [families.bytes, families.descriptors].map(|of| engine.histogram(of));
-    assert_eq!(sizes.map(|histogram| (histogram.count(), histogram.sum())), [(2, 4096 + (1 << 34)), (2, 61)]);
-    assert_eq!(engine.counter(families.failed_transfers), 111, "handshakes and notifications are failed transfers too");
-    assert_eq!(engine.counter(families.failed_notifications), 100);
-    assert_eq!(engine.counter(families.kv_expired_requests), 5);
-    assert_eq!(engine.counter(families.notifications_after_expiry), 6);
-}
-
-fn assert_mooncake(engine: EngineView<'_>, families: MooncakeFamilies) {
-    let bytes = engine.histogram(families.bytes);
-    assert_eq!((bytes.count(), bytes.sum(), bytes.cumulative_buckets().next()), (1, 2048, Some((2048.0, 1))));
-    assert_eq!(engine.histogram(families.transfer_time).sum(), 0.125);
-    assert_eq!(engine.histogram(families.descriptors).sum(), 3);
-    let counters = [families.failed_transfers, families.failed_receives, families.kv_expired_requests];
-    assert_eq!(counters.map(|counter| engine.counter(counter)), [1, 2, 3]);
 }
 
 #[test]
@@ -253,17 +190,6 @@ fn rejected_requests_belong_to_no_engine() {
         r#"vllm:admission_rejections_total{model_name="m\"1",reason="max_num_queued_tokens"} 2"#,
     ];
     assert_eq!(rig.lines("vllm:admission_rejections_total"), expected);
-}
-
-#[test]
-fn a_users_connector_shares_schema_and_step() {
-    let output = example::Example::new("own_connector").command().output().expect("the example runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let samples = common::parse(std::str::from_utf8(&output.stdout).expect("text"));
-    let sum =
-        |wanted: &str| samples.iter().filter(|((name, _), _)| name == wanted).map(|(_, value)| value).sum::<f64>();
-    assert_eq!([sum("vllm:prompt_tokens_total"), sum("disk_kv:fetch_bytes_count")], [3_000.0, 3.0]);
-    assert_eq!(sum("disk_kv:failures_total"), 3.0);
 }
 
 /// Why a configuration is refused.

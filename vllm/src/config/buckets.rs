@@ -32,27 +32,6 @@ pub(crate) const KV_CACHE_RESIDENCY: [f64; 21] = [
     1200.0, 1800.0,
 ];
 
-/// Duration of KV transfers, in seconds.
-pub(crate) const TRANSFER_TIME: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 5.0];
-
-/// Time to post KV transfers, in seconds.
-pub(crate) const POST_TIME: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 5.0];
-
-/// Bytes of a KV transfer: 2 KiB to 8 GiB, each four times the one before.
-pub(crate) const TRANSFER_BYTES: [f64; 12] = {
-    let mut bounds = [0.0; 12];
-    let mut index = 0;
-    while index < bounds.len() {
-        bounds[index] = (2_048_u64 << (2 * index)) as f64;
-        index += 1;
-    }
-    bounds
-};
-
-/// Descriptors of a KV transfer.
-pub(crate) const TRANSFER_DESCRIPTORS: [f64; 14] =
-    [10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 200.0, 400.0, 1000.0, 2000.0, 4000.0, 10000.0, 20000.0, 50000.0];
-
 /// Bounds for the tokens of a request: 1, 2, 5, 10, 20, 50, … up to `limit`. At least one bound.
 pub(crate) fn one_two_five(limit: u64) -> Vec<f64> {
     let decades = (0..=u64::MAX.ilog10()).map(|power| 10_u64.pow(power));
@@ -63,12 +42,6 @@ pub(crate) fn one_two_five(limit: u64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_of_transfers_go_from_2_kib_to_8_gib() {
-        assert_eq!(TRANSFER_BYTES[..3], [2048.0, 8192.0, 32768.0]);
-        assert_eq!(TRANSFER_BYTES[11], 8.0 * 1024.0 * 1024.0 * 1024.0);
-    }
 
     #[test]
     fn request_tokens_go_up_to_the_limit() {

@@ -38,8 +38,6 @@ pub struct Config {
     pub(crate) clear_unused_lora: bool,
     pub(crate) watermark: bool,
     pub(crate) nan_check: bool,
-    pub(crate) nixl: bool,
-    pub(crate) mooncake: bool,
     pub(crate) log_lines: bool,
     pub(crate) shared_hit_rates: bool,
     pub(crate) mfu: bool,
@@ -68,8 +66,6 @@ impl Config {
             clear_unused_lora: false,
             watermark: false,
             nan_check: false,
-            nixl: false,
-            mooncake: false,
             log_lines: false,
             shared_hit_rates: false,
             mfu: false,
@@ -166,20 +162,6 @@ impl Config {
     #[must_use]
     pub fn nan_check(mut self, on: bool) -> Self {
         self.nan_check = on;
-        self
-    }
-
-    /// Adds [`Families::nixl`](crate::Families::nixl): KV transfers by NIXL.
-    #[must_use]
-    pub fn nixl(mut self, on: bool) -> Self {
-        self.nixl = on;
-        self
-    }
-
-    /// Adds [`Families::mooncake`](crate::Families::mooncake): KV transfers by Mooncake.
-    #[must_use]
-    pub fn mooncake(mut self, on: bool) -> Self {
-        self.mooncake = on;
         self
     }
 

@@ -4,7 +4,7 @@ use tachometer::{AtRunTime, Counter, Gauge, Histogram, Info, SchemaBuilder, Sche
 
 use crate::{
     BucketFamily::*,
-    Config, DeclareError, Families, MooncakeFamilies, NixlFamilies,
+    Config, DeclareError, Families,
     config::MAX_SPECULATIVE_TOKENS,
     families::{
         DiffusionFamilies, KvBlockFamilies, LoraFamilies, PerPosition, SpecDecodeFamilies,
@@ -72,8 +72,6 @@ impl Families {
             let lora = config.max_loras.map(|max_loras| declarer.lora(max_loras, config.clear_unused_lora)).transpose()?;
             let cache_config = declarer.cache_config()?;
             let cache_config_fields = config.cache_config.field_names();
-            let nixl = config.nixl.then(|| NixlFamilies::declare(declarer)).transpose()?;
-            let mooncake = config.mooncake.then(|| MooncakeFamilies::declare(declarer)).transpose()?;
             let api_server = declarer.api_server()?;
             let log = config.log_lines.then(|| LogFamilies::declare(declarer, config)).transpose()?;
         })

@@ -4,7 +4,7 @@ use tachometer::{AtRunTime, Counter, Exactly, Gauge, Histogram, Info, State, Sta
 
 use self::{api_server::ApiServerFamilies, log::LogFamilies};
 use crate::{
-    FinishReason, IterationTokensDefinition, MooncakeFamilies, NixlFamilies,
+    FinishReason, IterationTokensDefinition,
     config::{FieldNames, MAX_SPECULATIVE_TOKENS},
 };
 
@@ -107,10 +107,6 @@ pub struct Families {
     /// `vllm:cache_config_info`: one label per field
     pub cache_config: Info<AtRunTime>,
     pub(crate) cache_config_fields: FieldNames,
-    /// With [`Config::nixl`](crate::Config::nixl).
-    pub nixl: Option<NixlFamilies>,
-    /// With [`Config::mooncake`](crate::Config::mooncake).
-    pub mooncake: Option<MooncakeFamilies>,
     pub(crate) api_server: ApiServerFamilies,
     /// With [`Config::log_lines`](crate::Config::log_lines).
     pub(crate) log: Option<LogFamilies>,

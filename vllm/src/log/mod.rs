@@ -105,6 +105,8 @@ pub struct LogLines {
     families: Families,
     log: LogFamilies,
     style: LogStyle,
+    /// What the KV cache is in, as lines name it.
+    device: String,
     /// When the previous lines were written.
     last_at: f64,
     engines: Vec<Engine>,
@@ -134,13 +136,22 @@ impl Families {
     #[must_use]
     pub fn log_lines(&self, style: LogStyle, snapshot: &Snapshot, now: f64) -> Option<LogLines> {
         let (families, log, engines) = (*self, self.log?, Vec::new());
-        let mut lines = LogLines { families, log, style, last_at: now, engines, any_active: false };
+        let mut lines =
+            LogLines { families, log, style, device: "GPU".to_owned(), last_at: now, engines, any_active: false };
         lines.growth(snapshot);
         Some(lines)
     }
 }
 
 impl LogLines {
+    /// Chooses the device whose KV cache lines are about, by its type in vLLM: `cuda` (ROCm has it
+    /// too, and so has this until it is called) is `GPU`, and any other is in upper case.
+    #[must_use]
+    pub fn device_type(mut self, device_type: &str) -> Self {
+        self.device = if device_type == "cuda" { "GPU".to_owned() } else { device_type.to_uppercase() };
+        self
+    }
+
     /// The lines about the time since the previous snapshot. `snapshot` was taken at the time
     /// `now`. If that is NaN or infinite, there are no lines, and the next ones cover this time
     /// too.
@@ -148,14 +159,37 @@ impl LogLines {
     /// # Panics
     /// If the snapshot was taken of a registry with another schema.
     pub fn next(&mut self, snapshot: &Snapshot, now: f64) -> Vec<LogLine> {
+        self.next_with(snapshot, now, |_, _| None)
+    }
+
+    /// As [`next`](Self::next), with one more line after those about an engine and its drafts, or
+    /// about all engines: where vLLM has the line about KV transfers. `further` gets the engine, or
+    /// `None` if the lines are about all, and the level of its lines.
+    ///
+    /// ```
+    /// # use tachometer::Snapshot;
+    /// # use tachometer_vllm::{LogLines, connectors::TransferLog};
+    /// # fn example(lines: &mut LogLines, snapshot: &Snapshot, now: f64, log: &mut TransferLog) {
+    /// let lines = lines.next_with(snapshot, now, |_, level| log.line(level));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If the snapshot was taken of a registry with another schema.
+    pub fn next_with(
+        &mut self,
+        snapshot: &Snapshot,
+        now: f64,
+        mut further: impl FnMut(Option<&EngineView<'_>>, LogLevel) -> Option<LogLine>,
+    ) -> Vec<LogLine> {
         if !now.is_finite() {
             return Vec::new();
         }
         let growth = self.growth(snapshot);
         let seconds = now - mem::replace(&mut self.last_at, now);
         match self.style {
-            LogStyle::PerEngine => self.of_each(snapshot, &growth, seconds),
-            LogStyle::Aggregated => self.of_all(snapshot, &growth, seconds),
+            LogStyle::PerEngine => self.of_each(snapshot, &growth, seconds, &mut further),
+            LogStyle::Aggregated => self.of_all(snapshot, &growth, seconds, &mut |level| further(None, level)),
         }
     }
 
@@ -173,28 +207,42 @@ impl LogLines {
         growth
     }
 
-    fn of_each(&mut self, snapshot: &Snapshot, growth: &[Counters], seconds: f64) -> Vec<LogLine> {
+    fn of_each(
+        &mut self,
+        snapshot: &Snapshot,
+        growth: &[Counters],
+        seconds: f64,
+        further: &mut impl FnMut(Option<&EngineView<'_>>, LogLevel) -> Option<LogLine>,
+    ) -> Vec<LogLine> {
         let mut lines = Vec::new();
-        let (families, log) = (&self.families, &self.log);
+        let (families, log, device) = (&self.families, &self.log, &*self.device);
         for ((view, growth), engine) in counting(snapshot).zip(growth).zip(&mut self.engines) {
             if view.lingers() && *growth == Counters::default() {
                 continue;
             }
             let (prefix, gauges) = (&prefix(&view), &Gauges::read(families, log, &view));
-            LineWriter { families, prefix, growth, gauges, seconds }.write(&mut engine.active, &mut lines);
+            let writer = LineWriter { families, device, prefix, growth, gauges, seconds };
+            writer.write(&mut engine.active, &mut lines, &mut |level| further(Some(&view), level));
         }
         lines
     }
 
-    fn of_all(&mut self, snapshot: &Snapshot, growth: &[Counters], seconds: f64) -> Vec<LogLine> {
+    fn of_all(
+        &mut self,
+        snapshot: &Snapshot,
+        growth: &[Counters],
+        seconds: f64,
+        further: &mut dyn FnMut(LogLevel) -> Option<LogLine>,
+    ) -> Vec<LogLine> {
         let mut lines = Vec::new();
-        let (families, log) = (&self.families, &self.log);
+        let (families, log, device) = (&self.families, &self.log, &*self.device);
         let mut sum = growth.iter().fold(Counters::default(), |sum, one| sum.plus(one));
         // Estimates are for one device: their sum over engines means nothing.
         sum.perf_reports = 0;
         let gauges = &Gauges::of_all(families, log, snapshot);
         let prefix = &format!("{} Engines Aggregated: ", living(snapshot).count());
-        LineWriter { families, prefix, growth: &sum, gauges, seconds }.write(&mut self.any_active, &mut lines);
+        let writer = LineWriter { families, device, prefix, growth: &sum, gauges, seconds };
+        writer.write(&mut self.any_active, &mut lines, further);
         lines
     }
 }
@@ -216,6 +264,7 @@ fn prefix(engine: &EngineView<'_>) -> String {
 /// Writes the lines about one engine, or about all.
 struct LineWriter<'a> {
     families: &'a Families,
+    device: &'a str,
     prefix: &'a str,
     growth: &'a Counters,
     gauges: &'a Gauges,
@@ -225,7 +274,7 @@ struct LineWriter<'a> {
 
 impl LineWriter<'_> {
     /// `active` is what it was in the previous interval.
-    fn write(&self, active: &mut bool, lines: &mut Vec<LogLine>) {
+    fn write(&self, active: &mut bool, lines: &mut Vec<LogLine>, further: &mut dyn FnMut(LogLevel) -> Option<LogLine>) {
         let tokens = [self.growth.computed_tokens, self.growth.generation_tokens];
         let throughputs = tokens.map(|tokens| self.rate(tokens as f64));
         let was_active = mem::replace(active, throughputs != [0.0; 2]);
@@ -234,6 +283,7 @@ impl LineWriter<'_> {
         if self.growth.draft_reports > 0 {
             lines.push(LogLine { level, text: self.drafts() });
         }
+        lines.extend(further(level));
         if self.growth.perf_reports > 0 {
             lines.push(LogLine { level, text: self.mfu() });
         }
@@ -265,7 +315,7 @@ impl LineWriter<'_> {
             ));
         }
         let usage = finite_if(kv_cache_usage.is_finite(), kv_cache_usage * 100.0);
-        parts.push(format!("GPU KV cache usage: {}%", fixed(usage, 1)));
+        parts.push(format!("{} KV cache usage: {}%", self.device, fixed(usage, 1)));
         let [prefix, external, multi_modal] = lookups.map(|lookups| lookups.hit_rate());
         let hit_rate = |parts: &mut Vec<String>, cache, rate: Option<f64>| {
             parts.extend(rate.map(|rate| format!("{cache} cache hit rate: {}%", fixed(rate * 100.0, 1))));

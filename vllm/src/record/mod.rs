@@ -10,14 +10,12 @@ use crate::{
 
 pub use self::{
     api_server::{ApiServerMetrics, Ongoing, SleepOperation, ToolRequest, WeightOperation},
-    connector::{MooncakeFamilies, MooncakeStats, MooncakeTransfer, NixlFamilies, NixlStats, NixlTransfer},
     hit_rate::SharedHitRates,
     iteration::Iteration,
     shared::SharedMetrics,
 };
 
 mod api_server;
-mod connector;
 mod finished;
 mod hit_rate;
 mod iteration;
@@ -71,17 +69,12 @@ impl Families {
 }
 
 impl EngineMetrics {
-    /// Records everything that a step reports, in vLLM's order: scheduler, KV transfers,
-    /// multi-modal cache, iteration. Absent parts change nothing.
+    /// Records everything that a step reports, in vLLM's order: scheduler, multi-modal cache,
+    /// iteration. Absent parts change nothing. What a KV connector reports is recorded by its own
+    /// [`ConnectorMetrics`](crate::connectors::ConnectorMetrics), in the same step.
     pub fn record(&mut self, step: &mut Step<'_>, stats: &StepStats<'_>) {
         if let Some(scheduler) = stats.scheduler {
             self.scheduler(step, scheduler);
-        }
-        if let Some(transfers) = stats.nixl {
-            self.nixl(step, transfers);
-        }
-        if let Some(transfers) = stats.mooncake {
-            self.mooncake(step, transfers);
         }
         if let Some(cache) = stats.mm_cache {
             self.mm_cache(step, cache);
@@ -128,21 +121,6 @@ impl EngineMetrics {
         }
         if families.iteration_tokens_definition == IterationTokensDefinition::Scheduled {
             step.observe(families.iteration_tokens, stats.scheduled_tokens);
-        }
-    }
-
-    /// Records KV transfers by NIXL. Does nothing without [`Config::nixl`](crate::Config::nixl).
-    pub fn nixl(&mut self, step: &mut Step<'_>, stats: &NixlStats<'_>) {
-        if let Some(families) = &self.families.nixl {
-            families.record(step, stats);
-        }
-    }
-
-    /// Records KV transfers by Mooncake. Does nothing without
-    /// [`Config::mooncake`](crate::Config::mooncake).
-    pub fn mooncake(&mut self, step: &mut Step<'_>, stats: &MooncakeStats<'_>) {
-        if let Some(families) = &self.families.mooncake {
-            families.record(step, stats);
         }
     }
 

@@ -57,6 +57,14 @@ impl Rig {
         lines[0].clone()
     }
 
+    /// Some line, with the text `further`.
+    pub(crate) fn line_like(&self) -> LogLine {
+        let mut other = Self::new(Config::new(), LogStyle::PerEngine, 1);
+        let mut line = other.line(1.0);
+        "further".clone_into(&mut line.text);
+        line
+    }
+
     /// A part of the only line.
     pub(crate) fn part(&mut self, now: f64, begin: &str) -> Option<String> {
         self.line(now).text.split(", ").find(|part| part.starts_with(begin)).map(str::to_owned)
