@@ -11,11 +11,17 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
 use tachometer::{Counter, Engine, Gauge, Histogram, Recorder, Registry, Schema, Step};
 use tachometer_vllm as vllm;
+use tachometer_vllm::connectors::{
+    ConnectorFamilies, Key, KvConnector, NixlStats, NixlTransfer, Offloading, OffloadingSpec, Payload, Value,
+};
 
 use crate::common::{
     Latencies, Rotation,
@@ -37,6 +43,7 @@ fn main() {
     observations(&mut criterion);
     batches(&mut criterion);
     optional_families(&mut criterion);
+    payloads(&mut criterion);
     criterion.final_summary();
 }
 
@@ -168,4 +175,33 @@ fn optional_families(criterion: &mut Criterion) {
             });
         }
     }
+}
+
+/// A step in which NIXL reports 64 transfers, and one in which three tiers report.
+fn payloads(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("record/payload");
+    let transfer = |n: u32| NixlTransfer { seconds: f64::from(n) * 0.01, bytes: 1 << (n % 30), ..Default::default() };
+    let transfers: Vec<_> = (0..64).map(transfer).collect();
+    let nixl = NixlStats { transfers: &transfers, ..Default::default() };
+    payload(&mut group, "nixl_64", &KvConnector::NixlPull, &nixl);
+    let names = ["read_bytes", "write_bytes", "chunk_queries", "chunk_hits", "cascade_job_failures"];
+    let names = names.map(|name| format!("vllm:kv_offload_tiering_{name}"));
+    let of_tier = |tier: &'static str| (Key::Labels(Cow::Owned(vec![tier.into()])), Value::from(3));
+    let tiers = ["0:primary", "1:fs", "2:obj"].map(of_tier);
+    let types = names.each_ref().map(|name| (name.as_str().into(), "counter".into()));
+    let data = names.each_ref().map(|name| (name.as_str().into(), Value::map(&tiers)));
+    let tiering = [("types".into(), Value::map(&types)), ("data".into(), Value::map(&data))];
+    let spec = OffloadingSpec::Tiering { kvcr: false };
+    let connector = KvConnector::Offloading(Offloading { spec, store_threshold: 0 });
+    payload(&mut group, "tiering_15", &connector, &Value::map(&tiering));
+}
+
+fn payload(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, connector: &KvConnector<'_>, payload: &impl Payload) {
+    let mut schema = Schema::builder(&["engine"]);
+    let families = ConnectorFamilies::declare(&mut schema, connector, &vllm::Config::new()).expect("vLLM's");
+    let engine = Registry::new(schema.build().expect("valid")).attach(&["0"]).expect("the first engine");
+    let (mut recorder, mut metrics) = (engine.recorder().expect("the first"), families.metrics(&engine));
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| recorder.record(|step| metrics.record(step, payload).expect("it fits")));
+    });
 }

@@ -12,6 +12,8 @@ mod descriptors;
 mod observations;
 #[path = "../fuzz/bodies/page_round_trip.rs"]
 mod page_round_trip;
+#[path = "../fuzz/bodies/payloads.rs"]
+mod payloads;
 #[path = "../fuzz/bodies/requests.rs"]
 mod requests;
 #[path = "../fuzz/bodies/steps.rs"]
@@ -49,7 +51,7 @@ macro_rules! targets {
     };
 }
 
-targets!(declarations, descriptors, observations, page_round_trip, requests, steps);
+targets!(declarations, descriptors, observations, page_round_trip, payloads, requests, steps);
 
 #[test]
 fn every_target_is_replayed() {
@@ -84,6 +86,12 @@ fn metric() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #[test]
+    fn random_inputs_of_payloads(choice in 0_u8..8, bytes in prop::collection::vec(any::<u8>(), 0..60), text in "[a-c0-9.\"{}:,\\[\\]-]{0,40}") {
+        payloads::run(&[&[choice], &bytes[..]].concat());
+        payloads::run(&[&[choice], text.as_bytes()].concat());
+    }
+
     #[test]
     fn random_inputs_of_page_round_trip(bits in any::<u64>(), text in "[ -~\\n\\r\\t|\"\\\\é🦀]{0,60}") {
         page_round_trip::run(&[&bits.to_le_bytes(), text.as_bytes()].concat());

@@ -10,6 +10,7 @@ mod one_step;
 use no_alloc::{assert_each_is_called, assert_none};
 use one_step::OneStep as _;
 use tachometer::{Recorder, Registry, Schema, Snapshot};
+use tachometer_vllm::connectors::{ConnectorFamilies, KvConnector, NixlStats, NixlTransfer};
 use tachometer_vllm::{
     AdmissionRejection, CacheConfig, CacheStats, Config, ConnectorCacheStats, Eviction, Families, FinishReason,
     FinishedRequest, IterationStats, LoraStats, PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats,
@@ -159,6 +160,17 @@ fn request_handlers_allocate_nothing() {
     std::thread::scope(|scope| {
         scope.spawn(|| assert_none("request handlers in another thread", calls));
     });
+}
+
+#[test]
+fn payloads_of_connectors_allocate_nothing() {
+    let mut schema = Schema::builder(&["engine"]);
+    let families = ConnectorFamilies::declare(&mut schema, &KvConnector::NixlPull, &Config::new()).unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(&["0"]).unwrap();
+    let (mut recorder, mut metrics) = (engine.recorder().unwrap(), families.metrics(&engine));
+    let stats = NixlStats { transfers: &[NixlTransfer::default(); 64], failed_transfers: 1, ..Default::default() };
+    assert_none("a payload", || recorder.record(|step| metrics.record(step, &stats).unwrap()));
 }
 
 #[test]
