@@ -151,7 +151,7 @@ impl Recorder {
     }
 
     /// Opens a step. [`Step::commit`] publishes it as a whole; a step that is dropped is discarded.
-    #[inline]
+    #[inline(always)]
     pub fn step(&mut self) -> Step<'_> {
         Step::new(self.writer.open(), &self.layout, &mut self.infos)
     }

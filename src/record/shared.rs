@@ -11,10 +11,7 @@ use crate::{
         shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    store::{
-        dynamic::FamilySeries,
-        shards::{Shard, Shards},
-    },
+    store::{dynamic::FamilySeries, shards::Shards},
 };
 
 /// A recorder for code that runs on any thread, such as request handlers on an async runtime. It
@@ -89,6 +86,15 @@ impl SharedRecorder {
     /// Adds `n` to a counter.
     #[inline]
     pub fn add<T: CounterValue>(&self, counter: Counter<T>, n: T) {
+        let own = self.0.own_row(counter.schema);
+        if own.and_then(|row| observe::add(row, counter.word, n)).is_none() {
+            self.add_otherwise(counter, n);
+        }
+    }
+
+    /// In a shard of several threads; to a sparse series; or not at all.
+    #[inline(never)]
+    fn add_otherwise<T: CounterValue>(&self, counter: Counter<T>, n: T) {
         self.scalar(counter.schema, |shards, sparse| {
             let shard = shards.current();
             match observe::add(*shard, counter.word, n) {
@@ -172,7 +178,17 @@ impl SharedRecorder {
     /// than 2^62.
     #[inline]
     pub fn observe_n<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
-        let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
+        let own = self.0.own_row(histogram.schema).zip(self.0.layout.histograms.get(usize::from(histogram.index.0)));
+        if own.and_then(|(row, layout)| observe::observe(row, layout, value, n)).is_none() {
+            self.observe_otherwise(histogram, value, n);
+        }
+    }
+
+    /// In a shard of several threads, or not at all.
+    #[inline(never)]
+    fn observe_otherwise<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
+        let Some(layout) = self.histogram(histogram.schema, histogram.index) else { return };
+        let shard = self.0.current();
         if observe::observe(*shard, layout, value, n).is_none() {
             observe::reject(shard, n);
         }
@@ -182,7 +198,8 @@ impl SharedRecorder {
     /// each other.
     #[inline]
     pub fn observe_all<T: ObservationValue>(&self, histogram: Histogram<T>, values: &[T]) {
-        let Some((shard, layout)) = self.histogram(histogram.schema, histogram.index) else { return };
+        let Some(layout) = self.histogram(histogram.schema, histogram.index) else { return };
+        let shard = self.0.current();
         let rejected = observe::observe_all(*shard, layout, values);
         if rejected > 0 {
             observe::reject(shard, rejected);
@@ -308,25 +325,17 @@ impl SharedRecorder {
     }
 
     #[inline(always)]
-    fn histogram(&self, schema: u32, HistogramIndex(index): HistogramIndex) -> Option<(Shard<'_>, &HistogramLayout)> {
-        let shard = self.owns(schema).then(|| self.0.current())?;
-        Some((shard, self.0.layout.histograms.get(usize::from(index))?))
+    fn histogram(&self, schema: u32, HistogramIndex(index): HistogramIndex) -> Option<&HistogramLayout> {
+        if self.owns(schema) { self.0.layout.histograms.get(usize::from(index)) } else { None }
     }
 
     /// Calls `record`, unless a handle of a counter or gauge is of another schema or scope. It says
     /// whether the handle is that of a sparse series.
     #[inline(always)]
     fn scalar(&self, schema: u32, record: impl Fn(&Shards, bool)) {
-        if mutant!(schema == self.0.layout.schema, "shared: a foreign handle isn't refused" => true) {
-            record(&self.0, false);
-        } else {
-            self.other_scalar(schema, record);
-        }
-    }
-
-    #[inline(never)]
-    fn other_scalar(&self, schema: u32, record: impl Fn(&Shards, bool)) {
-        if schema == self.0.layout.schema | SPARSE { record(&self.0, true) } else { self.refuse_foreign(schema) }
+        let own = self.0.layout.schema;
+        let other = mutant!(schema != own, "shared: a foreign handle isn't refused" => false);
+        if !other || schema == own | SPARSE { record(&self.0, other) } else { self.refuse_foreign(schema) }
     }
 
     /// Whether a handle belongs to this recorder's schema and scope.

@@ -10,7 +10,10 @@ use crate::{
         shape::Length,
         value::{CounterValue, GaugeValue, ObservationValue},
     },
-    store::{info::InfoWriter, slab::writer::StepWriter},
+    store::{
+        info::InfoWriter,
+        slab::{diagnostics::Diagnostics, writer::StepWriter},
+    },
 };
 
 /// One step of an engine, open until [`commit`](Self::commit). Readers see all of it, or nothing.
@@ -114,7 +117,7 @@ impl<'a> Step<'a> {
 
     /// Publishes the step: from now on, readers see everything that it recorded. Wait-free: one
     /// store, and now and then a copy of the slab.
-    #[inline]
+    #[inline(always)]
     pub fn commit(self) {
         self.slab.commit();
     }
@@ -209,7 +212,7 @@ impl<'a> Step<'a> {
     }
 
     /// Observes one value.
-    #[inline]
+    #[inline(always)]
     pub fn observe<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T) {
         self.observe_n(histogram, value, 1);
     }
@@ -222,7 +225,7 @@ impl<'a> Step<'a> {
 
     /// Observes one value `n` times, at the cost of one observation. A float sum grows by `value *
     /// n`, rounded once. Rejected if the bucket would then hold more than 2^62.
-    #[inline]
+    #[inline(always)]
     pub fn observe_n<T: ObservationValue>(&mut self, histogram: Histogram<T>, value: T, n: u64) {
         let Some(layout) = self.histogram(histogram.schema, histogram.index) else { return };
         if self.count(layout, value, n).is_none() {
@@ -289,9 +292,9 @@ impl<'a> Step<'a> {
     /// Counts `n` observations as rejected, for a caller that can't express them as values of a
     /// histogram (a negative number of tokens, for example). An `n` of 2^63 or more, which wrapped
     /// around, counts as one. Not part of the step: the count stays if the step is discarded.
-    #[cold]
+    #[inline(always)]
     pub fn reject(&self, n: u64) {
-        self.slab.count_diagnostic(Diagnostic::RejectedObservations, observe::rejections(n));
+        self.slab.diagnostics().count(Diagnostic::RejectedObservations, observe::rejections(n));
     }
 
     /// `None` if the value can't be counted. Then nothing has changed.
@@ -329,22 +332,15 @@ impl<'a> Step<'a> {
     /// Calls `record`, unless a handle of a counter or gauge is of another schema or scope. It says
     /// whether the handle is that of a sparse series.
     #[inline(always)]
-    fn scalar(&mut self, schema: u32, record: impl FnOnce(&mut Self, bool)) {
-        let other = mutant!(schema != self.layout.schema, "step: a foreign handle isn't refused" => false);
-        if !other || self.is_sparse(schema) {
-            record(self, other);
+    fn scalar(&mut self, schema: u32, record: impl Fn(&mut Self, bool)) {
+        let own = self.layout.schema;
+        if mutant!(schema == own, "step: a foreign handle isn't refused" => true) {
+            record(self, false);
+        } else if schema == own | SPARSE {
+            record(self, true);
+        } else {
+            refuse_foreign(schema, own, self.slab.diagnostics());
         }
-    }
-
-    /// Takes no `&mut self`: a function that isn't inlined and does would keep the step's state out
-    /// of registers.
-    #[cold]
-    fn is_sparse(&self, schema: u32) -> bool {
-        let sparse = schema == self.layout.schema | SPARSE;
-        if !sparse {
-            self.refuse_foreign(schema);
-        }
-        sparse
     }
 
     #[inline(always)]
@@ -358,18 +354,20 @@ impl<'a> Step<'a> {
     /// Whether a handle is of this recorder's schema and scope.
     #[inline(always)]
     fn owns(&self, schema: u32) -> bool {
-        let own = mutant!(schema == self.layout.schema, "step: a foreign handle isn't refused" => true);
-        if !own {
-            self.refuse_foreign(schema);
+        let own = self.layout.schema;
+        let same = mutant!(schema == own, "step: a foreign handle isn't refused" => true);
+        if !same {
+            refuse_foreign(schema, own, self.slab.diagnostics());
         }
-        own
+        same
     }
+}
 
-    #[cold]
-    fn refuse_foreign(&self, schema: u32) {
-        observe::debug_assert_own(schema, self.layout.schema);
-        self.slab.count_diagnostic(Diagnostic::ForeignHandles, 1);
-    }
+/// Takes no `&Step`: see [`StepWriter`].
+#[cold]
+fn refuse_foreign(schema: u32, own: u32, diagnostics: &Diagnostics) {
+    observe::debug_assert_own(schema, own);
+    diagnostics.count(Diagnostic::ForeignHandles, 1);
 }
 
 impl fmt::Debug for Step<'_> {

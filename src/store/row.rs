@@ -35,7 +35,10 @@ pub(super) const MAX_AT_ONCE: u64 = 1 << 32;
 /// A row that threads add to: a shard, or a series with dynamic labels.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'s> {
-    pub(super) words: &'s [AtomicU64],
+    /// The words of this row, and maybe of others.
+    words: &'s Words,
+    /// Where this row's begin.
+    first: usize,
     /// No other thread writes it. So a word is changed by a load and a store, which takes a third
     /// of the time of an instruction that does both.
     own: bool,
@@ -44,31 +47,38 @@ pub(crate) struct Row<'s> {
 impl<'s> Row<'s> {
     /// A row that any thread writes.
     #[inline(always)]
-    pub(crate) fn shared(words: &'s [AtomicU64]) -> Self {
-        Self { words, own: false }
+    pub(crate) fn shared(words: &'s Words) -> Self {
+        Self::new(words, 0, false)
     }
 
-    /// A row that only the current thread writes, or, if not `own`, any thread.
+    /// The words from `first` on, as a row that only the current thread writes, or, if not `own`,
+    /// any thread.
     #[inline(always)]
-    pub(super) fn new(words: &'s [AtomicU64], own: bool) -> Self {
-        Self { words, own }
+    pub(super) fn new(words: &'s Words, first: usize, own: bool) -> Self {
+        Self { words, first, own }
+    }
+
+    /// One bounds check, whatever the row is part of.
+    #[inline(always)]
+    pub(super) fn word(self, word: usize) -> &'s AtomicU64 {
+        &self.words.0[PADDING + self.first + word]
     }
 
     pub(crate) fn load(self, word: usize) -> u64 {
-        self.words[word].load(Relaxed)
+        self.word(word).load(Relaxed)
     }
 
     /// Replaces a word. Only for series with one row, since a sum of rows can't be set.
     #[inline(always)]
     pub(crate) fn store(self, word: u16, value: u64) {
-        self.words[usize::from(word)].store(value, Relaxed);
+        self.word(usize::from(word)).store(value, Relaxed);
     }
 
     /// Notes, in the word for it, that something was recorded. The first time only, so that threads
     /// don't compete for the line.
     #[inline(always)]
     pub(crate) fn note(self, word: u16) {
-        let word = &self.words[usize::from(word)];
+        let word = self.word(usize::from(word));
         if word.load(Relaxed) == 0 {
             mutant!(word.store(1, Relaxed), "sparse: a shared 0 isn't noticed" => ());
         }
@@ -80,7 +90,7 @@ impl<'s> Row<'s> {
         if mutant!(self.own || n > MAX_AT_ONCE, "shard: large integers by one instruction" => self.own) {
             return self.change(word, |total| total_within_limit(total, n));
         }
-        let word = &self.words[usize::from(word)];
+        let word = self.word(usize::from(word));
         total_within_limit(word.load(Relaxed), n)?;
         mutant!(
             _ = word.fetch_add(n, Relaxed),
@@ -92,7 +102,7 @@ impl<'s> Row<'s> {
     /// Adds to a gauge, which may wrap around, or to a bucket, which can't get that far.
     #[inline(always)]
     pub(crate) fn add_wrapping(self, word: u16, n: u64) {
-        let word = &self.words[usize::from(word)];
+        let word = self.word(usize::from(word));
         if self.own {
             return word.store(word.load(Relaxed).wrapping_add(n), Relaxed);
         }
@@ -106,7 +116,7 @@ impl<'s> Row<'s> {
     /// changed.
     #[inline]
     pub(crate) fn change(self, word: u16, f: impl Fn(u64) -> Option<u64>) -> Option<()> {
-        let word = &self.words[usize::from(word)];
+        let word = self.word(usize::from(word));
         if self.own {
             return f(word.load(Relaxed)).map(|new| word.store(new, Relaxed));
         }

@@ -49,6 +49,8 @@ pub(crate) struct Shards {
     words: CachePadded<Words>,
     /// Words from the start of a row to the start of the next.
     stride: usize,
+    /// The layout's, at hand.
+    schema: u32,
     /// How many rows belong to one thread each. One more belongs to all others.
     own: usize,
     pub(crate) layout: StdArc<Layout>,
@@ -68,23 +70,30 @@ impl Shards {
         let settable = Settable::new(&layout.settable);
         let dynamic = DynamicFamilies::new(&layout, engine_labels);
         let words = CachePadded::new(Words::zeroed((own + 1) * stride));
-        Self { words, stride, own, layout, dynamic, settable, infos }
+        Self { words, stride, schema: layout.schema, own, layout, dynamic, settable, infos }
     }
 
     /// The shard of the current thread. If there is only one for all threads, no index is taken, so
     /// a thread that only renders doesn't use one up.
     #[inline(always)]
     pub(crate) fn current(&self) -> Shard<'_> {
-        let index = if self.own == 0 { 0 } else { thread_index::current() };
-        self.shard(
-            mutant!(index.min(self.own), "shards: two threads own a row" => index.min(self.own) % self.own.max(1)),
-        )
+        let index = thread_index::current(|| self.own > 0);
+        let index =
+            mutant!(index.min(self.own), "shards: two threads own a row" => index.min(self.own) % self.own.max(1));
+        self.shard(index)
+    }
+
+    /// The current thread's own row, if it has one. `None` too if a handle is of another schema, or
+    /// of a sparse series: with one comparison.
+    #[inline(always)]
+    pub(crate) fn own_row(&self, schema: u32) -> Option<Row<'_>> {
+        let index = thread_index::known();
+        (index < self.own && schema == self.schema).then(|| Row::new(&self.words, index * self.stride, true))
     }
 
     #[inline(always)]
     fn shard(&self, index: usize) -> Shard<'_> {
-        let first = index * self.stride;
-        Shard(Row::new(&self.words[first..first + self.stride - PADDING], index < self.own))
+        Shard { row: Row::new(&self.words, index * self.stride, index < self.own), diagnostics: self.layout.words }
     }
 
     /// All shards.
@@ -97,28 +106,31 @@ impl Shards {
 /// A row of the whole layout, with the diagnostics behind it. A series with dynamic labels is a row
 /// that has none.
 #[derive(Clone, Copy)]
-pub(crate) struct Shard<'s>(Row<'s>);
+pub(crate) struct Shard<'s> {
+    row: Row<'s>,
+    /// The word of the first diagnostic.
+    diagnostics: usize,
+}
 
 impl<'s> Deref for Shard<'s> {
     type Target = Row<'s>;
 
     #[inline(always)]
     fn deref(&self) -> &Row<'s> {
-        &self.0
+        &self.row
     }
 }
 
 impl Shard<'_> {
     /// What was counted of the diagnostic with this index.
     pub(crate) fn diagnostic(self, index: usize) -> u64 {
-        self.load(self.words.len() - Diagnostic::COUNT + index)
+        self.load(self.diagnostics + index)
     }
 
     /// Counts a diagnostic, in one of the words behind those of the layout.
     #[cold]
     pub(crate) fn count_diagnostic(self, diagnostic: Diagnostic, n: u64) {
-        let words = self.0.words;
-        let word = &words[words.len() - Diagnostic::COUNT + diagnostic as usize];
+        let word = self.word(self.diagnostics + diagnostic as usize);
         _ = word.fetch_update(Relaxed, Relaxed, |count| Some(count.saturating_add(n)));
     }
 }

@@ -35,8 +35,8 @@
 //!    Catch up: copy the words that step s changed (its log) from `copies[s&1]`. If that log
 //!    overflowed, or lists more words than the slab has, copy every word.
 //! 2. **Record**: log a word first, then change it in place in the hidden copy.
-//! 3. **Commit**: store `sequence = 2s+2`. After that, refresh the fallback copy if more than about
-//!    four slabs' worth of words were stored since its last refresh.
+//! 3. **Commit**: store `sequence = 2s+2`. After that, refresh the fallback copy if opens have
+//!    copied more than about four slabs' worth of words since its last refresh.
 //! 4. **Discard**: copy the logged words back from `copies[s&1]`. `sequence` never goes back: a
 //!    reader must not mistake a later step for the one that it began to read.
 //! 5. **Leak** (`mem::forget`): the next open finds the step still open, and copies all words.
@@ -84,7 +84,7 @@
 //! language memory models?" (MSPC 2012). The two copies that take turns follow Linux'
 //! `raw_write_seqcount_latch`.
 
-mod diagnostics;
+pub(crate) mod diagnostics;
 mod last_step;
 mod liveness;
 mod log;
@@ -106,9 +106,9 @@ use crate::{
     },
 };
 
-/// The fallback copy is refreshed once this many slabs' worth of words were stored: rarely enough
-/// to cost little, often enough to be fresh for readers that can't keep up. The models' small slabs
-/// are refreshed at each commit.
+/// The fallback copy is refreshed once catching up has copied this many slabs' worth of words:
+/// rarely enough to cost little, often enough to be fresh for readers that can't keep up. Models
+/// have small slabs, which are refreshed at each commit.
 const REFRESH_AFTER_SLABS: usize = if cfg!(all(test, loom)) { 1 } else { 4 };
 
 /// What the writer and the readers of one recorder share.

@@ -70,12 +70,10 @@ fn take_by_load_and_store(word: &AtomicU64, free: impl Fn(u64) -> Option<u64>) -
 }
 
 #[cfg(not(all(test, loom)))]
-pub(crate) use of_process::current;
-#[cfg(all(test, not(loom)))]
-pub(crate) use of_process::is_taken;
+pub(crate) use of_process::{current, known};
 
 #[cfg(all(test, loom))]
-pub(crate) use crate::tests::loom_shards::current;
+pub(crate) use crate::tests::loom_shards::{current, known};
 
 /// The indices of the process's threads.
 #[cfg(not(all(test, loom)))]
@@ -102,18 +100,18 @@ mod of_process {
         }
     }
 
-    /// The current thread's index, or [`NONE`]. Wait-free, except that a thread's first call takes
-    /// an index, which is lock-free.
-    #[inline]
-    pub(crate) fn current() -> usize {
-        let index = CURRENT.get();
-        if index == NONE { take() } else { index }
+    /// The current thread's index, or [`NONE`] if it has taken none.
+    #[inline(always)]
+    pub(crate) fn known() -> usize {
+        CURRENT.get()
     }
 
-    /// Whether the current thread has an index.
-    #[cfg(test)]
-    pub(crate) fn is_taken() -> bool {
-        CURRENT.get() != NONE
+    /// The current thread's index, or [`NONE`]. If it has none yet, it takes one if `wanted`.
+    /// Wait-free, except that taking an index is lock-free.
+    #[inline]
+    pub(crate) fn current(wanted: impl FnOnce() -> bool) -> usize {
+        let index = known();
+        if index == NONE && wanted() { take() } else { index }
     }
 
     /// [`NONE`] in a thread that is ending and has given its index back.

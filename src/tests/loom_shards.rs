@@ -25,8 +25,12 @@ loom::thread_local! {
 }
 
 /// The index of the current thread. Unless the model chose one, it has no shard.
-pub(crate) fn current() -> usize {
+pub(crate) fn known() -> usize {
     THREAD.with(Cell::get)
+}
+
+pub(crate) fn current(_: impl FnOnce() -> bool) -> usize {
+    known()
 }
 
 /// Index 2 has no row of its own.

@@ -236,13 +236,14 @@ fn reads_never_go_back() {
 }
 
 /// A fallback copy that is older than the newest step when the read began isn't taken. The slab is
-/// so large that the fallback copy holds step 0 until step 3. The outcome: the floor, and the step
-/// of the fallback copy if it was taken.
+/// so large that the fallback copy holds step 1, the writer's first, until step 4. The outcome: the
+/// floor, and the step of the fallback copy if it was taken.
 #[test]
 fn a_fallback_read_is_not_older_than_its_floor() {
-    let allowed = [(0, None), (0, Some(0)), (0, Some(3)), (1, None), (1, Some(3))];
+    let allowed = [(1, None), (1, Some(1)), (1, Some(4)), (2, None), (2, Some(4))];
     explore(2, allowed.map(Some).into_iter().chain([None]), || {
         let (slab, mut writer) = slab(6);
+        step_both(&mut writer);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
         let mut words = [0; 6];
         let overwritten = slab.attempt_newest(None, &mut words).err();
@@ -254,14 +255,15 @@ fn a_fallback_read_is_not_older_than_its_floor() {
 
 /// A read as readers call it. The outcome: the newest step known before, the step that was read,
 /// and the retries. Each retry means a commit, and the step is never older than the known one. Odd
-/// but allowed: step 0 after a retry, from the fallback copy.
+/// but allowed: step 1 after a retry, from the fallback copy.
 #[test]
 fn a_read_ends_with_one_whole_step() {
-    let at_once = (0..=3).flat_map(|known| (known..=3).map(move |step| (known, step, 0)));
-    let overtaken_once = [(0, 0, 1), (0, 2, 1), (0, 3, 1), (1, 2, 1), (1, 3, 1)];
-    let overtaken_twice = [(0, 2, 2), (0, 3, 2)];
+    let at_once = (1..=4).flat_map(|known| (known..=4).map(move |step| (known, step, 0)));
+    let overtaken_once = [(1, 1, 1), (1, 3, 1), (1, 4, 1), (2, 3, 1), (2, 4, 1)];
+    let overtaken_twice = [(1, 3, 2), (1, 4, 2)];
     explore(2, at_once.chain(overtaken_once).chain(overtaken_twice), || {
         let (slab, mut writer) = slab(6);
+        step_both(&mut writer);
         let thread = thread::spawn(move || (0..3).for_each(|_| step_both(&mut writer)));
         let known = slab.attempt_newest(None, &mut [0; 6]).unwrap_or_else(|overwritten| overwritten);
         let mut words = [0; 6];

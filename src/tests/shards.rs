@@ -86,10 +86,11 @@ fn a_row_of_ones_own_is_chosen_by_the_index() {
         let (shards, together) = (shards(own), Barrier::new(THREADS));
         assert_eq!(shards.iter().count(), own + 1);
         let check = || {
-            let (index, rows) = (thread_index::current(), shards.iter().map(|shard| shard.words.as_ptr()));
+            let (index, rows) =
+                (thread_index::current(|| true), shards.iter().map(|shard| std::ptr::from_ref(shard.word(0))));
             together.wait();
             let row = rows.collect::<Vec<_>>()[index.min(own)];
-            assert_eq!(shards.current().words.as_ptr(), row, "of thread {index}");
+            assert_eq!(std::ptr::from_ref(shards.current().word(0)), row, "of thread {index}");
         };
         thread::scope(|scope| (0..THREADS).for_each(|_| _ = scope.spawn(check)));
     }
@@ -101,9 +102,9 @@ fn a_row_of_ones_own_is_chosen_by_the_index() {
 fn threads_of_this_process_have_indices_of_their_own() {
     let together = Barrier::new(64);
     let index = || {
-        let index = thread_index::current();
+        let index = thread_index::current(|| true);
         together.wait();
-        assert_eq!(thread_index::current(), index, "it stays");
+        assert_eq!(thread_index::current(|| true), index, "it stays");
         index
     };
     let distinct: BTreeSet<usize> = thread::scope(|scope| {
@@ -111,7 +112,7 @@ fn threads_of_this_process_have_indices_of_their_own() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(distinct.len(), 64);
-    let last = (0..1_000).map(|_| thread::spawn(thread_index::current).join().unwrap()).max();
+    let last = (0..1_000).map(|_| thread::spawn(|| thread_index::current(|| true)).join().unwrap()).max();
     assert!(last < Some(1_000), "{last:?}: nothing was given back");
 }
 
@@ -128,9 +129,9 @@ fn a_thread_that_only_renders_takes_no_index() {
     let OneEngine { registry, engine, handles: count } = counter_in_shards(2);
     let taken = move || {
         registry.render(&mut Vec::new());
-        let rendered = thread_index::is_taken();
+        let rendered = thread_index::known() != NONE;
         engine.shared_recorder().inc(count);
-        (rendered, thread_index::is_taken())
+        (rendered, thread_index::known() != NONE)
     };
     assert_eq!(thread::spawn(taken).join().unwrap(), (false, true));
 }
@@ -142,9 +143,9 @@ struct AtTheEnd(SharedRecorder, Counter<u64>, mpsc::Sender<(bool, usize)>);
 impl Drop for AtTheEnd {
     fn drop(&mut self) {
         let Self(recorder, count, ends) = self;
-        let had = thread_index::is_taken();
+        let had = thread_index::known() != NONE;
         recorder.inc(*count);
-        ends.send((had, thread_index::current())).unwrap();
+        ends.send((had, thread_index::current(|| true))).unwrap();
     }
 }
 
@@ -161,9 +162,9 @@ fn a_thread_that_ends_can_still_record() {
             let (ends, seen) = mpsc::channel();
             let at_the_end = AtTheEnd(rig.engine.shared_recorder(), count, ends);
             let thread = thread::spawn(move || {
-                let first = index_first.then(thread_index::current);
+                let first = index_first.then(|| thread_index::current(|| true));
                 LAST.set(Some(at_the_end));
-                first.unwrap_or_else(thread_index::current)
+                first.unwrap_or_else(|| thread_index::current(|| true))
             });
             let (index, (had, last)) = (thread.join().unwrap(), seen.recv().unwrap());
             assert_eq!(last, if had { index } else { NONE }, "the index may be another thread's by now");
@@ -190,7 +191,12 @@ fn what_is_written_apart_shares_no_line() {
     let counts = (&raw const *shards).addr() - 2 * size_of::<usize>();
     let fixed = (&raw const *shards).addr();
     assert!(fixed % LINE == 0 && counts < fixed, "clones write the reference counts, recorders read what follows them");
-    let rows: Vec<_> = shards.iter().map(|shard| shard.words.as_ptr_range()).collect();
+    let last = shards.layout.row_len() - 1;
+    let rows: Vec<_> = shards
+        .iter()
+        .map(|shard| shard.word(0)..shard.word(last))
+        .map(|row| std::ptr::from_ref(row.start)..std::ptr::from_ref(row.end).wrapping_add(1))
+        .collect();
     for pair in rows.windows(2) {
         let [one, other] = pair else { unreachable!("two") };
         assert!((one.end.addr() - 1) / LINE < other.start.addr() / LINE, "{rows:?}");

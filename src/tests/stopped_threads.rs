@@ -152,9 +152,13 @@ fn step(writer: &mut Writer) {
 }
 
 const WORDS: usize = 100;
-/// A step counts as five words: one block, and itself. The fallback copy is refreshed after four
-/// slabs' worth.
+/// The fallback copy is refreshed once opens have copied four slabs' worth of words. An open copies
+/// one block of four words here, and counts as one word more.
 const STEPS_PER_REFRESH: u64 = 4 * WORDS as u64 / 5 + 1;
+/// When it is refreshed first: a writer's first open copies all words.
+const FIRST_REFRESH: u64 = 1 + (4 * WORDS - (WORDS + 1)) as u64 / 5 + 1;
+/// The same if each step has another writer.
+const FIRST_REFRESH_OF_WRITERS: u64 = 4;
 
 /// Reads a slab of `WORDS` words, in which `committed` steps were committed before.
 fn read_after_all(slab: &Slab, committed: u64) -> Reading {
@@ -170,7 +174,7 @@ fn read_after_all(slab: &Slab, committed: u64) -> Reading {
 /// if each step has another writer.
 #[test]
 fn a_reader_that_is_overtaken_at_each_attempt_gets_the_fallback_copy() {
-    for writers in [1, 1_000] {
+    for (writers, first_refresh) in [(1, FIRST_REFRESH), (1_000, FIRST_REFRESH_OF_WRITERS)] {
         let slab = Slab::new(WORDS, None);
         let (mut writer, leased, mut steps) = (Slab::writer(&slab), Arc::clone(&slab), 0);
         let mut step = move || {
@@ -190,7 +194,7 @@ fn a_reader_that_is_overtaken_at_each_attempt_gets_the_fallback_copy() {
             }
         });
         let reading = read_after_all(&slab, 1);
-        assert_eq!(u64::from(reading.retries), (STEPS_PER_REFRESH - 1).div_ceil(2), "attempts until the first refresh");
+        assert_eq!(u64::from(reading.retries), (first_refresh - 1).div_ceil(2), "attempts until the first refresh");
     }
 }
 
@@ -226,7 +230,7 @@ fn a_read_takes_a_fallback_copy_that_is_not_older_than_its_beginning() {
         let steps = match probe {
             Probe::Attempting => {
                 attempts += 1;
-                if attempts == 2 { STEPS_PER_REFRESH + 2 - committed } else { 0 }
+                if attempts == 2 { FIRST_REFRESH + 2 - committed } else { 0 }
             }
             Probe::Copied => 2,
             _ => 0,
@@ -236,7 +240,7 @@ fn a_read_takes_a_fallback_copy_that_is_not_older_than_its_beginning() {
         committed += steps;
     });
     let reading = read_after_all(&slab, 1);
-    assert_eq!((reading.step, reading.retries), (STEPS_PER_REFRESH, 2));
+    assert_eq!((reading.step, reading.retries), (FIRST_REFRESH, 2));
 }
 
 /// A reader that stops in the middle of a read costs the writer nothing.

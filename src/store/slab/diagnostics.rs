@@ -14,7 +14,8 @@ impl Diagnostics {
     }
 
     /// Only the writer calls this, so a load and a store can't lose a count.
-    pub(super) fn count(&self, diagnostic: Diagnostic, n: u64) {
+    #[cold]
+    pub(crate) fn count(&self, diagnostic: Diagnostic, n: u64) {
         let word = &self.0[diagnostic as usize];
         word.store(word.load(Relaxed).saturating_add(n), Relaxed); // no edge: read by itself
     }

@@ -44,7 +44,7 @@ impl Writer {
     /// Before a step is opened whose sequence may be that of a discarded or a leaked one.
     #[cold]
     pub(super) fn reopen(&mut self) {
-        if self.last == LastStep::Open {
+        if self.progress.last == LastStep::Open {
             self.recover_leaked();
         }
         mutant!(
@@ -57,7 +57,7 @@ impl Writer {
     #[cold]
     fn recover_leaked(&mut self) {
         mutant!(
-            self.logs[(self.committed & 1) as usize] = Log::OVERFLOWED,
+            self.logs[(self.progress.committed & 1) as usize] = Log::OVERFLOWED,
             "leaked step: its log trusted" => (),
         );
         mutant!(self.slab.diagnostics.count(Diagnostic::DiscardedSteps, 1), "leaked step: not counted" => ());

@@ -24,8 +24,6 @@ pub(super) struct Log {
     /// An entry has two words; for a scalar they are the same.
     pub(super) entries: [[u16; 2]; CAPACITY],
     pub(super) touched: Touched,
-    /// How many words are touched, if the log didn't overflow.
-    pub(super) words: usize,
 }
 
 /// What a step touched, besides the entries themselves. An open step has its own, so that it stays
@@ -41,14 +39,18 @@ pub(super) struct Touched {
 impl Touched {
     pub(super) const NOTHING: Self = Self { blocks: 0, entries: 0 };
 
-    fn words(self) -> usize {
-        2 * self.entries + BLOCK * self.blocks.count_ones() as usize
+    /// Whether no more words are listed than a slab has. (Counting the blocks would take longer
+    /// than finding the last one.)
+    #[inline(always)]
+    fn fits(self, slab: usize) -> bool {
+        let blocks = BLOCK * (u64::BITS - self.blocks.leading_zeros()) as usize;
+        2 * self.entries + blocks.min(slab) <= slab
     }
 }
 
 impl Log {
     pub(super) const OVERFLOWED: Self =
-        Self { entries: [[0; 2]; CAPACITY], touched: Touched { blocks: 0, entries: CAPACITY + 1 }, words: usize::MAX };
+        Self { entries: [[0; 2]; CAPACITY], touched: Touched { blocks: 0, entries: CAPACITY + 1 } };
 
     #[inline(always)]
     pub(super) fn touch(&mut self, touched: &mut Touched, word: u16) {
@@ -66,35 +68,33 @@ impl Log {
         touched.entries += 1;
     }
 
-    /// Ends the step. Returns how many words it touched, roughly: each as often as it is listed.
-    #[inline(always)]
-    pub(super) fn close(&mut self, touched: Touched) -> usize {
-        self.touched = touched;
-        self.words = touched.words();
-        self.words
-    }
-
-    /// Copies the touched words, or all if the log overflowed or lists more words than there are.
+    /// Copies the touched words, or all if the log overflowed or may list more words than there
+    /// are. Returns how many it copied.
     #[inline]
-    pub(super) fn copy_words(&self, from: &[AtomicU64], to: &[AtomicU64]) {
+    pub(super) fn copy_words(&self, from: &[AtomicU64], to: &[AtomicU64]) -> usize {
         let touched = self.touched;
         let len = mutant!(touched.entries, "log: overflow not noticed" => touched.entries.min(CAPACITY));
-        let Some(entries) = self.entries.get(..len).filter(|_| self.words <= from.len()) else {
-            return copy_all(from, to);
+        let Some(entries) = self.entries.get(..len).filter(|_| touched.fits(from.len())) else {
+            copy_all(from, to);
+            return from.len();
         };
         let to = &to[..from.len()]; // one bounds check serves both
-        mutant!(copy_blocks(touched.blocks, from, to), "log: blocks not copied" => ());
+        let in_blocks = mutant!(copy_blocks(touched.blocks, from, to), "log: blocks not copied" => 0);
         for &[first, second] in entries {
             copy_word(from, to, usize::from(first));
             mutant!(copy_word(from, to, usize::from(second)), "log: second word not copied" => ());
         }
+        in_blocks + 2 * entries.len()
     }
 }
 
-/// The last block may be shorter than the others.
+/// The last block may be shorter than the others. Returns how many words were copied, with those
+/// that it lacks.
 #[inline(always)]
-fn copy_blocks(mut blocks: u64, from: &[AtomicU64], to: &[AtomicU64]) {
+fn copy_blocks(mut blocks: u64, from: &[AtomicU64], to: &[AtomicU64]) -> usize {
+    let mut words = 0;
     while blocks != 0 {
+        words += BLOCK;
         let first = blocks.trailing_zeros() as usize * BLOCK;
         blocks &= blocks - 1;
         match (from.get(first..first + BLOCK), to.get(first..first + BLOCK)) {
@@ -102,6 +102,7 @@ fn copy_blocks(mut blocks: u64, from: &[AtomicU64], to: &[AtomicU64]) {
             _ => (first..from.len()).for_each(|word| copy_word(from, to, word)),
         }
     }
+    words
 }
 
 #[inline(always)]

@@ -2,12 +2,12 @@
 
 use super::{
     REFRESH_AFTER_SLABS, Slab,
+    diagnostics::Diagnostics,
     last_step::LastStep,
     log::{Log, Touched},
 };
 use crate::{
     probe::{Probe, reached},
-    schema::layout::Diagnostic,
     sync::{
         Arc, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
@@ -29,15 +29,17 @@ impl Slab {
         }
         let sequence = slab.sequence.load(Relaxed); // no edge: only writers store it; E5 orders them
         let writer = Writer {
-            committed: sequence >> 1,
-            last: LastStep::Discarded, // it may be
+            progress: Progress {
+                committed: sequence >> 1,
+                last: LastStep::Discarded, // it may be
+                words_since_refresh: mutant!(
+                    slab.words_since_refresh.load(Relaxed) as usize, // ordered by E5
+                    "lease: words stored are forgotten" => 0,
+                ),
+            },
             logs: mutant!(
                 [Log::OVERFLOWED; 2], // rule 6
-                "lease: new writer trusts an empty log" => [const { Log { touched: Touched::NOTHING, words: 0, ..Log::OVERFLOWED } }; 2],
-            ),
-            words_since_refresh: mutant!(
-                slab.words_since_refresh.load(Relaxed) as usize, // ordered by E5
-                "lease: words stored are forgotten" => 0,
+                "lease: new writer trusts an empty log" => [const { Log { touched: Touched::NOTHING, ..Log::OVERFLOWED } }; 2],
             ),
             slab: Arc::clone(slab),
         };
@@ -48,48 +50,58 @@ impl Slab {
 /// The writer's side of a slab.
 pub(crate) struct Writer {
     pub(super) slab: Arc<Slab>,
+    pub(super) progress: Progress,
+    /// The words of step s are logged in `logs[s & 1]`.
+    pub(super) logs: [Log; 2],
+}
+
+/// How far the writer has come.
+pub(super) struct Progress {
     /// The last committed step.
     pub(super) committed: u64,
     /// The next open finds an open step here only if it was leaked.
     pub(super) last: LastStep,
-    /// The words of step s are logged in `logs[s & 1]`.
-    pub(super) logs: [Log; 2],
-    /// Words stored since the fallback copy was refreshed.
+    /// What opens have copied since the fallback copy was refreshed; each counts as one more.
     words_since_refresh: usize,
 }
 
 impl Writer {
     /// Opens the next step. Whatever an earlier step left uncommitted is lost.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(&mut self) -> StepWriter<'_> {
-        if self.last != LastStep::Committed {
+        if self.progress.last != LastStep::Committed {
             self.reopen();
         }
-        let Self { slab, committed, last, logs: [even, odd], words_since_refresh } = self;
+        let Self { slab, progress, logs: [even, odd] } = self;
         let [even_copy, odd_copy] = &slab.copies;
-        let (newest, hidden, previous, log) =
-            if *committed & 1 == 0 { (even_copy, odd_copy, even, odd) } else { (odd_copy, even_copy, odd, even) };
-        slab.sequence.store(2 * *committed + 1, Release); // E1
+        let (newest, hidden, previous, log) = if progress.committed & 1 == 0 {
+            (even_copy, odd_copy, even, odd)
+        } else {
+            (odd_copy, even_copy, odd, even)
+        };
+        slab.sequence.store(2 * progress.committed + 1, Release); // E1
         fence(Release); // E2
         let (newest, hidden): (&[AtomicU64], &[AtomicU64]) = (newest, hidden);
         mutant!("step: a second fence" => fence(Release));
-        mutant!(
+        let copied = mutant!(
             previous.copy_words(newest, hidden),
-            "open: no catch-up" => (),
-            "open: copies the slab three times" => (0..3).for_each(|_| super::log::copy_all(newest, hidden)),
+            "open: no catch-up" => 0,
+            "open: copies the slab three times" => (0..3).map(|_| previous.copy_words(newest, hidden)).sum(),
         );
-        mutant!(*last = LastStep::Open, "leaked step: open not marked" => ());
-        StepWriter { newest, hidden, log, touched: Touched::NOTHING, committed, last, words_since_refresh, slab }
+        progress.words_since_refresh += mutant!(copied + 1, "fallback: words stored not counted" => 1);
+        mutant!(progress.last = LastStep::Open, "leaked step: open not marked" => ());
+        StepWriter { hidden, log, touched: Touched::NOTHING, progress, slab }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         mutant!("lease: given up before a leaked step is counted" => self.slab.leased.store(false, Release));
-        if self.last == LastStep::Open {
-            self.slab.count_discarded(self.committed);
+        let Progress { committed, last, words_since_refresh } = self.progress;
+        if last == LastStep::Open {
+            self.slab.count_discarded(committed);
         }
-        self.slab.words_since_refresh.store(self.words_since_refresh as u64, Relaxed); // ordered by E5
+        self.slab.words_since_refresh.store(words_since_refresh as u64, Relaxed); // ordered by E5
         mutant!(
             self.slab.leased.store(false, Release), // E5
             "return: the slab is leased for good" => (),
@@ -98,18 +110,18 @@ impl Drop for Writer {
 }
 
 /// A step that is being recorded. Dropping it discards it.
+///
+/// It lives in registers, as long as no function that isn't inlined takes a reference to it. So
+/// cold functions take parts of it.
 pub(crate) struct StepWriter<'a> {
-    newest: &'a [AtomicU64],
     hidden: &'a [AtomicU64],
     log: &'a mut Log,
     touched: Touched,
-    committed: &'a mut u64,
-    last: &'a mut LastStep,
-    words_since_refresh: &'a mut usize,
+    progress: &'a mut Progress,
     slab: &'a Slab,
 }
 
-impl StepWriter<'_> {
+impl<'a> StepWriter<'a> {
     /// The word as this step sees it.
     #[inline(always)]
     pub(crate) fn load(&self, word: u16) -> u64 {
@@ -140,41 +152,48 @@ impl StepWriter<'_> {
         }
     }
 
-    /// Counts outside of the step: the count stays when the step is discarded.
-    #[cold]
-    pub(crate) fn count_diagnostic(&self, diagnostic: Diagnostic, n: u64) {
-        self.slab.diagnostics.count(diagnostic, n);
+    /// Counts outside of the step: they stay when the step is discarded.
+    #[inline(always)]
+    pub(crate) fn diagnostics(&self) -> &'a Diagnostics {
+        &self.slab.diagnostics
     }
 
     /// Publishes the step.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn commit(self) {
-        let words = self.log.close(self.touched);
-        *self.committed += 1;
+        self.log.touched = self.touched;
+        let step = self.progress.committed + 1;
+        self.progress.committed = step;
         reached(Probe::BeforePublish);
         mutant!("step: a read-modify-write" => _ = self.slab.sequence.fetch_add(0, Relaxed));
-        mutant!("fallback: refreshed too early" => self.slab.refresh_fallback(self.hidden, *self.committed));
-        self.slab.sequence.store(2 * *self.committed, Release); // E1
+        mutant!("fallback: refreshed too early" => self.slab.refresh_fallback(self.hidden, step));
+        self.slab.sequence.store(2 * step, Release); // E1
         reached(Probe::Published);
-        *self.last = LastStep::Committed;
-        *self.words_since_refresh += mutant!(words + 1, "fallback: words stored not counted" => 1);
-        if *self.words_since_refresh > REFRESH_AFTER_SLABS * self.hidden.len() {
-            mutant!(*self.words_since_refresh = 0, "fallback: refreshed at each commit" => ());
-            mutant!(self.slab.refresh_fallback(self.hidden, *self.committed), "fallback: never refreshed" => ());
+        self.progress.last = LastStep::Committed;
+        if self.progress.words_since_refresh > REFRESH_AFTER_SLABS * self.hidden.len() {
+            mutant!(self.progress.words_since_refresh = 0, "fallback: refreshed at each commit" => ());
+            mutant!(self.slab.refresh_fallback(self.hidden, step), "fallback: never refreshed" => ());
         }
     }
 }
 
 impl Drop for StepWriter<'_> {
     /// Discards, unless the step was committed.
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if *self.last == LastStep::Open {
-            self.log.close(self.touched);
-            mutant!(self.log.copy_words(self.newest, self.hidden), "discard: no undo" => ());
-            mutant!("discard: sequence goes back" => self.slab.sequence.store(2 * *self.committed, Release));
-            self.slab.count_discarded(*self.committed);
-            *self.last = LastStep::Discarded;
+        if self.progress.last == LastStep::Open {
+            discard(self.log, self.touched, self.progress, self.slab);
         }
     }
+}
+
+#[cold]
+fn discard(log: &mut Log, touched: Touched, progress: &mut Progress, slab: &Slab) {
+    let [even, odd] = &slab.copies;
+    let (newest, hidden) = if progress.committed & 1 == 0 { (even, odd) } else { (odd, even) };
+    log.touched = touched;
+    mutant!(_ = log.copy_words(newest, hidden), "discard: no undo" => ());
+    mutant!("discard: sequence goes back" => slab.sequence.store(2 * progress.committed, Release));
+    slab.count_discarded(progress.committed);
+    progress.last = LastStep::Discarded;
 }
