@@ -3,7 +3,7 @@
 /// What our time is compared with.
 #[derive(Clone, Copy)]
 pub(crate) enum Against {
-    /// The fastest crate, or `plain`.
+    /// The fastest crate. `plain`, which isn't a crate, is reported too.
     Best,
     /// The same, but of those whose counters aren't thread-local.
     BestSharable,

@@ -39,7 +39,8 @@ pub(crate) struct Row {
     pub(crate) note: String,
 }
 
-/// A target, and what was reached.
+/// A target, and what was reached. It is passed if the best published crate is that much slower;
+/// `plain` is named if it is faster than that one.
 pub(crate) struct Verdict {
     pub(crate) work: &'static str,
     pub(crate) reached: String,
@@ -160,12 +161,13 @@ fn torn_row(work: &'static str, torn: &Torn) -> Row {
 
 fn verdict(target: &Target, rows: &[Row]) -> Verdict {
     let counts = |row: &&Row| target.against.counts(row.name, row.calibration);
-    let best = best(rows[1..].iter().filter(counts)).expect("there are other crates");
+    let (plain, crates): (Vec<_>, Vec<_>) = rows[1..].iter().filter(counts).partition(|row| row.name == Plain::NAME);
+    let best = best(crates.into_iter()).expect("there are other crates");
     let (lower, upper) = best.spread.unwrap_or_default();
     let mut reached = format!("{:.2} ({lower:.2} to {upper:.2}) against {}", ratio(best), best.name);
-    let published = rows[1..].iter().filter(counts).filter(|row| row.name != Plain::NAME);
-    if let Some(next) = self::best(published).filter(|_| best.name == Plain::NAME) {
-        reached += &format!(", {:.2} against {}", ratio(next), next.name);
+    for plain in plain.into_iter().filter(|plain| ratio(plain) < ratio(best)) {
+        let below = if ratio(plain) < target.gate { ", below the gate" } else { "" };
+        reached += &format!("; {:.2} against {}{below}", ratio(plain), plain.name);
     }
     Verdict {
         work: target.work,
