@@ -223,6 +223,9 @@ fn twenty_routers_poll_two_families_while_engines_run() {
         "http://{}/metrics?name[]=vllm:num_requests_running&name[]=vllm:kv_cache_usage_perc",
         serving.address()
     );
+    while serving.scrape().matches("\nvllm:num_requests_running{").count() < 4 {
+        thread::sleep(Duration::from_millis(1)); // the engines attach
+    }
     let running = AtomicBool::new(true);
     thread::scope(|scope| {
         for _ in 0..20 {
