@@ -14,7 +14,7 @@ use crate::{
 pub struct Response {
     /// 200, 404 or 405.
     pub status: u16,
-    /// Names, in lower case, and values. The server adds `content-length`, if it does.
+    /// Names, in lower case, and values. `content-length` is left to the server.
     pub headers: Vec<(&'static str, &'static str)>,
     /// Empty for `HEAD`.
     pub body: Vec<u8>,
@@ -24,8 +24,8 @@ pub struct Response {
 /// 404, another method 405. Never panics, whatever the arguments are.
 ///
 /// `options` are the server's. `query` is what follows the `?`: each `name[]=…` in it chooses a
-/// family, as with [`PageOptions::families`], among those that the server's options have. All else
-/// in it is ignored. `accept` is the `Accept` header, by which [`Format::negotiate`] chooses the
+/// family, as with [`PageOptions::families`], among those that the server's options have. The rest
+/// of it is ignored. `accept` is the `Accept` header, by which [`Format::negotiate`] chooses the
 /// format. What a request doesn't have is an empty string. A server that writes nothing but text
 /// gives an empty `accept`.
 ///

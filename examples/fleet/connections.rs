@@ -27,7 +27,7 @@ use tokio_util::io::InspectWriter;
 const PLACES: usize = 200;
 /// How long a connection may make no progress.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same while another client waits for a place. 300 silent ones delay a scrape by this much.
+/// The same while another client waits for a place. A scrape may have to wait this long for one.
 const CROWDED: Duration = Duration::from_millis(400);
 /// The longest head of a request, in bytes.
 const HEAD: usize = 16 * 1024;

@@ -1,5 +1,5 @@
-//! `/metrics` for axum. Requests that wait at the same time share one page: a
-//! thousand of them cost little more than one, in time and in memory.
+//! `/metrics` for axum. Requests that wait at the same time share one page, so a thousand of them
+//! don't render it a thousand times.
 
 use std::{collections::HashMap, iter};
 

@@ -30,9 +30,9 @@ impl Format {
     ///
     /// The named type with the highest `q` wins, and of equals the first. `q` may be greater than
     /// 1, since a version of Prometheus sends such a wildcard. Parameters are in any order; of a
-    /// repeated one the last counts. What is unknown or malformed is passed over, protobuf among
-    /// it. If nothing is left, the answer is [`Text`](Self::Text), which also serves wildcards. If
-    /// the winner asks for an `escaping`, the content type names it; `dots` is answered by
+    /// repeated one the last counts. Protobuf, and whatever is unknown or malformed, is passed
+    /// over. If nothing is left, the answer is [`Text`](Self::Text), which also serves wildcards.
+    /// If the winner asks for an `escaping`, the content type names it; `dots` is answered by
     /// `underscores`, because names stay as declared.
     ///
     /// ```

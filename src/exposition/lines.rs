@@ -1,7 +1,8 @@
 //! The lines of a schema's families: everything in them that doesn't change, laid out once.
 //!
 //! A line is a name, the engine's labels (escaped when it attached), the series' own labels, and a
-//! number. Both formats have the same lines. Only `HELP`, `TYPE` and `UNIT` differ.
+//! number. Both formats share them, except that only OpenMetrics has `_created`. `HELP`, `TYPE` and
+//! `UNIT` differ.
 
 use std::ops::Range;
 

@@ -33,10 +33,10 @@ impl PageOptions {
     }
 
     /// Adds when each counter and histogram began at zero, as `_created` samples: when the engine
-    /// attached, or when a series with dynamic labels was looked up first. They stand right behind
-    /// the other samples with the same labels, where Prometheus looks for them. Only OpenMetrics
-    /// has them. The families of [collectors](crate::Registry::collector) have none, because nobody
-    /// knows since when their values count.
+    /// attached, or when a series with dynamic labels was looked up first. They follow the other
+    /// samples with the same labels, where Prometheus looks for them. Only OpenMetrics has them.
+    /// The families of [collectors](crate::Registry::collector) have none, because nobody knows
+    /// since when their values count.
     ///
     /// Prometheus stores them as series of their own, unless
     /// `--enable-feature=created-timestamp-zero-ingestion` makes it use them. So they are off by
@@ -49,7 +49,7 @@ impl PageOptions {
 
     /// Only families that expose one of these names: that of the family itself or of its samples,
     /// as `x`, `x_total`, `x_bucket` or `x_created`. The page always has the whole family. A name
-    /// that nothing exposes is ignored. With a second call, only families of both lists are left.
+    /// that nothing exposes is ignored. With a second call, only families in both lists are left.
     ///
     /// Such a page costs what it shows: nothing else is read from engines, and a
     /// [collector](crate::Registry::collector) that has none of the families isn't called.

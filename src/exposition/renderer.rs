@@ -72,7 +72,7 @@ impl Style {
         Self { created: false, ..self }
     }
 
-    /// `OpenMetrics`: whether a page says what only this format can say.
+    /// Whether a page has what only OpenMetrics has.
     pub(crate) fn is_open_metrics(self) -> bool {
         self.format == Format::OpenMetrics
     }
@@ -106,8 +106,8 @@ impl Renderer {
     }
 
     /// Appends a page to `page`. It doesn't clear `page`, which may already hold another crate's
-    /// page; only in OpenMetrics nothing may follow. Allocates nothing once `page` is large enough,
-    /// except to lay out the text of a schema that joined.
+    /// page. Nothing may follow a page in OpenMetrics, which ends in `# EOF`. Allocates nothing
+    /// once `page` is large enough, except to lay out the text of a schema that joined.
     ///
     /// # Panics
     /// If the snapshot is of a registry with another schema.

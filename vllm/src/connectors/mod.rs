@@ -1,8 +1,8 @@
 //! KV connectors: what they report, recorded by tables.
 //!
-//! A connector is a [`Table`]: its families, and where in a payload their numbers are. One engine
-//! records all of them. vLLM's connectors are in [`KvConnector`]; a table of your own is recorded
-//! the same way.
+//! A connector is a [`Table`]: its families, and where in a payload their numbers are. The same
+//! code records all of them. vLLM's connectors are in [`KvConnector`]; a table of your own is
+//! recorded the same way.
 //!
 //! ```
 //! use tachometer::{Registry, Schema};

@@ -112,7 +112,7 @@ fn walk_keys<'v, S: Sink>(
     if node.tagged { check_tags(node, entries) } else { Ok(()) }
 }
 
-/// Payloads usually have the order of the table, so the search begins behind the name before.
+/// Payloads usually have the order of the table, so the search begins after the previous name.
 fn find<'n>(keys: &'n [Entry], key: &Key<'_>, hint: &mut usize) -> Result<&'n Entry, PayloadError> {
     let Key::Name(name) = key else { return Err(Problem::NotAName.into()) };
     let (before, from) = keys.split_at(*hint);

@@ -1,8 +1,8 @@
 //! Families of KV connectors that are announced at run time.
 //!
-//! vLLM's connectors are about to say themselves which families they have: a document of the
-//! proposed form `MetricsDescriptorV1` travels with a connector's first payload. [`Descriptor`]
-//! reads it, [`Descriptor::declare`] declares its families in a schema that
+//! In a proposal for vLLM, connectors announce their families themselves: a document of the form
+//! `MetricsDescriptorV1` travels with a connector's first payload. [`Descriptor`] reads it,
+//! [`Descriptor::declare`] declares its families in a schema that
 //! [joins](tachometer::Registry::join) the running registry, and [`DescriptorMetrics`] records the
 //! payloads. Nothing of the proposal is in vLLM 0.33.
 //!
@@ -36,9 +36,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A descriptor comes from outside, so [`Limits`] bound what it may declare. Whatever no page may
-//! hold is refused by name: unsorted bounds, a name with a blank, a label that engines have, or one
-//! name with two types. The proposal itself accepts these, and loses samples later.
+//! A descriptor comes from outside, so [`Limits`] bound what it may declare. What no page may hold
+//! is refused by name: unsorted bounds, a name with a blank, a label that engines have, or one name
+//! with two types. The proposal itself accepts these, and loses samples later.
 
 mod declare;
 mod error;

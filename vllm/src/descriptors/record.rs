@@ -49,9 +49,9 @@ impl DescriptorFamilies {
 }
 
 impl DescriptorMetrics {
-    /// Records a payload in JSON, as the proposal does. What is absent is skipped, and so is what
-    /// isn't a number. Floats lose their fraction where an integer is expected; negative additions
-    /// are skipped. A number counts as a list of one. A map whose keys are tuples of label values
+    /// Records a payload in JSON, as the proposal does. What is absent or isn't a number is
+    /// skipped. Floats lose their fraction where an integer is expected; negative additions are
+    /// skipped. A number counts as a list of one. A map whose keys are tuples of label values
     /// counts as its entry without labels, or as its only entry.
     ///
     /// # Errors
