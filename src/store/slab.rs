@@ -33,7 +33,7 @@
 //!
 //! 1. **Open**: store `sequence = 2s+1`, then a release fence. Only then touch the hidden copy.
 //!    Catch up: copy the words that step s changed (its log) from `copies[s&1]`. If that log
-//!    overflowed, or lists more words than the slab has, copy every word.
+//!    overflowed, or may list more words than the slab has, copy every word.
 //! 2. **Record**: log a word first, then change it in place in the hidden copy.
 //! 3. **Commit**: store `sequence = 2s+2`. After that, refresh the fallback copy if opens have
 //!    copied more than about four slabs' worth of words since its last refresh.
