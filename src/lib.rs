@@ -74,8 +74,8 @@
 //! | call | with something of another schema, or of the registry instead of an engine |
 //! |---|---|
 //! | recording: all methods of [`Step`] and [`SharedRecorder`] that take a handle | panics under debug assertions; otherwise does nothing, and counts in `tachometer_foreign_handles_total` (the registry's recorders in `tachometer_registry_…`). A serving process must not go down because of a metric |
-//! | [`SharedRecorder::with_label_values`], [`SharedRecorder::remove`] | panics, also if there isn't one value per label: there is no series that it could return, and nothing has been recorded yet |
-//! | the getters of [`EngineView`] | panics: a wrong number would pass for the right one |
+//! | [`SharedRecorder::with_label_values`], [`SharedRecorder::remove`], [`SharedRecorder::remove_where`] | panics, also if there isn't one value per label, or no such label: there is no series that it could return or remove |
+//! | the getters of [`EngineView`]; [`Engine::read`], [`Registry::read`] | panics: a wrong number would pass for the right one |
 //! | [`Registry::snapshot`] into a [`Snapshot`] of another registry | fine: the snapshot forgets what it held |
 //! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there. Once a schema has joined the registry, the view is empty instead: they may be of one that has left |
 //! | [`Renderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |

@@ -44,7 +44,8 @@ pub(crate) use crate::tests::{
 /// It orders nothing, so it stays a standard atomic under loom.
 ///
 /// # Panics
-/// After 2³¹ − 1 calls, rather than return a number twice: handles need the last bit.
+/// After 2³¹ − 1 calls, rather than return a number twice: handles need the highest bit (for
+/// sparse series). A schema takes two numbers.
 pub(crate) fn unique_id() -> u32 {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
     static LAST: AtomicU32 = AtomicU32::new(0);

@@ -21,7 +21,7 @@ use crate::schema::choice::FamilyChoice;
 #[derive(Clone, Debug, Default)]
 pub struct PageOptions {
     created: bool,
-    /// Which families there are.
+    /// The families that the page has.
     pub(crate) families: FamilyChoice,
 }
 

@@ -21,10 +21,10 @@ use crate::{
 /// families](crate::docs::self_metrics) come last, once for all schemas. Each family has one `HELP`
 /// line (none if its help text is empty) and one `TYPE` line, in OpenMetrics followed by a `UNIT`
 /// line if it has a [unit](crate::Declaration::unit); a family without a sample has none of them.
-/// Within a family, series are in the order in which their label values were declared.
-/// Within a series, engines are in the order in which they attached. Dynamic series are printed
-/// engine by engine, sorted by their label values. A histogram with negative bounds is printed
-/// without `_sum` and `_count`, as OpenMetrics asks: such a sum can fall.
+/// Within a family, series are in the order in which their label values were declared. Within a
+/// series, engines are in the order in which they attached. Dynamic series are printed engine by
+/// engine, sorted by their label values. A histogram with negative bounds is printed without `_sum`
+/// and `_count`, as OpenMetrics asks: such a sum can fall.
 ///
 /// ```
 /// use tachometer::{Format, PageOptions, Registry, Renderer, Schema, Snapshot};

@@ -74,7 +74,7 @@ impl<H> DynamicSeries<H> {
         DynamicSeries::new(Arc::clone(&self.row), Arc::clone(&self.shards))
     }
 
-    /// Rejects one value unless it was counted, in the word of a counter or gauge.
+    /// Ends an addition to a counter or gauge: notes that something was recorded, or rejects it.
     #[inline(always)]
     fn recorded(&self, counted: Option<()>) {
         match counted {

@@ -102,9 +102,9 @@ impl Drop for Timer {
 
 /// Guards.
 impl SharedRecorder {
-    /// Adds one to a settable gauge, and subtracts it when the guard is dropped. By the rules of
-    /// [`add_gauge`](Self::add_gauge); if the gauge is set meanwhile, the guard subtracts from what
-    /// was set.
+    /// Adds one to a settable gauge, and subtracts it when the guard is dropped, both by the rules
+    /// of [`add_gauge`](Self::add_gauge). If the gauge is set meanwhile, the guard subtracts from
+    /// what was set.
     ///
     /// Clones the recorder, which the guard keeps.
     pub fn in_flight<T: GaugeValue>(&self, gauge: SettableGauge<T>) -> InFlight {
@@ -122,8 +122,8 @@ impl SharedRecorder {
 
 /// Guards.
 impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
-    /// Adds one, and subtracts it when the guard is dropped. By the rules of [`add`](Self::add); if
-    /// the gauge is set meanwhile, the guard subtracts from what was set.
+    /// Adds one, and subtracts it when the guard is dropped, both by the rules of
+    /// [`add`](Self::add). If the gauge is set meanwhile, the guard subtracts from what was set.
     ///
     /// Clones the handle, which the guard keeps.
     pub fn in_flight(&self) -> InFlight {

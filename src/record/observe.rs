@@ -97,7 +97,7 @@ fn add_word<T: CounterValue>(row: Row<'_>, word: u16, n: T) -> Option<()> {
 
 /// Batches of other lengths are observed value by value. Longer ones could overflow a `u32`.
 const BATCH: RangeInclusive<usize> = 8..=1 << 31;
-/// Up to so many buckets are counted one after the other, which reads the batch once per bucket.
+/// Up to this many buckets are counted one after the other, which reads the batch once per bucket.
 const FEW_BUCKETS: u16 = 8;
 /// A batch that spreads over more buckets is observed value by value. A power of two.
 const MAX_BUCKETS: usize = 64;

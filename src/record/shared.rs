@@ -33,8 +33,9 @@ use crate::{
 /// Values that can't be counted honestly are rejected by the rules of a step, and counted in
 /// `tachometer_rejected_observations_total`. The limits on overflow differ: a counter or an integer
 /// sum takes at most 2^63 per shard. A change that would make a gauge NaN or infinite is rejected
-/// too. Handles of another schema are treated as in a step, except
-/// that [`with_label_values`](Self::with_label_values) and [`remove`](Self::remove) always panic.
+/// too. Handles of another schema are treated as in a step, except that
+/// [`with_label_values`](Self::with_label_values), [`remove`](Self::remove) and
+/// [`remove_where`](Self::remove_where) always panic.
 ///
 /// # Progress
 /// No call waits. Once the thread has recorded, no call allocates, except to look up or remove a
@@ -92,7 +93,7 @@ impl SharedRecorder {
         }
     }
 
-    /// In a shard of several threads; to a sparse series; or not at all.
+    /// Adds in the shard of all other threads, or to a sparse series, or rejects or refuses.
     #[inline(never)]
     fn add_otherwise<T: CounterValue>(&self, counter: Counter<T>, n: T) {
         self.scalar(counter.schema, |shards, sparse| {
@@ -184,7 +185,7 @@ impl SharedRecorder {
         }
     }
 
-    /// In a shard of several threads, or not at all.
+    /// Observes in the shard of all other threads, or rejects or refuses.
     #[inline(never)]
     fn observe_otherwise<T: ObservationValue>(&self, histogram: Histogram<T>, value: T, n: u64) {
         let Some(layout) = self.histogram(histogram.schema, histogram.index) else { return };
@@ -329,8 +330,8 @@ impl SharedRecorder {
         if self.owns(schema) { self.0.layout.histograms.get(usize::from(index)) } else { None }
     }
 
-    /// Calls `record`, unless a handle of a counter or gauge is of another schema or scope. It says
-    /// whether the handle is that of a sparse series.
+    /// Calls `record`, unless a handle of a counter or gauge is of another schema or scope. The
+    /// flag says whether the series is sparse.
     #[inline(always)]
     fn scalar(&self, schema: u32, record: impl Fn(&Shards, bool)) {
         let own = self.0.layout.schema;

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::Arc as StdArc,
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,6 @@ use crate::{
     schema::choice::FamilyChoice,
     snapshot::Snapshot,
 };
-use std::sync::Arc as StdArc;
 
 /// A piece ends with the first family that makes it this long.
 const CHUNK: usize = 64 << 10;

@@ -21,8 +21,8 @@ use crate::{
     },
 };
 
-/// How long an engine is kept at most that lingered until another one attached with its labels:
-/// several intervals of a log. So engines that restart again and again don't pile up.
+/// An engine that lingered until another one attached with its labels is kept for this long at
+/// most: several intervals of a log. So engines that restart again and again don't pile up.
 const LONGEST_REPLACED: Duration = Duration::from_secs(60);
 
 /// The schema with which the registry was made.

@@ -188,8 +188,8 @@ impl Registry {
     /// them. The example `process` has the metrics of a process.
     ///
     /// `schema` has no engine labels, since a collector has no engines. For each page `collect`
-    /// gets a new recorder, with nothing recorded. So a counter is added its whole total, a gauge
-    /// is [settable](crate::Declaration::settable) or has dynamic labels, and a series with dynamic
+    /// gets a new recorder, with nothing recorded. So add a counter's whole total, and let gauges
+    /// be [settable](crate::Declaration::settable) or have dynamic labels. A series with dynamic
     /// labels shows if this call looked it up. What isn't recorded is 0, as for an engine, or isn't
     /// there if its family is [sparse](crate::Declaration::sparse).
     ///
@@ -288,10 +288,10 @@ impl Registry {
     /// format. `page` is never cleared. The next page shows how long that took and how many bytes
     /// it gave ([`self_metrics`](crate::docs::self_metrics)).
     ///
-    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm, that is if `page` is
-    /// large enough, schemas, engines and dynamic series are those of before, at most 8 threads
-    /// render at a time, each of them has rendered before (the list of engines keeps a note for
-    /// each thread that reads it), and there are no [collectors](Self::collector).
+    /// Lock-free, as [`snapshot`](Self::snapshot). Doesn't allocate once warm: if `page` is large
+    /// enough, schemas, engines and dynamic series are the same as before, at most 8 threads render
+    /// at a time, each of them has rendered before (the list of engines keeps a note for each
+    /// thread that reads it), and there are no [collectors](Self::collector).
     pub fn render(&self, page: &mut Vec<u8>) {
         self.render_as(Format::Text, &PageOptions::new(), page);
     }

@@ -91,7 +91,8 @@ impl Family {
             pairs.saturating_mul(self.lines / values.len())
         });
         let headers = 4 * (name + self.help.len());
-        let lines = name.saturating_mul(self.lines.saturating_mul(2)); // one more per series, at most
+        // At most one more line per series: the time of its creation.
+        let lines = name.saturating_mul(self.lines.saturating_mul(2));
         labels.fold(headers.saturating_add(lines), usize::saturating_add)
     }
 

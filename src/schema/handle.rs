@@ -15,7 +15,7 @@ use super::{
 
 /// The bit that marks the schema's number in a handle of a sparse scalar: its word is followed by
 /// one that says whether anything was recorded. Such a handle fails the comparison that each call
-/// makes anyway, and is sorted out behind it. So others pay next to nothing.
+/// makes anyway, and only then is looked at again. So other handles pay next to nothing.
 pub(crate) const SPARSE: u32 = 1 << 31;
 
 /// The number of the schema that declared a handle.
@@ -202,7 +202,7 @@ impl<T> State<T> {
 }
 
 impl StateSet {
-    /// The index in its word; any other number means that none is selected.
+    /// The index that its word holds. `None` for any other number: no state is selected.
     pub(crate) fn selected(self, word: u64) -> Option<usize> {
         usize::try_from(word).ok().filter(|index| *index < self.states as usize)
     }
@@ -248,8 +248,8 @@ copy_and_debug!(
     Info { index }
 );
 
-/// The handle of a series: [`Counter`], [`Gauge`], [`Histogram`], [`State`] or [`StateSet`].
-/// Sealed.
+/// The handle of a series: [`Counter`], [`Gauge`], [`SettableGauge`], [`Histogram`], [`State`] or
+/// [`StateSet`]. Sealed.
 pub trait Handle: sealed::Handle {}
 
 /// A handle that a series with dynamic labels can have: [`Counter`], [`Gauge`] or [`Histogram`].

@@ -1,9 +1,9 @@
-//! The layout of a slab: first the scalars, then the buckets and the sum of each histogram. A row
-//! of a snapshot has the diagnostics behind them.
+//! The layout of a slab: first the scalars, then the buckets and the sum of each histogram. A shard
+//! and a row of a snapshot have the diagnostics behind them.
 //!
 //! ```text
 //!  word 0                scalars            words
-//!  | counters and gauges | hist 0 buckets … sum | hist 1 … |   diagnostics (in snapshots) |
+//!  | counters and gauges | hist 0 buckets … sum | hist 1 … |   diagnostics (not in slabs) |
 //! ```
 //!
 //! A schema has one layout per [`Scope`]: one for engines, and one for the registry.
@@ -136,7 +136,7 @@ pub(crate) struct Layout {
     pub(crate) settable: Box<[WordType]>,
     /// The words of states. Behind each is its stamp.
     pub(crate) states: Box<[u16]>,
-    /// A whole row of a snapshot, diagnostics included, in the order of its words.
+    /// The words of a slab and the diagnostics behind them, in order.
     runs: Box<[Run]>,
 }
 
@@ -184,7 +184,7 @@ pub(crate) fn take_newer(row: &mut [u64], state: usize, other: impl Fn(usize) ->
     }
 }
 
-/// The word of a counter or a gauge, or one of a state's two.
+/// A word of a counter, a gauge or a state.
 #[derive(Clone, Copy, Debug)]
 struct Scalar {
     /// `None`: of a state.

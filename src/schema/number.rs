@@ -21,7 +21,7 @@ pub enum Storage {
     State,
     /// A cell outside of slabs, which any thread sets.
     Settable,
-    /// As a state, which is one of the values of the family's first label.
+    /// As a state: the index of one of the values of the family's first label.
     StateSet,
 }
 
@@ -34,9 +34,9 @@ pub enum WordType {
 }
 
 impl WordType {
-    /// The sum of two words. Counts stop at `u64::MAX` rather than fall. Integer gauges wrap
-    /// around, since only the sum of all rows needs to be in range. Floats stop at the greatest
-    /// finite value. Only a gauge that was set to an infinity shows one.
+    /// The sum of two words. Counts, and gauges of `u64`, stop at `u64::MAX` rather than fall.
+    /// Gauges of `i64` wrap around, since only the sum of all rows needs to be in range. Floats
+    /// stop at the greatest finite value. Only a gauge that was set to an infinity shows one.
     #[inline(always)]
     pub(crate) fn sum(self, one: u64, other: u64) -> u64 {
         match self {

@@ -34,7 +34,7 @@ pub(super) struct Table {
 
 #[derive(Clone, Copy, Debug)]
 struct Cell {
-    /// The bound in this cell, or else the next one. The greatest word if there is none.
+    /// The bound in this cell, or else the next bound. If there is none, the greatest word.
     bound: u64,
     /// The number of bounds before it.
     before: u64,

@@ -29,8 +29,8 @@ impl SchemaBuilder {
     }
 
     /// Limits how many exclusive recorders an engine can have at the same time, and how many the
-    /// registry can. From 1 to 1,024; the default is 64. Each takes a slab, and every
-    /// snapshot reads all slabs.
+    /// registry can. From 1 to 1,024; the default is 64. Each takes a slab, and every snapshot
+    /// reads all slabs.
     pub fn max_recorders(&mut self, limit: usize) -> &mut Self {
         self.limits.max_recorders = limit.clamp(1, Limits::MAX_RECORDERS);
         self

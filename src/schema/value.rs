@@ -61,7 +61,7 @@ pub(crate) mod sealed {
     pub trait GaugeValue: Sized {
         const ONE: Self;
         const MINUS_ONE: Self;
-        /// The integer wraps around.
+        /// Minus the value; an integer wraps around.
         fn negated(self) -> Self;
     }
 
