@@ -35,3 +35,19 @@ pub(crate) fn chosen() -> &'static str {
         std::sync::LazyLock::new(|| std::env::var("TACHOMETER_MUTANT").unwrap_or_default());
     &CHOSEN
 }
+
+/// Calls a closure under a lock, as code would that waits for other threads: for mutants.
+#[cfg(tachometer_mutants)]
+macro_rules! under_a_lock {
+    ($call:expr) => {
+        $crate::mutants::locked($call)
+    };
+}
+
+#[cfg(tachometer_mutants)]
+#[allow(clippy::disallowed_types)]
+pub(crate) fn locked<R>(call: impl FnOnce() -> R) -> R {
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _locked = LOCK.lock();
+    call()
+}

@@ -8,6 +8,8 @@ pub(crate) enum Probe {
     Published,
     /// In a commit, while `fallback_sequence` is odd.
     Refreshing,
+    /// In a change of a list of engines or of series, before the changed one is published.
+    Changing,
     /// When the writer copies all words.
     WholeCopy,
     /// In a read, before an attempt.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::sync::ArcSwap;
+use crate::{
+    probe::{Probe, reached},
+    sync::ArcSwap,
+};
 
 /// Publishes the value that `change` makes of the current one, if any, and returns the result of
 /// `change`. Lock-free: `change` is called again only if another value was published meanwhile.
@@ -11,7 +14,15 @@ pub(crate) fn update<T, R, E>(cell: &ArcSwap<T>, change: impl Fn(&T) -> Result<(
     loop {
         let (changed, result) = change(&current)?;
         let Some(changed) = changed else { return Ok(result) };
-        let found = cell.compare_and_swap(&*current, Arc::new(changed));
+        let publish = || {
+            reached(Probe::Changing);
+            cell.compare_and_swap(&*current, Arc::new(changed))
+        };
+        let found = mutant!(
+            publish(),
+            "engine: found under a lock" => under_a_lock!(publish),
+            "dynamic: found under a lock" => under_a_lock!(publish),
+        );
         if mutant!(Arc::ptr_eq(&found, &current), "registry: a lost change isn't repeated" => true) {
             return Ok(result);
         }

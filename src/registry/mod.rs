@@ -107,7 +107,8 @@ impl Registry {
     pub fn get_or_attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
         loop {
             let directory = self.0.directory.load();
-            if let Some(labels) = directory.find(values).filter(|labels| labels.take_handle()) {
+            let find = || directory.find(values).filter(|labels| labels.take_handle());
+            if let Some(labels) = mutant!(find(), "engine: found under a lock" => under_a_lock!(find)) {
                 return Ok(Engine::new(&self.0, &self.0.schema, labels));
             }
             match self.attach(values) {

@@ -94,7 +94,8 @@ impl FamilySeries {
     pub(crate) fn look_up(&self, values: &[&str]) -> Found {
         let Ok(found) = rcu::update(&self.list, |SeriesList(list)| {
             let found = |series: &Arc<SeriesRow>, overflowed| Found { row: Arc::clone(series), overflowed };
-            let known = position(list, values.iter().copied());
+            let find = || position(list, values.iter().copied());
+            let known = mutant!(find(), "dynamic: found under a lock" => under_a_lock!(find));
             let new_at = match mutant!(known, "dynamic: made by each lookup" => Err(known.unwrap_or_else(|at| at))) {
                 Ok(known) => return Ok::<_, Infallible>((None, found(list.get(known), false))),
                 Err(new_at) => new_at,

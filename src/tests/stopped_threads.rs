@@ -1,4 +1,5 @@
-//! A writer that is descheduled inside a commit, and a reader that is overtaken at each attempt.
+//! A writer that is descheduled inside a commit, a reader that is overtaken at each attempt, and a
+//! thread that stops in the middle of a change of engines or series.
 //!
 //! `TACHOMETER_STRESS_SECONDS` sets how long the first test runs. Unless set, it runs until the
 //! writer has stopped often enough.
@@ -17,7 +18,7 @@ use std::{
 use super::probes::at_each_probe;
 use crate::tests::{one_engine::OneEngine, one_step::OneStep as _};
 use crate::{
-    Counter, Recorder, Registry, Snapshot,
+    Counter, Recorder, Registry, Schema, Snapshot,
     probe::Probe,
     store::slab::{Reading, Slab, writer::Writer},
     sync::Arc,
@@ -296,4 +297,57 @@ fn a_step_copies_the_slab_at_most_twice() {
         most = most.max(copies.get());
     }
     assert_eq!(most, 2);
+}
+
+/// Stops a thread in the middle of a change, and fails if `find` waits for it.
+fn find_while_stopped(change: impl FnOnce() + Send + 'static, find: impl FnOnce() + Send + 'static) {
+    let (stopped, in_the_middle) = mpsc::channel();
+    let (go_on, told) = mpsc::channel::<()>();
+    let changing = thread::spawn(move || {
+        at_each_probe(move |probe| {
+            if probe == Probe::Changing && stopped.send(()).is_ok() {
+                told.recv().ok();
+            }
+        });
+        change();
+    });
+    in_the_middle.recv().unwrap();
+    let (done, found) = mpsc::channel();
+    thread::spawn(move || {
+        find();
+        done.send(()).unwrap();
+    });
+    found.recv_timeout(PATIENCE).expect("it waits for a thread that has stopped");
+    drop((in_the_middle, go_on));
+    changing.join().unwrap();
+}
+
+/// What is there already is found, recorded and read, whatever change another thread stopped in.
+#[test]
+fn a_thread_that_stops_in_a_change_holds_up_nobody() {
+    let rig = OneEngine::new(|schema| {
+        let requests = schema.counter::<u64>("requests", "").dynamic_labels(["tenant"], 8);
+        requests.declare().unwrap()
+    });
+    let (requests, shared) = (rig.handles, rig.engine.shared_recorder());
+    shared.with_label_values(requests, ["a"]).inc();
+    let find = || {
+        let registry = rig.registry.clone();
+        move || {
+            let engine = registry.get_or_attach(&["0"]).unwrap();
+            engine.shared_recorder().with_label_values(requests, ["a"]).inc();
+            assert!(registry.page().contains("\nrequests_total{engine=\"0\",tenant=\"a\"} "));
+        }
+    };
+    let registry = rig.registry.clone();
+    find_while_stopped(move || drop(registry.attach(&["1"]).unwrap()), find());
+    let other = rig.registry.attach(&["1"]).unwrap();
+    find_while_stopped(move || drop(other), find());
+    let (registry, schema) = (rig.registry.clone(), Schema::builder(&[]).build().unwrap());
+    find_while_stopped(move || drop(registry.join(schema).unwrap()), find());
+    let recorder = shared.clone();
+    find_while_stopped(move || recorder.with_label_values(requests, ["b"]).inc(), find());
+    find_while_stopped(move || assert!(shared.remove(requests, ["b"])), find());
+    let counted = rig.read(|engine| engine.counters(requests).map(|(_, n)| n).collect::<Vec<_>>());
+    assert_eq!(counted, [6, 0], "one more for each change");
 }

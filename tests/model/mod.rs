@@ -9,11 +9,13 @@ mod calls;
 mod chosen;
 pub(crate) mod collecting;
 pub(crate) mod dynamic;
+pub(crate) mod guards;
 pub(crate) mod joined;
 pub(crate) mod op;
 mod page;
 pub(crate) mod plan;
 pub(crate) mod states;
+mod sums;
 mod twin;
 mod world;
 

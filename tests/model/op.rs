@@ -4,6 +4,7 @@ use super::{
     bytes::Bytes,
     collecting::CollectOp,
     dynamic::DynamicOp,
+    guards::GuardOp,
     joined::JoinOp,
     plan::{Kind, Plan},
     states::{SettableOp, StateOp},
@@ -30,6 +31,8 @@ pub(crate) enum Op {
     State(Writer, StateOp),
     /// Through a shared recorder too.
     Settable(usize, SettableOp),
+    /// Through a shared recorder too.
+    Guard(usize, GuardOp),
     Join(usize, JoinOp),
     Collect(CollectOp),
     Commit,
@@ -80,6 +83,7 @@ impl Op {
         let (engine, writer) =
             (usize::from(writer % 8), Writer { engine: usize::from(writer % 8), slab: usize::from(writer / 8) });
         match choice % 32 {
+            0..=13 if plan.has_states && (96..128).contains(&choice) => Self::Guard(engine, GuardOp::decode(bytes)),
             0..=13 if plan.has_states && (128..160).contains(&choice) => Self::State(writer, StateOp::decode(bytes)),
             0..=13 if plan.has_states && (160..192).contains(&choice) => {
                 Self::Settable(engine, SettableOp::decode(bytes))

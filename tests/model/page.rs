@@ -1,7 +1,7 @@
 //! The page that a twin would print, as samples, compared with what a parser that isn't ours reads.
 
 use super::{
-    collecting, dynamic, joined,
+    collecting, dynamic, guards, joined,
     plan::{Family, LabelSet, Plan},
     states,
     twin::{Cell, TwinEngine},
@@ -117,8 +117,8 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     if let Some(part) = engine.parts.part {
         add(joined::NAME.to_owned(), &[&engine_labels], Number::Integer(part.total.into()), 0.0);
     }
-    for (name, labels, number) in plan.has_states.then(|| of_states(engine)).into_iter().flatten() {
-        add(name, &[&engine_labels, &labels], number, 0.0);
+    for (name, labels, number, slack) in others(plan, engine) {
+        add(name, &[&engine_labels, &labels], number, slack);
     }
     for ((family, set), cell) in &engine.total() {
         let family = &plan.families[*family];
@@ -130,15 +130,37 @@ fn samples(plan: &Plan, engine: &TwinEngine) -> Vec<Sample> {
     samples
 }
 
-/// Names, own labels and numbers of states and settable gauges.
-fn of_states(engine: &TwinEngine) -> impl Iterator<Item = (String, LabelSet, Number)> {
+/// What families have that aren't in each plan: names, own labels and numbers, and how far a float
+/// may be off.
+fn others(plan: &Plan, engine: &TwinEngine) -> impl Iterator<Item = (String, LabelSet, Number, f64)> {
+    plan.has_states.then(|| of_states(engine).chain(of_guards(engine))).into_iter().flatten()
+}
+
+/// States and settable gauges.
+fn of_states(engine: &TwinEngine) -> impl Iterator<Item = (String, LabelSet, Number, f64)> {
     states::samples(&engine.states(), &engine.settable).into_iter().map(|sample| {
         let (name, labels, number) = match sample {
             states::Sample::Integer(name, labels, value) => (name, labels, Number::Integer(value.into())),
             states::Sample::Float(name, value) => (name, Vec::new(), Number::Float(value)),
         };
-        (name.to_owned(), labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(), number)
+        (name.to_owned(), owned(labels), number, 0.0)
     })
+}
+
+/// Guards and timers.
+fn of_guards(engine: &TwinEngine) -> impl Iterator<Item = (String, LabelSet, Number, f64)> {
+    guards::samples(&engine.guards, engine.dynamic.is_some()).into_iter().map(|sample| {
+        let (number, slack) = match sample.number {
+            guards::Number::Integer(integer) => (Number::Integer(integer), 0.0),
+            guards::Number::Float(float) => (Number::Float(float), 0.0),
+            guards::Number::AtMost(most) => (Number::Float(most / 2.0), most / 2.0),
+        };
+        (sample.name, owned(sample.labels), number, slack)
+    })
+}
+
+fn owned(labels: Vec<(&str, &str)>) -> LabelSet {
+    labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl Family {

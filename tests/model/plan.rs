@@ -10,7 +10,7 @@ pub(crate) struct Plan {
     pub(crate) engine_labels: Vec<String>,
     /// Of all samples.
     pub(crate) const_labels: LabelSet,
-    /// It has the families of `states` too.
+    /// It has the families of `states` and of `guards` too.
     pub(crate) has_states: bool,
     pub(crate) families: Vec<Family>,
 }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use super::{
     dynamic::DynamicTwin,
+    guards,
     joined::TwinParts,
     op::{Call, Series, Way},
     plan::{Kind, LabelSet, Plan},
     states::{Settable, StateOp, StateRow},
+    sums::{Sum, sum_of_floats},
 };
 
 /// What was recorded, by family and label set.
@@ -28,13 +30,6 @@ pub(crate) enum Cell {
         buckets: Vec<u64>,
         sum: Sum,
     },
-}
-
-/// A float's sum, and how far the true one may be from it: `observe_all` adds in another order.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sum {
-    pub(crate) value: f64,
-    pub(crate) slack: f64,
 }
 
 /// From here on an integer is a negative one that wrapped around.
@@ -66,6 +61,7 @@ pub(crate) struct TwinEngine {
     /// From the first shared recorder on.
     pub(crate) dynamic: Option<DynamicTwin>,
     pub(crate) settable: Settable,
+    pub(crate) guards: guards::Twin,
     /// How often a state was set, in any step.
     states_set: u64,
     /// In the schema that joined.
@@ -117,6 +113,7 @@ impl TwinEngine {
             shared: None,
             dynamic: None,
             settable: Settable::default(),
+            guards: guards::Twin::default(),
             states_set: 0,
             parts: TwinParts::default(),
             rejected: 0,
@@ -310,45 +307,6 @@ impl<T: Copy> Way<T> {
     }
 }
 
-impl Way<f64> {
-    /// How much the values could change a sum, without their signs.
-    fn magnitude(&self) -> f64 {
-        let finite = |value: &f64| if value.is_finite() { value.abs() } else { 0.0 };
-        match self {
-            Self::One(value) => finite(value),
-            Self::Times(value, n) => finite(value) * *n as f64,
-            Self::All(values) => values.iter().map(finite).sum(),
-        }
-    }
-}
-
-impl Sum {
-    /// What `way` adds to the slack: the usual bound on the error of a sum of this many terms, for
-    /// each of the two orders, doubled to cover its own rounding.
-    fn slack_of(&self, way: &Way<f64>) -> f64 {
-        let terms = match way {
-            _ if self.is_exact_with(way) => return 0.0,
-            Way::All(values) => values.len(),
-            Way::One(_) | Way::Times(..) => 1,
-        };
-        2.0 * terms as f64 * f64::EPSILON * (self.value.abs() + way.magnitude())
-    }
-
-    /// Whether the order of additions can't matter: there is only one, or all partial sums are
-    /// multiples of 2^-20 below 2^32.
-    fn is_exact_with(&self, way: &Way<f64>) -> bool {
-        let exact = |value: &f64| !value.is_finite() || (value * 2_f64.powi(20)).fract() == 0.0;
-        let order_is_fixed = match way {
-            Way::One(_) | Way::Times(..) => true,
-            Way::All(values) => {
-                let small = self.value.abs() + way.magnitude() < 2_f64.powi(32);
-                small && exact(&self.value) && values.iter().all(exact)
-            }
-        };
-        self.slack == 0.0 && order_is_fixed
-    }
-}
-
 /// Observations that can't be counted, as they are counted: a number that wrapped around is one.
 fn rejections(n: u64) -> u64 {
     if n < WRAPPED { n } else { 1 }
@@ -358,12 +316,6 @@ fn add_u64(total: &mut u64, n: u64, limits: Limits) -> u64 {
     let sum = total.checked_add(n).filter(|sum| *sum <= limits.total && n < WRAPPED);
     *total = sum.unwrap_or(*total);
     u64::from(sum.is_none())
-}
-
-/// Stops at the greatest finite value.
-fn sum_of_floats(one: f64, other: f64) -> f64 {
-    let sum = one + other;
-    if one.is_finite() && other.is_finite() { sum.clamp(f64::MIN, f64::MAX) } else { sum }
 }
 
 fn add_f64(total: &mut f64, n: f64, may_change_by: bool) -> u64 {

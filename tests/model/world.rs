@@ -15,6 +15,7 @@ use super::{
     chosen::{self, Chosen},
     collecting::Collecting,
     dynamic::{self, DynamicOp},
+    guards::{self, GuardOp},
     joined::{JoinOp, Joining, Part, TwinParts},
     op::{Call, Op, Series, Writer},
     page,
@@ -56,6 +57,7 @@ struct World<'p> {
     collecting: Collecting,
     /// If the plan has them.
     states: Option<(states::Families, states::Chosen)>,
+    guards: Option<guards::Families>,
     /// Reused, as users do.
     snapshot: Snapshot,
     views: Vec<Box<dyn Chosen>>,
@@ -77,6 +79,7 @@ struct Slot {
     recorders: Vec<Option<Recorder>>,
     shared: Option<SharedRecorder>,
     guards: Vec<InFlight>,
+    held: guards::Held,
     /// All that were looked up.
     series: Vec<DynamicSeries<Counter<u64>>>,
     /// Whether or not it has left.
@@ -117,6 +120,7 @@ impl<'p> World<'p> {
         let dynamic = dynamic::declare(&mut builder);
         let states = plan.has_states.then(|| states::declare(&mut builder));
         let states = states.map(|families| (families, states::view(&families)));
+        let guards = plan.has_states.then(|| guards::declare(&mut builder));
         let registry = Registry::new(builder.build().expect("a valid plan"));
         let views = chosen::views(plan, &handles);
         let (joining, collecting) = (Joining::new(plan), Collecting::default());
@@ -129,6 +133,7 @@ impl<'p> World<'p> {
             handles,
             dynamic,
             states,
+            guards,
             snapshot,
             views,
             slots,
@@ -158,6 +163,7 @@ impl<'p> World<'p> {
             Op::Share(engine, series, call) => self.share(*engine, *series, call),
             Op::Dynamic(engine, op) => self.dynamic(*engine, op),
             Op::Settable(engine, op) => self.settable(*engine, op),
+            Op::Guard(engine, op) => self.guard(*engine, *op),
             Op::Join(engine, op) => self.join(*engine, op),
             Op::Collect(op) => self.collecting.apply(op, &self.registry),
             Op::Snapshot => self.check_snapshot(),
@@ -198,7 +204,8 @@ impl<'p> World<'p> {
         } else {
             let twin = TwinEngine::new(values, self.plan);
             let (engine, recorders, guards, series) = (Some(result.unwrap()), vec![None], Vec::new(), Vec::new());
-            self.slots.push(Slot { twin, engine, recorders, shared: None, guards, series, part: None });
+            let held = guards::Held::default();
+            self.slots.push(Slot { twin, engine, recorders, shared: None, guards, held, series, part: None });
         }
     }
 
@@ -296,6 +303,14 @@ impl<'p> World<'p> {
         states::set(&recorder, &families, op, guards);
     }
 
+    fn guard(&mut self, engine: usize, op: GuardOp) {
+        let Some(recorder) = self.slot(engine).shared_recorder() else { return };
+        let families = self.guards.expect("a plan with such an operation has guards");
+        let Slot { twin, held, .. } = self.slot(engine);
+        let rejected = guards::apply(op, (&recorder, families), held, &mut twin.guards);
+        twin.rejected = twin.rejected.saturating_add(rejected);
+    }
+
     fn join(&mut self, engine: usize, op: &JoinOp) {
         let Self { joining, slots, registry, .. } = self;
         let index = engine % slots.len();
@@ -319,6 +334,9 @@ impl<'p> World<'p> {
             dynamic::check(seen, self.dynamic, twin.dynamic.as_ref());
             if let Some((families, _)) = &self.states {
                 states::check(seen, families, &twin.states(), &twin.settable);
+            }
+            if let Some(families) = &self.guards {
+                guards::check(seen, families, &twin.guards, twin.dynamic.is_some());
             }
             for (family, handles) in self.handles.iter().enumerate() {
                 for (series, set) in self.plan.families[family].series().into_iter().enumerate() {
