@@ -132,8 +132,8 @@ pub use crate::{
             info::InfoDeclaration,
         },
         handle::{Counter, DynamicHandle, Gauge, Handle, Histogram, Info, SettableGauge, State, StateSet},
-        number::MetricType,
         shape::{AtRunTime, By, Exactly, Length, List, One, Shape},
+        types::MetricType,
         value::{CounterValue, GaugeValue, ObservationValue, Value},
     },
     snapshot::{

@@ -58,7 +58,8 @@ fn open_metrics(registry: &Registry) -> String {
     let mut snapshot = Snapshot::new();
     registry.snapshot(&mut snapshot);
     let names = snapshot.families().map(|family| family.name()).filter(|name| !name.starts_with("tachometer_render"));
-    let names = names.chain(["f_ready", "tachometer_collector_failures"]); // of a collector, if there is one
+    // Of a collector, if there is one.
+    let names = names.chain(["f_ready", "tachometer_collector_failures"]);
     let mut page = Vec::new();
     registry.render_as(Format::OpenMetrics, &PageOptions::new().families(names).created(), &mut page);
     let page = String::from_utf8(page).unwrap();

@@ -54,9 +54,9 @@ impl Report<'_> {
         table.load_preset(presets::ASCII_MARKDOWN).set_header([
             "engine",
             "requests",
-            "computed",
-            "cache hits",
-            "KV transfer",
+            "prompt: computed",
+            "prompt: cached",
+            "prompt: KV transfer",
             "generated",
             "steps",
             "tokens/iteration p50 / p99",
@@ -69,7 +69,7 @@ impl Report<'_> {
         writeln!(out, "{table}")?;
         writeln!(
             out,
-            "{} requests with {} prompt tokens and {} generation tokens, each counted once; {} steps in {:.2} s",
+            "{} requests, each counted where it ended: {} prompt tokens, {} generated; {} steps in {:.2} s",
             grouped(self.once(|engine| engine.requests)),
             grouped(self.once(|engine| engine.prompt_tokens)),
             grouped(self.once(|engine| engine.generation_tokens)),
@@ -77,7 +77,8 @@ impl Report<'_> {
             self.seconds,
         )?;
         let passed = self.checks.iter().filter(|check| check.ok()).count();
-        writeln!(out, "{passed} of {} checks passed", self.checks.len())
+        let agreement = if passed == self.checks.len() { ": the metrics agree with the workload" } else { "" };
+        writeln!(out, "{passed} of {} checks passed{agreement}", self.checks.len())
     }
 }
 

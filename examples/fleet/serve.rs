@@ -32,6 +32,7 @@ impl Server {
         let address = listener.local_addr()?.to_string();
         let served = async move { match connections::serve(listener, router(registry, formats)).await {} };
         thread::Builder::new().name("metrics".to_owned()).spawn(move || runtime.block_on(served))?;
+        say(format_args!("watch the engines at http://{address}/ until the replay ends (with --hold, until Ctrl-C)"));
         say(format_args!("listening on http://{address}/metrics"));
         Ok(Self { address })
     }

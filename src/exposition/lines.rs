@@ -13,7 +13,7 @@ use crate::{
         Schema,
         family::{Family, Samples, SeriesSlot},
         layout::{HistogramLayout, Scope},
-        number::MetricType,
+        types::MetricType,
     },
 };
 

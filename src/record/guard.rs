@@ -5,7 +5,7 @@ use std::{fmt, time::Instant};
 use super::{DynamicSeries, SharedRecorder};
 use crate::schema::{
     handle::{Gauge, Histogram, SettableGauge},
-    number::WordType,
+    types::WordType,
     value::GaugeValue,
 };
 

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use crate::{
     schema::{
         layout::{Diagnostic, HistogramLayout},
-        number::WordType,
+        types::WordType,
         value::{CounterValue, GaugeValue, ObservationValue, Summary, WRAPPED},
     },
     store::{row::Row, shards::Shard},

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{collector, member::Member};
+use super::{closure::Closure, member::Member};
 use crate::{
     schema::{Schema, SchemaError},
     snapshot::Source,
@@ -40,7 +40,7 @@ pub(super) struct Directory {
     /// Replaced whenever an engine or a schema is added or removed.
     membership: StdArc<()>,
     /// In the order in which they were registered.
-    pub(super) collectors: StdArc<[StdArc<collector::Source>]>,
+    pub(super) collectors: StdArc<[StdArc<Closure>]>,
 }
 
 /// What a store belongs to.
@@ -65,13 +65,13 @@ impl Directory {
     }
 
     /// The same directory with one more collector.
-    pub(super) fn collected(&self, collector: &StdArc<collector::Source>) -> Self {
+    pub(super) fn with_collector(&self, collector: &StdArc<Closure>) -> Self {
         let collectors = self.collectors.iter().chain([collector]).cloned().collect();
         Self { collectors, ..self.clone() }
     }
 
     /// The same directory without a collector.
-    pub(super) fn without_collector(&self, gone: &StdArc<collector::Source>) -> Self {
+    pub(super) fn without_collector(&self, gone: &StdArc<Closure>) -> Self {
         let stay = self.collectors.iter().filter(|collector| !StdArc::ptr_eq(collector, gone));
         Self { collectors: stay.cloned().collect(), ..self.clone() }
     }
@@ -130,15 +130,14 @@ impl Directory {
             let Some(values) = same_labels(schema, values, &other.schema) else { continue };
             let found = other.find(&values);
             let Some(store) = mutant!(found, "registry: same labels not noticed" => None) else { continue };
-            let leaves = |labels: &EngineLabels| labels.leaves().map(|time| time.map(|time| now + time));
-            let leaves = || leaves(&store.labels).or_else(|| leaves(store.labels.whole.as_ref()?));
-            let until = store.until.map(Some).or_else(leaves).ok_or(other.id)?;
+            let until = leaves_until(store, now).ok_or(other.id)?;
             mutant!("engine: lingering isn't ended by the same labels" => return Err(other.id));
             let until = until.map(|until| until.min(now + LONGEST_REPLACED));
-            let part = store.labels.whole.clone().filter(|_| store.until.is_none());
-            let part = part.map(|whole| (whole, store.counted()));
+            // One that lingers has left its counts to its engine already.
+            let whole = store.labels.whole.clone().filter(|_| store.until.is_none());
+            let counted = store.counted();
             changed.members[index] = StdArc::new(other.with_replaced(store, until));
-            if let Some((whole, counted)) = part {
+            if let Some(whole) = whole {
                 changed = changed.carried(Target::Engine(&whole), &counted);
             }
         }
@@ -260,6 +259,14 @@ impl Directory {
         }
         changed
     }
+}
+
+/// Until when an engine's counts are kept if another one attaches with its labels: `Some(None)` if
+/// it doesn't linger. `None` if it stays, so that its labels aren't free.
+fn leaves_until(store: &EngineStore, now: Instant) -> Option<Option<Instant>> {
+    let leaves = |labels: &EngineLabels| labels.leaves().map(|time| time.map(|time| now + time));
+    let EngineStore { labels, until, .. } = store;
+    until.map(Some).or_else(|| leaves(labels)).or_else(|| leaves(labels.whole.as_ref()?))
 }
 
 /// The values of another schema's engine labels with which it has the same label set as a schema

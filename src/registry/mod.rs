@@ -1,7 +1,7 @@
 //! The composition root: it attaches engines, and hands out recorders and snapshots.
 
 mod chunks;
-mod collected;
+mod closure;
 mod collector;
 mod directory;
 mod engine;
@@ -15,7 +15,7 @@ use std::{error::Error, fmt, sync::Arc as StdArc, time::Instant};
 
 pub use self::{
     chunks::Chunks,
-    collected::Collector,
+    collector::Collector,
     engine::Engine,
     error::{AttachError, CollectorError, RecorderError},
     join::Joined,

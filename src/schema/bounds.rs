@@ -3,7 +3,7 @@
 //! Bucket k of n bounds counts the values in (bound k-1, bound k]: an upper bound is inclusive, as
 //! `le` is. Bucket n, the overflow bucket, counts the values above all bounds.
 
-use super::{error::SchemaError, search::Table};
+use super::{bucket_table::Table, error::SchemaError};
 
 /// Upper bounds, strictly increasing and finite; at least one.
 #[derive(Clone, Debug)]

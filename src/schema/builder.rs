@@ -11,8 +11,8 @@ use super::{
     layout::{LayoutBuilder, MAX_WORDS, Scope},
     limits::Limits,
     name,
-    number::{MetricType, Storage},
     shape::List,
+    types::{MetricType, Storage},
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 use crate::sync::unique_id;

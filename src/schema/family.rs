@@ -3,7 +3,7 @@
 use super::{
     layout::{Diagnostic, DynamicIndex, DynamicLayout, HistogramIndex, InfoIndex, InfoLayout, Liveness, Scope},
     name,
-    number::{MetricType, WordType},
+    types::{MetricType, WordType},
 };
 
 /// What holds a series.

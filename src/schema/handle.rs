@@ -9,7 +9,7 @@ use std::{fmt, marker::PhantomData};
 
 use super::{
     layout::{HistogramIndex, InfoIndex},
-    number::{MetricType, Storage, WordType},
+    types::{MetricType, Storage, WordType},
     value::{CounterValue, GaugeValue, ObservationValue},
 };
 

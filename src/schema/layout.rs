@@ -12,7 +12,7 @@ use std::{iter, sync::Arc};
 
 use super::{
     bounds::Bounds,
-    number::{MetricType, WordType},
+    types::{MetricType, WordType},
 };
 
 /// The most words of a slab: the entries of a log are 16 bits wide.

@@ -5,6 +5,7 @@
 //! files. There is one validator (`SchemaBuilder::add`), and all outputs rely on it.
 
 pub(crate) mod bounds;
+mod bucket_table;
 mod builder;
 pub(crate) mod choice;
 pub(crate) mod declare;
@@ -15,14 +16,13 @@ mod label_enum;
 pub(crate) mod layout;
 pub(crate) mod limits;
 mod name;
-pub(crate) mod number;
 mod room;
-mod search;
 pub(crate) mod self_families;
 mod setters;
 pub(crate) mod shape;
 #[cfg(all(test, not(loom)))]
 mod tests;
+pub(crate) mod types;
 pub(crate) mod value;
 
 use std::{collections::HashMap, fmt, sync::Arc};

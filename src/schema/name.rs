@@ -1,7 +1,7 @@
 //! The rules for names: which names Prometheus accepts, which are reserved, and which a family
 //! exposes.
 
-use super::{error::SchemaError, number::MetricType};
+use super::{error::SchemaError, types::MetricType};
 
 /// The prefix of this crate's own families.
 pub(super) const SELF_PREFIX: &str = "tachometer_";

@@ -8,7 +8,7 @@ use super::{
     declare::{DynamicLabels, FamilySpec, Labels, Size},
     family::{ClosedLabel, Family, Samples, SeriesSlot},
     layout::{DynamicIndex, DynamicLayout, HistogramIndex, InfoIndex, InfoLayout, LayoutBuilder, STATE_WORDS, Scope},
-    number::{Storage, WordType},
+    types::{Storage, WordType},
 };
 
 impl SchemaBuilder {

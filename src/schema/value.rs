@@ -1,6 +1,6 @@
 //! The types of values, and the rules for what can be counted honestly.
 
-use super::{bounds::Bounds, number::WordType};
+use super::{bounds::Bounds, types::WordType};
 
 /// The type of a value that fits into a word of a slab: `u64`, `i64` or `f64`. Sealed.
 pub trait Value: Copy + PartialOrd + sealed::Value {}

@@ -3,7 +3,7 @@
 use crate::schema::{
     family::{Family, Samples, SeriesSlot},
     layout::{DynamicIndex, Layout, SPARSE_WORDS, STATE_WORDS},
-    number::WordType,
+    types::WordType,
 };
 
 /// Words of a slab, and how they are read.
@@ -94,7 +94,7 @@ impl ChosenSeries {
     }
 
     fn add_series(&mut self, slot: SeriesSlot, family: &Family, layout: &Layout) {
-        // Handles are checked by these, and there is no handle here.
+        // Views compare this number with that of their schema. Here it is the layout's own.
         let schema = layout.schema;
         let sum = family.word_type;
         let sparse = mutant!(family.sparse, "subset: what is sparse is never recorded" => false);

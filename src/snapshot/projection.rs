@@ -19,9 +19,9 @@ use crate::{
 /// view reads only the words of these series, which takes tens of nanoseconds per engine, however
 /// many families there are.
 ///
-/// `H` is the choice: a handle of a series, or an array or a tuple of such
-/// handles. [`EngineValues::get`] returns the values in the same shape, so a view can't be asked
-/// for anything that it doesn't hold. Either all handles belong to engines, or all belong to the
+/// `H` is the choice: a handle of a series, or an array or a tuple of such handles.
+/// [`EngineValues::get`] returns the values in the same shape, so a view can't be asked for
+/// anything that it doesn't hold. Either all handles belong to engines, or all belong to the
 /// registry ([`registry_wide`](crate::Declaration::registry_wide)).
 ///
 /// [`Registry::view`](crate::Registry::view) overwrites it. It makes the same promises as a

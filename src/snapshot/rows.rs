@@ -122,7 +122,7 @@ impl Selection<'_> {
                 for (index, sum) in row.iter_mut().enumerate() {
                     let word_type = mutant!(
                         chosen.types[index],
-                        "snapshot: chosen floats are added up as integers" => Some(crate::schema::number::WordType::U64),
+                        "snapshot: chosen floats are added up as integers" => Some(crate::schema::types::WordType::U64),
                     );
                     let Some(word_type) = word_type else { continue };
                     *sum = word_type.sum(*sum, other(index, usize::from(chosen.words[index])));

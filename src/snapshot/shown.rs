@@ -7,7 +7,7 @@ use crate::schema::{Schema, choice::FamilyChoice, layout::Scope};
 /// The families that a snapshot holds of one schema.
 #[derive(Default)]
 pub(super) struct Shown {
-    /// All that aren't hidden, unless only some were chosen.
+    /// Only some were chosen. Otherwise it holds all that aren't hidden.
     pub(super) some: bool,
     /// The chosen ones, as indices among those that were declared, in their order.
     families: Vec<usize>,
@@ -54,7 +54,7 @@ impl Shown {
         !self.some || self.series[Scope::Engine as usize].infos.contains(&info)
     }
 
-    /// Whether it is shown what recorders count about themselves.
+    /// Whether what recorders count about themselves is shown.
     pub(super) fn has_counted(&self, scope: Scope) -> bool {
         !self.some || self.series[scope as usize].counted
     }

@@ -9,7 +9,7 @@ use crate::{
         choice::FamilyChoice,
         family::{Family, Samples, SeriesSlot},
         layout::{HistogramLayout, SPARSE_WORDS, Scope},
-        number::{MetricType, WordType},
+        types::{MetricType, WordType},
         value::ObservationValue,
     },
     store::{dynamic::SeriesRow, info::InfoReading},
@@ -318,7 +318,7 @@ impl<'s> SampleView<'s> {
         }
     }
 
-    /// All labels but those whose values are declared in the schema, as printed.
+    /// All labels as printed, except those whose values are declared in the schema.
     #[inline]
     pub(crate) fn label_text(&self) -> &'s [u8] {
         match self.own {

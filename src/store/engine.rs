@@ -36,7 +36,7 @@ pub(crate) struct EngineLabels {
     /// one. Set before the labels are published.
     number: AtomicU64,
     /// The lower half: how many handles there are. The upper half: how long the engine lingers, in
-    /// milliseconds and one more; 0 if it doesn't. One word, so whoever gives up the last handle
+    /// milliseconds, plus 1; 0 if it doesn't. One word, so the thread that gives up the last handle
     /// finds what was set last.
     handles: AtomicU64,
 }
@@ -61,7 +61,8 @@ impl EngineLabels {
     /// Gives up a handle. If it was the last, returns how long the engine lingers, if it does.
     pub(crate) fn give_up_handle(&self) -> Option<Option<Duration>> {
         let one_less = |word: u64| Some(word - 1);
-        let word = self.handles.fetch_update(Relaxed, Relaxed, one_less).expect("always changed") - 1; // no edge: counted
+        // No edge: one word, counted.
+        let word = self.handles.fetch_update(Relaxed, Relaxed, one_less).expect("always changed") - 1;
         mutant!(!is_held(word), "engine: each handle detaches it" => true).then(|| lingering(word))
     }
 

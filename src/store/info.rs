@@ -247,7 +247,8 @@ impl InfoWriter {
     ) -> Option<()> {
         let info = info as usize;
         let newest = mutant!(
-            self.infos.0[info].newest.load(Relaxed), // no edge: a swap that isn't seen counts as later
+            // No edge: a swap that isn't seen counts as later.
+            self.infos.0[info].newest.load(Relaxed),
             "info: another recorder's labels aren't noticed" => self.known[info].as_ref().map_or(0, |sample| sample.id),
         );
         match &self.known[info] {
@@ -261,7 +262,8 @@ impl InfoWriter {
 
     pub(crate) fn clear(&mut self, InfoIndex(info): InfoIndex) {
         let info = info as usize;
-        let newest = self.infos.0[info].newest.load(Relaxed); // no edge: a swap that isn't seen counts as later
+        // No edge: a swap that isn't seen counts as later.
+        let newest = self.infos.0[info].newest.load(Relaxed);
         match &self.known[info] {
             None if newest == 0 => {}
             Some(sample) if sample.id == newest && sample.cleared => {}

@@ -11,7 +11,7 @@
 //! meanwhile: lock-free.
 
 use crate::{
-    schema::number::WordType,
+    schema::types::WordType,
     sync::{Atomic, Ordering::Relaxed},
 };
 

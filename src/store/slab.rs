@@ -23,7 +23,7 @@
 //! | `fallback_sequence`   | the writer, before and after that        | readers, twice per attempt         |
 //! | `diagnostics`         | the writer, at any time                  | readers, each word by itself       |
 //! | `discarded`           | the writer, on a discard and after one   | readers, by itself                 |
-//! | `leased`              | a thread that takes or gives up writing  | a thread that asks for it          |
+//! | `leased`              | a thread that takes or gives up writing  | one that asks for it; readers      |
 //! | `words_since_refresh` | a thread that gives up writing           | the next writer                    |
 //!
 //! `s` is the last committed step (0: all words are zero). Steps are numbered from 1. Step s is in
@@ -117,13 +117,13 @@ pub(crate) struct Slab {
     fallback_sequence: CachePadded<AtomicU64>,
     pub(crate) diagnostics: CachePadded<Diagnostics>,
     leased: AtomicBool,
-    /// The sequence that is odd without an open step.
+    /// The odd sequence that a discarded step left behind; 0 if none did.
     discarded: AtomicU64,
     /// What [`Writer::words_since_refresh`] was when the last writer gave up.
     words_since_refresh: AtomicU64,
     copies: [Words; 2],
     fallback: Words,
-    /// If there are states.
+    /// `None` if there are no states. The engine's slabs share them.
     stamps: Option<Stamps>,
 }
 
@@ -153,7 +153,7 @@ impl Slab {
         })
     }
 
-    /// The stamps of a further slab of the same engine.
+    /// The stamps for a further slab of the same engine.
     pub(crate) fn stamps_of(&self, slab: usize) -> Option<Stamps> {
         self.stamps.as_ref().map(|stamps| stamps.of_slab(slab))
     }

@@ -48,14 +48,17 @@ impl Stamps {
     /// A stamp greater than all that were taken before. Only the slab's writer calls this.
     #[inline]
     pub(crate) fn take(&self) -> u64 {
-        let slabs = self.words[0].load(Relaxed) as usize; // no edge: whoever set a state before, counted its slab first
+        // No edge: whoever set a state before counted its slab first.
+        let slabs = self.words[0].load(Relaxed) as usize;
         let taken = &self.words[1..=slabs.max(self.own)];
-        let greatest = taken.iter().map(|taken| taken.load(Relaxed)).max(); // no edge: coherence of each word
+        // No edge: coherence of each word.
+        let greatest = taken.iter().map(|taken| taken.load(Relaxed)).max();
         let stamp = mutant!(
             1 + greatest.unwrap_or_default(),
             "state: each slab counts for itself" => 1 + self.words[self.own].load(Relaxed),
         );
-        self.words[self.own].store(stamp, Relaxed); // a step that shows the stamp is committed later: E1
+        // No edge: a step that shows the stamp is committed later, by E1.
+        self.words[self.own].store(stamp, Relaxed);
         stamp
     }
 }

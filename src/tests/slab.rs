@@ -61,7 +61,8 @@ fn caught_up(word: u16, words: usize) -> Vec<usize> {
         touched.into_iter().for_each(|word| open.store(word, 1));
         open.commit();
     }
-    slab.copies[0].iter().for_each(|hidden| hidden.store(7, Relaxed)); // hidden, as three steps were committed
+    // Hidden, as three steps were committed.
+    slab.copies[0].iter().for_each(|hidden| hidden.store(7, Relaxed));
     drop(writer.open());
     (0..words).filter(|word| slab.copies[0][*word].load(Relaxed) != 7).collect()
 }

@@ -12,7 +12,8 @@ fn block<'t>(text: &'t str, fence: &str, first: &str) -> &'t str {
     let opening = format!("{fence}\n");
     let mut blocks = text.split(opening.as_str()).skip(1);
     let block = blocks.find(|block| block.starts_with(first)).unwrap_or_else(|| panic!("no block {first:?}"));
-    block.split("\n```").next().unwrap().trim_end_matches('\n') // a bare closing fence has split it already
+    // A bare closing fence has split it already.
+    block.split("\n```").next().unwrap().trim_end_matches('\n')
 }
 
 #[test]

@@ -44,7 +44,8 @@ fn a_mixed_engine_counts_what_was_worked_out_by_hand() {
     for (definition, sum) in [
         ("computed", COMPUTED + GENERATED),
         ("all-sources", PROMPTS + GENERATED),
-        ("scheduled", COMPUTED + GENERATED - 5), // each first token comes out of a prompt's last chunk
+        // Each first token comes out of a prompt's last chunk.
+        ("scheduled", COMPUTED + GENERATED - 5),
     ] {
         let report = replay(&["--trace", &fixture("mooncake.jsonl"), "--mixed", "1", "--definition", definition]);
         assert_eq!(totals(&report), [5, PROMPTS, GENERATED]);

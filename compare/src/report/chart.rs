@@ -34,7 +34,8 @@ fn draw_work(report: &Report, work: &str, machine: &str, directory: &Path) -> an
     let path = directory.join(format!("{work}.svg"));
     let area = SVGBackend::new(&path, (WIDTH as u32, height as u32)).into_drawing_area();
     area.fill(&WHITE)?;
-    area.draw(&text(format!("{work}: {} (less is better)", rows[0].unit), (10, 10), 16))?;
+    let what = if rows[0].unit == "ns" { "time per operation" } else { "part of the scrapes that are torn" };
+    area.draw(&text(format!("{work}: {what} (less is better)"), (10, 10), 16))?;
     let most = rows.last().map_or(0.0, |row| row.median);
     for (row, line) in rows.iter().zip(0..) {
         let top = TITLE + LINE * line;

@@ -9,8 +9,8 @@ use crate::schema::{
     family::ClosedLabel,
     handle::{Counter, Gauge, Handle, SPARSE, SettableGauge, State},
     layout::{SPARSE_WORDS, STATE_WORDS, Scope},
-    number::Storage,
     shape::{By, List, One, Shape},
+    types::Storage,
     value::{CounterValue, GaugeValue},
 };
 
@@ -28,21 +28,7 @@ pub struct Declaration<'b, H, S = One> {
 
 impl<'b, H: Handle> Declaration<'b, H, One> {
     pub(in crate::schema) fn new(builder: &'b mut SchemaBuilder, name: &str, help: &str, bounds: &[f64]) -> Self {
-        let spec = FamilySpec {
-            name: name.to_owned(),
-            help: help.to_owned(),
-            metric_type: H::METRIC_TYPE,
-            word_type: H::WORD_TYPE,
-            storage: H::STORAGE,
-            scope: Scope::Engine,
-            hidden: false,
-            exact_name: false,
-            sparse: false,
-            unit: None,
-            bounds: bounds.to_owned(),
-            labels: Labels::Closed(Vec::new()),
-        };
-        Self { builder, spec, shape: PhantomData }
+        Self { builder, spec: FamilySpec::new::<H>(name, help, bounds), shape: PhantomData }
     }
 
     /// Gives a state set its first label.

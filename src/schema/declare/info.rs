@@ -6,9 +6,8 @@ use super::{FamilySpec, Labels};
 use crate::schema::{
     SchemaBuilder,
     error::SchemaError,
-    handle::Info,
+    handle::{Gauge, Info},
     layout::{InfoIndex, Scope},
-    number::{MetricType, Storage, WordType},
     shape::{Length, List},
 };
 
@@ -29,20 +28,8 @@ impl<'b, L: Length> InfoDeclaration<'b, L> {
         help: &str,
         labels: V,
     ) -> Self {
-        let spec = FamilySpec {
-            name: name.to_owned(),
-            help: help.to_owned(),
-            metric_type: MetricType::Gauge,
-            word_type: WordType::F64,
-            storage: Storage::Summed,
-            scope: Scope::Engine,
-            hidden: false,
-            exact_name: false,
-            sparse: false,
-            unit: None,
-            bounds: Vec::new(),
-            labels: Labels::Info { names: labels.to_strings(), engine_labels: None },
-        };
+        let labels = Labels::Info { names: labels.to_strings(), engine_labels: None };
+        let spec = FamilySpec { labels, ..FamilySpec::new::<Gauge<f64>>(name, help, &[]) };
         Self { builder, spec, length: PhantomData }
     }
 

@@ -12,8 +12,9 @@ use super::{
     bounds::Bounds,
     error::SchemaError,
     family::ClosedLabel,
+    handle::Handle,
     layout::{MAX_WORDS, SPARSE_WORDS, STATE_WORDS, Scope},
-    number::{MetricType, Storage, WordType},
+    types::{MetricType, Storage, WordType},
 };
 
 /// A family as described, before it is checked.
@@ -71,6 +72,24 @@ pub(super) struct Size {
 }
 
 impl FamilySpec {
+    /// A family of engines whose series have handles of type `H`, with nothing optional.
+    fn new<H: Handle>(name: &str, help: &str, bounds: &[f64]) -> Self {
+        Self {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            metric_type: H::METRIC_TYPE,
+            word_type: H::WORD_TYPE,
+            storage: H::STORAGE,
+            scope: Scope::Engine,
+            hidden: false,
+            exact_name: false,
+            sparse: false,
+            unit: None,
+            bounds: bounds.to_owned(),
+            labels: Labels::Closed(Vec::new()),
+        }
+    }
+
     /// How many states a state set has: the values of its first label. 0 for all other families.
     pub(super) fn states(&self) -> usize {
         match &self.labels {

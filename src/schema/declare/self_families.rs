@@ -1,7 +1,7 @@
 //! The crate's own families: the diagnostics of recorders, and what the registry records about its
 //! pages. Their names are reserved, so they need no checks.
 
-use super::{FamilySpec, Labels};
+use super::FamilySpec;
 use crate::schema::{
     bounds::Bounds,
     builder::SchemaBuilder,
@@ -9,8 +9,8 @@ use crate::schema::{
     handle::Handle,
     layout::{Diagnostic, Liveness, Scope},
     name::SELF_PREFIX,
-    number::{MetricType, WordType},
     self_families::SelfFamilies,
+    types::{MetricType, WordType},
 };
 
 /// From the page of a few engines to one that takes a scrape longer than its usual timeout.
@@ -18,20 +18,7 @@ const SECONDS: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
 
 fn declare<H: Handle>(builder: &mut SchemaBuilder, name: &str, help: &str, bounds: &[f64]) -> H {
     let scope = Scope::Registry;
-    let spec = FamilySpec {
-        name: format!("{SELF_PREFIX}{name}"),
-        help: help.to_owned(),
-        metric_type: H::METRIC_TYPE,
-        word_type: H::WORD_TYPE,
-        storage: H::STORAGE,
-        scope,
-        hidden: false,
-        exact_name: false,
-        sparse: false,
-        unit: None,
-        bounds: bounds.to_owned(),
-        labels: Labels::Closed(Vec::new()),
-    };
+    let spec = FamilySpec { scope, ..FamilySpec::new::<H>(&format!("{SELF_PREFIX}{name}"), help, bounds) };
     let bounds = (!bounds.is_empty()).then(|| Bounds::new(&spec.name, bounds).expect("our own bounds are valid"));
     let size = spec.size().expect("only dynamic labels are refused");
     H::at(builder.schema_number(scope), builder.push(spec, bounds, size) as u16, 0)

@@ -18,7 +18,8 @@ use crate::{
 impl Slab {
     /// Makes the caller the writer, unless there is one.
     pub(crate) fn writer(slab: &Arc<Self>) -> Option<Writer> {
-        // Look first: a swap would take the cache line from the writer. Relaxed: only gives up.
+        // Look first: a swap would take the cache line from the writer. Relaxed: what it loads only
+        // makes the caller give up.
         let leased = mutant!(
             slab.leased.load(Relaxed) || slab.leased.swap(true, Acquire), // E5
             "lease: two writers" => slab.leased.swap(true, Acquire) && false,
@@ -27,7 +28,7 @@ impl Slab {
         if leased {
             return None;
         }
-        let sequence = slab.sequence.load(Relaxed); // no edge: only writers store it; E5 orders them
+        let sequence = slab.sequence.load(Relaxed); // no edge: writers store it, in E5's order
         let writer = Writer {
             progress: Progress {
                 committed: sequence >> 1,
@@ -59,9 +60,10 @@ pub(crate) struct Writer {
 pub(super) struct Progress {
     /// The last committed step.
     pub(super) committed: u64,
-    /// The next open finds an open step here only if it was leaked.
+    /// If the next open finds `Open` here, that step was leaked.
     pub(super) last: LastStep,
-    /// What opens have copied since the fallback copy was refreshed; each counts as one more.
+    /// How many words opens have copied since the fallback copy was refreshed. Each open counts as
+    /// one word more, so that empty steps lead to a refresh too.
     words_since_refresh: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The type of a family, and the type of its words.
+//! The type of a family, how its series are kept, and the type of their words.
 
 /// The type of a family, as pages say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
