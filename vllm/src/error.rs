@@ -6,9 +6,10 @@ use tachometer::SchemaError;
 
 use crate::{BucketFamily, config::MAX_SPECULATIVE_TOKENS};
 
-/// Why [`Families::declare`](crate::Families::declare) refused. Every message names what is wrong
-/// and says what to do. It includes the message of its [`source`](std::error::Error::source), if
-/// any.
+/// Why [`Families::declare`](crate::Families::declare) or
+/// [`ConnectorFamilies::declare`](crate::connectors::ConnectorFamilies::declare) refused. Every
+/// message names what is wrong and says what to do. It includes the message of its
+/// [`source`](std::error::Error::source), if any.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DeclareError {
