@@ -152,7 +152,7 @@ fn lookups(numbers: &EngineNumbers) -> Vec<Check> {
 /// that reports them.
 fn transfers(numbers: &EngineNumbers, totals: Totals, connector: Connector) -> Vec<Check> {
     let transfers = numbers.transfers;
-    if numbers.role != connector.told_by() {
+    if numbers.role != connector.reporter() {
         return vec![Check::new("no KV transfer is reported", transfers.count, 0)];
     }
     let (bytes, blocks) = (totals.prompt_tokens * TOKEN_BYTES, totals.prompt_blocks);

@@ -15,7 +15,7 @@ pub(crate) enum Connector {
 
 impl Connector {
     /// The engines that report transfers.
-    pub(crate) const fn told_by(self) -> Role {
+    pub(crate) const fn reporter(self) -> Role {
         match self {
             Self::Nixl => Role::Decode,
             Self::Mooncake => Role::Prefill,

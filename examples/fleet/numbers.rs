@@ -76,7 +76,8 @@ fn read_engine(engine: usize, layout: Layout, meters: Meters, view: EngineView<'
     EngineNumbers {
         engine,
         role: layout.role(engine),
-        // The first step says that the engine is awake, the second shows its cache configuration.
+        // Without the two before the first iteration: `engine_metrics` commits one, and the other
+        // shows the cache configuration.
         steps: view.step().saturating_sub(2),
         requests: FinishReason::ALL.iter().map(|reason| view.counter(vllm.request_success(*reason))).sum(),
         stopped: view.counter(vllm.request_success(FinishReason::Stop)),

@@ -45,5 +45,5 @@ fn build(name: &str) -> PathBuf {
         let is_it = message["target"]["name"] == name && message["target"]["kind"] == json!(["example"]);
         message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
     });
-    executable.expect("cargo tells where the example is")
+    executable.expect("cargo says where the example is")
 }

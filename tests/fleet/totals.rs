@@ -69,21 +69,21 @@ fn prefill_and_decode_engines_count_what_was_worked_out_by_hand() {
 }
 
 #[test]
-fn the_connector_changes_who_tells_of_kv_transfers_and_nothing_else() {
+fn the_connector_changes_which_engines_report_kv_transfers_and_nothing_else() {
     for layout in [&["--prefill", "2", "--decode", "1"][..], &["--mixed", "2"]] {
         let of = |connector| without_seconds(replay(&[&["--connector", connector], layout].concat()));
         let [nixl, mooncake] = ["nixl", "mooncake"].map(of);
-        let told_by = |report: &Value| -> Vec<String> {
+        let reporters = |report: &Value| -> Vec<String> {
             let names =
                 report["checks"].as_array().expect("a list").iter().map(|check| check["name"].as_str().unwrap());
-            let tells = names.filter_map(|name| name.strip_suffix(": KV transfers = requests routed here"));
-            tells.map(str::to_owned).collect()
+            let engines = names.filter_map(|name| name.strip_suffix(": KV transfers = requests routed here"));
+            engines.map(str::to_owned).collect()
         };
         if layout[0] == "--mixed" {
-            assert_eq!(told_by(&nixl), told_by(&mooncake));
+            assert_eq!(reporters(&nixl), reporters(&mooncake));
         } else {
-            assert_eq!(told_by(&nixl), ["engine 2 (decode)"]);
-            assert_eq!(told_by(&mooncake), ["engine 0 (prefill)", "engine 1 (prefill)"]);
+            assert_eq!(reporters(&nixl), ["engine 2 (decode)"]);
+            assert_eq!(reporters(&mooncake), ["engine 0 (prefill)", "engine 1 (prefill)"]);
         }
         assert_eq!(nixl["engines"], mooncake["engines"]);
     }
