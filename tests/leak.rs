@@ -60,7 +60,7 @@ fn record(engine: &Engine, Handles { count, level, seconds, info, tenants }: Han
 }
 
 /// One incarnation of an engine.
-fn come_and_go(registry: &Registry, name: &str, handles: Handles) {
+fn attach_and_leave(registry: &Registry, name: &str, handles: Handles) {
     let engine = registry.attach(&[name]).unwrap();
     record(&engine, handles);
 }
@@ -85,7 +85,7 @@ fn an_engine_that_left_holds_no_memory() {
 }
 
 #[test]
-fn recorders_that_come_and_go_hold_no_memory() {
+fn recorders_that_were_dropped_hold_no_memory() {
     let (registry, handles) = registry();
     let engine = registry.attach(&["0"]).unwrap();
     (0..3).for_each(|_| record(&engine, handles));
@@ -154,6 +154,18 @@ fn nothing_is_left_of_schemas_that_joined_when_scrapes_run_meanwhile() {
     warm_up();
     let ((registry, _), built) = allocator::held(registry);
     let (engine, attached) = allocator::held(|| registry.attach(&["0"]).unwrap());
+    let churn = |name: &str| (0..SCHEMAS).for_each(|_| join_and_leave(&registry, &engine, name));
+    let held = held_while_scraped(&registry, &churn);
+    println!("{held} bytes are left after {} schemas", 2 * SCHEMAS);
+    let ((), dropped) = allocator::held(|| drop((engine, registry)));
+    // The snapshots that `render` keeps, each with room for the schemas of the page before it.
+    assert!(held < 200 * SCHEMAS as isize, "hundreds of bytes per schema are left: {held}");
+    assert_eq!(built + attached + held + dropped, 0, "bytes that outlive the registry");
+}
+
+/// Runs `churn` in two threads while two others scrape. Returns the bytes that all four left: what
+/// one thread frees another may have allocated.
+fn held_while_scraped(registry: &Registry, churn: &(dyn Fn(&str) + Sync)) -> isize {
     let done = AtomicBool::new(false);
     let scrape = || {
         let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
@@ -163,22 +175,13 @@ fn nothing_is_left_of_schemas_that_joined_when_scrapes_run_meanwhile() {
             registry.render(&mut page);
         }
     };
-    let held: isize = thread::scope(|scope| {
+    thread::scope(|scope| {
         let scraping = [(); 2].map(|()| scope.spawn(|| warm(&scrape)));
-        let churning = ["a", "b"].map(|name| {
-            let (registry, engine) = (&registry, &engine);
-            let churn = move || (0..SCHEMAS).for_each(|_| join_and_leave(registry, engine, name));
-            scope.spawn(move || warm(&churn))
-        });
+        let churning = ["a", "b"].map(|name| scope.spawn(move || warm(&|| churn(name))));
         let churned: isize = churning.map(|thread| thread.join().unwrap()).iter().sum();
         done.store(true, Relaxed);
         churned + scraping.map(|thread| thread.join().unwrap()).iter().sum::<isize>()
-    });
-    println!("{held} bytes are left after {} schemas", 2 * SCHEMAS);
-    let ((), dropped) = allocator::held(|| drop((engine, registry)));
-    // The snapshots that `render` keeps, each with room for the schemas of the page before it.
-    assert!(held < 200 * SCHEMAS as isize, "hundreds of bytes per schema are left: {held}");
-    assert_eq!(built + attached + held + dropped, 0, "bytes that outlive the registry");
+    })
 }
 
 /// Runs the work in a thread that has used a registry before. Returns the bytes that it left.
@@ -191,36 +194,17 @@ fn warm(work: &dyn Fn()) -> isize {
 /// another registry's.
 fn warm_up() {
     let (registry, handles) = registry();
-    come_and_go(&registry, "0", handles);
+    attach_and_leave(&registry, "0", handles);
     registry.snapshot(&mut Snapshot::new());
     registry.render(&mut Vec::new());
 }
 
-/// What one thread frees another may have allocated, so the threads' bytes are added up.
 #[test]
 fn nothing_is_left_when_scrapes_run_meanwhile() {
     const INCARNATIONS: usize = 15_000;
     let ((registry, handles), built) = allocator::held(registry);
-    let done = AtomicBool::new(false);
-    let scrape = || {
-        let (mut snapshot, mut page) = (Snapshot::new(), Vec::new());
-        while !done.load(Relaxed) {
-            registry.snapshot(&mut snapshot);
-            page.clear();
-            registry.render(&mut page);
-        }
-    };
-    let held: isize = thread::scope(|scope| {
-        let scraping = [(); 2].map(|()| scope.spawn(|| warm(&scrape)));
-        let churning = ["a", "b"].map(|name| {
-            let registry = &registry;
-            let churn = move || (0..INCARNATIONS).for_each(|_| come_and_go(registry, name, handles));
-            scope.spawn(move || warm(&churn))
-        });
-        let churned: isize = churning.map(|thread| thread.join().unwrap()).iter().sum();
-        done.store(true, Relaxed);
-        churned + scraping.map(|thread| thread.join().unwrap()).iter().sum::<isize>()
-    });
+    let churn = |name: &str| (0..INCARNATIONS).for_each(|_| attach_and_leave(&registry, name, handles));
+    let held = held_while_scraped(&registry, &churn);
     println!("{held} bytes are left after {} incarnations", 2 * INCARNATIONS);
     let ((), dropped) = allocator::held(|| drop(registry));
     // The snapshots that `render` keeps, as many as pages were rendered at a time.
