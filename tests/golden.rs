@@ -9,8 +9,6 @@ mod golden;
 
 #[path = "common/one_step.rs"]
 mod one_step;
-#[path = "common/shown.rs"]
-mod shown;
 
 use one_step::OneStep as _;
 use std::{collections::HashSet, fs, path::Path};
@@ -335,7 +333,7 @@ fn floats_are_printed_as_prometheus_python_client_prints_them() {
     for line in list.lines() {
         let [bits, _, printed] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("not three columns: {line}") };
         recorder.set(gauge, f64::from_bits(u64::from_str_radix(bits, 16).unwrap()));
-        let page = shown::page(&registry);
+        let page = registry.page();
         assert_eq!(page.lines().find_map(|line| line.strip_prefix("x ")), Some(printed), "{line}");
     }
     assert_eq!(list.lines().count(), 2_000);

@@ -23,10 +23,7 @@ pub(crate) fn run(data: &[u8]) {
     let mut step = recorder.step();
     step.set(gauge, value);
     step.commit();
-    let mut page = Vec::new();
-    registry.render(&mut page);
-
-    let page = String::from_utf8(page).expect("UTF-8");
+    let page = registry.page();
     let parsed = parse_prometheus(&page).unwrap_or_else(|error| panic!("{error}, in\n{page}"));
     let sample = parsed.families["x"].iter_samples().next().expect("a sample");
     let labels = sample.get_labelset().expect("labels");

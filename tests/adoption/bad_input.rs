@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 use tachometer::{AttachError, Format, PageOptions, Registry, Schema, Snapshot};
 
-use crate::{common, one_engine::OneEngine, shown::page};
+use crate::{common, one_engine::OneEngine};
 
 /// What escapes, what other formats take for the end of a line or a text, the characters next to
 /// the surrogates, the ends of each length in UTF-8, and text that looks like the page's own.
@@ -184,7 +184,7 @@ fn an_engine_needs_one_value_per_label() {
         registry.snapshot(&mut snapshot);
         assert!(snapshot.engine(given).is_none());
     }
-    assert!(!page(&registry).contains("engine="));
+    assert!(!registry.page().contains("engine="));
 }
 
 /// There is no series that it could return.
@@ -219,7 +219,7 @@ fn an_info_needs_one_value_per_label_from_any_thread() {
             assert_eq!(set.is_err(), cfg!(debug_assertions), "{given:?}");
         }
     }
-    let page = page(&registry);
+    let page = registry.page();
     assert!(!page.contains("own_info{") && !page.contains("wide_info{"), "{page}");
     let rejected = if cfg!(debug_assertions) { 0 } else { 3 };
     assert!(page.contains(&format!("tachometer_rejected_observations_total{{engine=\"0\"}} {rejected}\n")), "{page}");

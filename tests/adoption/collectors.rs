@@ -35,7 +35,7 @@ fn counter(
 
 /// The sample of a name without labels, on a page that a parser accepts.
 fn sample(registry: &Registry, name: &str) -> Option<f64> {
-    parse(&shown::page(registry)).get(&(name.to_owned(), Vec::new())).copied()
+    parse(&registry.page()).get(&(name.to_owned(), Vec::new())).copied()
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn what_fails_spoils_its_own_families_and_is_counted() {
         let _failed = counter(&registry, "failed", failed).unwrap();
         let _after = counter(&registry, "after", one).unwrap();
         let shown = || {
-            let page = parse(&shown::page(&registry));
+            let page = parse(&registry.page());
             let value = |name: &str| page.get(&(name.to_owned(), Vec::new())).copied();
             ["before_total", "failed_total", "after_total", FAILURES].map(value)
         };
@@ -175,7 +175,7 @@ fn the_constant_labels_of_a_page_are_on_collected_samples_too() {
         recorder.with_label_values(ready, ["m"]).set(1);
         Ok(())
     });
-    let page = shown::page(&registry);
+    let page = registry.page();
     assert!(page.contains("\nready{cluster=\"eu\",host=\"a\",model=\"m\"} 1\n"), "{page}");
     assert!(page.ends_with(&format!("\n{FAILURES}{{cluster=\"eu\"}} 0\n")), "{page}");
 
@@ -230,7 +230,7 @@ fn counter_named(registry: &Registry, number: u64) -> Collector {
 fn a_process_shows_what_it_uses() {
     let registry = registry();
     let _process = crate::process::process_metrics(&registry).unwrap();
-    let page = parse(&shown::page(&registry));
+    let page = parse(&registry.page());
     let value = |name: &str| page[&(name.to_owned(), Vec::new())];
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
     assert!(value("process_cpu_seconds_total") >= 0.0);

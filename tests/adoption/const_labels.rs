@@ -1,6 +1,6 @@
 //! Labels that all samples of a page have.
 
-use crate::{common, one_step::OneStep as _, shown};
+use crate::{common, one_step::OneStep as _};
 use tachometer::{Registry, Schema, SchemaBuilder};
 
 /// A family of each kind that has labels of its own, or none.
@@ -32,7 +32,7 @@ fn page(engine_labels: &[&str], constant: &[(&str, &str)]) -> String {
     _ = engine.shared_recorder().with_label_values(dynamic, ["v"]);
     _ = registry.shared_recorder().with_label_values(wide, ["v"]);
     registry.shared_recorder().set_info(wide_info, ["v"], 3.0);
-    shown::page(&registry)
+    registry.page()
 }
 
 #[test]

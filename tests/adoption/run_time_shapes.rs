@@ -1,7 +1,6 @@
 //! A descriptor that arrives at start-up: how many labels and label values its families have isn't
 //! known to the compiler.
 
-use crate::shown::page;
 use tachometer::{AtRunTime, Counter, DynamicFamily, Gauge, Histogram, Info, Registry, Schema, SchemaError, Snapshot};
 
 /// Families with one to three labels, in one loop.
@@ -25,7 +24,7 @@ fn dynamic_labels_are_as_many_as_a_descriptor_says() {
         let values: Vec<_> = values.iter().map(String::as_str).collect();
         recorder.with_label_values(*family, &values).add(2);
     }
-    let page = page(&registry);
+    let page = registry.page();
     assert!(page.contains("\ntransfers_total{engine=\"0\",backend=\"a backend\"} 2\n"), "{page}");
     let retries = "\nretries_total{engine=\"0\",backend=\"a backend\",reason=\"a reason\",peer=\"a peer\"} 2\n";
     assert!(page.contains(retries), "{page}");
@@ -63,7 +62,7 @@ fn closed_labels_have_the_values_of_a_descriptor() {
     step.observe(mixed[1][2], 0.5);
     step.select_state(sets[2], Some(1));
     step.commit();
-    let page = page(&registry);
+    let page = registry.page();
     for line in [
         "copies_total{device=\"gpu0\",direction=\"out\"} 1",
         "copies_total{device=\"gpu2\",direction=\"in\"} 20",
@@ -89,7 +88,7 @@ fn an_info_has_the_labels_of_a_configuration() {
     let mut step = recorder.step();
     step.set_info(info, &values, 1.0);
     step.commit();
-    assert!(page(&registry).contains("\nconfig_info{block_size=\"16\",dtype=\"auto\"} 1.0\n"));
+    assert!(registry.page().contains("\nconfig_info{block_size=\"16\",dtype=\"auto\"} 1.0\n"));
     let mut snapshot = Snapshot::new();
     registry.snapshot(&mut snapshot);
     assert_eq!(snapshot.engine(&[]).unwrap().info(info).unwrap().values(), ["16", "auto"]);
@@ -136,6 +135,6 @@ fn too_many_label_values_of_an_info_are_rejected() {
     let mut step = recorder.step();
     step.set_info(info, &["auto", "16"], 1.0);
     step.commit();
-    let page = page(&registry);
+    let page = registry.page();
     assert!(page.contains("\ntachometer_rejected_observations_total 1\n") && !page.contains("config_info"), "{page}");
 }

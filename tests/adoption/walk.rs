@@ -133,7 +133,7 @@ fn histogram<T: ObservationValue>(view: &HistogramView<'_, T>, sum: f64, mut add
 fn its_samples_are_those_of_the_page() {
     let rig = Rig::new();
     let snapshot = shown::snapshot(&rig.registry);
-    assert_eq!(samples_of(&snapshot), common::parse(&shown::page(&rig.registry)));
+    assert_eq!(samples_of(&snapshot), common::parse(&rig.registry.page()));
     assert_eq!(Snapshot::new().families().count(), 0, "before the first use");
 }
 

@@ -36,7 +36,7 @@ impl<H> OneEngine<H> {
     }
 
     pub(crate) fn page(&self) -> String {
-        shown::page(&self.registry)
+        self.registry.page()
     }
 
     /// The lines of the page that begin with `begin`.

@@ -17,9 +17,7 @@ pub(crate) fn page(config: &Config) -> String {
     metrics.cache_config(&mut step, &CacheConfig::default());
     metrics.scheduler(&mut step, &SchedulerStats { lora: Some(LoraStats::default()), ..Default::default() });
     step.commit();
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    String::from_utf8(page).unwrap()
+    registry.page()
 }
 
 /// Name and type of each family of a page.

@@ -5,12 +5,7 @@
 //! cache lines in `src/tests/slab.rs`, the words of a slab in `src/schema/tests.rs`, and 1 against
 //! 1,001 tokens in `vllm/tests/tokens.rs`.
 
-use crate::{
-    one_engine::OneEngine,
-    one_step::OneStep as _,
-    shown::{page, snapshot},
-    sources,
-};
+use crate::{one_engine::OneEngine, one_step::OneStep as _, shown::snapshot, sources};
 use tachometer::{Engine, Format, Histogram, Recorder, Registry, Schema, SchemaError};
 use tachometer_vllm as vllm;
 
@@ -44,7 +39,7 @@ fn histogram<T: tachometer::ObservationValue>(bounds: &[f64]) -> (Registry, Engi
 
 /// Lines of a page.
 fn of_engine_0(registry: &Registry) -> usize {
-    page(registry).lines().filter(|line| line.contains("engine=\"0\"")).count()
+    registry.page().lines().filter(|line| line.contains("engine=\"0\"")).count()
 }
 
 #[test]

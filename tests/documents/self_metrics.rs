@@ -1,6 +1,6 @@
 //! What a page says about itself, and where that is documented.
 
-use crate::{common, shown::page};
+use crate::common;
 use std::{collections::BTreeMap, sync::mpsc, thread, time::Instant};
 
 use tachometer::{Format, PageOptions, Registry, Renderer, Schema, Snapshot};
@@ -73,12 +73,12 @@ fn the_documented_table_is_what_a_page_has() {
     let registry = Registry::new(schema.build().unwrap());
     let _engine = registry.attach(&["0"]).unwrap();
     let _collector = registry.collector(Schema::builder(&[]).build().unwrap(), |_| Ok(())).unwrap();
-    assert_eq!(documented(), printed(&page(&registry)));
+    assert_eq!(documented(), printed(&registry.page()));
 }
 
 /// Steps, recorders, open steps, discarded steps of an engine.
 fn liveness(registry: &Registry, engine: &str) -> [u64; 4] {
-    let page = page(registry);
+    let page = registry.page();
     ["steps_total", "recorders", "open_steps", "discarded_steps_total"].map(|name| {
         let sample = format!("tachometer_{name}{{engine=\"{engine}\"}} ");
         page.lines().find_map(|line| line.strip_prefix(&sample)).unwrap().parse().unwrap()
@@ -163,7 +163,7 @@ fn open_steps_are_those_that_are_neither_committed_nor_discarded() {
 
 #[test]
 fn the_first_page_shows_zeros() {
-    let page = page(&registry());
+    let page = registry().page();
     assert_own(&page, recorded(0.0, 0.0, 0.0));
     assert_eq!(own(&page)["tachometer_render_seconds_sum"], 0.0);
 }
@@ -173,7 +173,7 @@ fn each_page_shows_what_those_before_it_took() {
     let (registry, begun) = (registry(), Instant::now());
     let mut bytes = 0;
     for pages in 0..20 {
-        let page = page(&registry);
+        let page = registry.page();
         let took = own(&page)["tachometer_render_seconds_sum"];
         assert_own(&page, recorded(0.0, f64::from(pages), bytes as f64));
         assert!((pages == 0 || took > 0.0) && took < begun.elapsed().as_secs_f64(), "{took}");
@@ -186,19 +186,19 @@ fn what_stood_in_the_buffer_before_is_not_counted() {
     let registry = registry();
     let mut buffer = b"# another crate's page\n".to_vec();
     registry.render(&mut buffer);
-    assert_own(&page(&registry), recorded(0.0, 1.0, (buffer.len() - "# another crate's page\n".len()) as f64));
+    assert_own(&registry.page(), recorded(0.0, 1.0, (buffer.len() - "# another crate's page\n".len()) as f64));
 }
 
 #[test]
 fn nothing_is_lost_when_two_threads_render() {
     const PAGES: usize = 1_000;
     let registry = registry();
-    let render = || (0..PAGES).map(|_| page(&registry).len()).sum::<usize>();
+    let render = || (0..PAGES).map(|_| registry.page().len()).sum::<usize>();
     let bytes: usize = thread::scope(|scope| {
         let threads = [(); 2].map(|()| scope.spawn(render));
         threads.map(|thread| thread.join().unwrap()).into_iter().sum()
     });
-    assert_own(&page(&registry), recorded(0.0, 2.0 * PAGES as f64, bytes as f64));
+    assert_own(&registry.page(), recorded(0.0, 2.0 * PAGES as f64, bytes as f64));
 }
 
 #[test]
@@ -210,16 +210,16 @@ fn snapshots_and_other_renderers_render_no_page() {
         registry.snapshot(&mut snapshot);
         renderer.render(&snapshot, Format::Text, &PageOptions::new(), &mut buffer);
     }
-    assert_own(&page(&registry), recorded(0.0, 0.0, 0.0));
+    assert_own(&registry.page(), recorded(0.0, 0.0, 0.0));
 }
 
 #[test]
 fn registries_of_one_schema_count_for_themselves() {
     let schema = Schema::builder(&[]).build().unwrap();
     let registries = [Registry::new(schema.clone()), Registry::new(schema)];
-    let first = page(&registries[0]).len();
-    assert_own(&page(&registries[1]), recorded(0.0, 0.0, 0.0));
-    assert_own(&page(&registries[0]), recorded(0.0, 1.0, first as f64));
+    let first = registries[0].page().len();
+    assert_own(&registries[1].page(), recorded(0.0, 0.0, 0.0));
+    assert_own(&registries[0].page(), recorded(0.0, 1.0, first as f64));
 }
 
 #[test]

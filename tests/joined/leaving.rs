@@ -7,7 +7,7 @@ use std::{
 
 use tachometer::{Registry, Schema};
 
-use crate::{common, declared, one_step::OneStep as _, registry, schema, shown};
+use crate::{common, declared, one_step::OneStep as _, registry, schema};
 
 #[test]
 fn what_is_recorded_through_what_has_left_goes_nowhere() {
@@ -66,7 +66,7 @@ fn pages_have_whole_schemas_while_they_join_and_leave() {
     let scrape = |registry: &Registry| {
         let mut pages = 0;
         while !done.load(Relaxed) || pages == 0 {
-            let page = shown::page(registry);
+            let page = registry.page();
             common::parse(&page);
             for thread in ["a", "b"] {
                 let has = ["x", "y"].map(|family| page.contains(&format!("# TYPE {thread}_{family} gauge")));

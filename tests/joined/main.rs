@@ -31,7 +31,7 @@ pub(crate) fn registry() -> (Registry, Counter<u64>) {
 
 /// The samples of a page that a strict parser accepts, without those about pages.
 pub(crate) fn samples(registry: &Registry) -> Vec<String> {
-    let page = shown::page(registry);
+    let page = registry.page();
     common::parse(&page);
     let about_pages = ["tachometer_snapshot_", "tachometer_render", "# "];
     let lines = page.lines().filter(|line| !about_pages.iter().any(|begin| line.starts_with(begin)));

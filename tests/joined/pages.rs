@@ -20,7 +20,7 @@ fn a_page_has_the_families_in_joined_order_and_its_own_once_at_the_end() {
     let expected =
         ["count_total{engine=\"0\"} 1", "works_total{worker=\"a\\\"b\",zone=\"z\"} 2", "loads_total{engine=\"0\"} 3"];
     assert_eq!(declared(&registry), expected);
-    let page = shown::page(&registry);
+    let page = registry.page();
     let types: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     assert_eq!(types[..3], ["count_total counter", "works_total counter", "loads_total counter"]);
     assert!(types[3..].iter().all(|own| own.starts_with("tachometer_")), "{types:?}");

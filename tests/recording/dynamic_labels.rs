@@ -27,7 +27,7 @@ impl OneEngine<Tokens> {
 
 /// A page that a parser accepts.
 pub(super) fn page(registry: &Registry) -> String {
-    let page = shown::page(registry);
+    let page = registry.page();
     common::parse(&page);
     page
 }

@@ -3,7 +3,7 @@
 use crate::{
     one_engine::OneEngine,
     one_step::OneStep as _,
-    shown::{self, page, snapshot},
+    shown::{self, snapshot},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -100,7 +100,7 @@ fn a_returned_recorder_gives_up_a_leaked_step_too() {
     step.set(level, 7.0);
     std::mem::forget(step);
     drop(recorder);
-    let page = page(&registry);
+    let page = registry.page();
     assert!(page.contains("level 0.0\n") && page.contains("tachometer_discarded_steps_total 1\n"), "{page}");
 }
 
@@ -113,7 +113,7 @@ fn engine_with_info() -> (Engine, Info<Exactly<1>>, impl FnMut() -> Option<(Stri
         registry.snapshot(&mut snapshot);
         let view = snapshot.engines().next().unwrap().info(info);
         let view = view.map(|view| (view.values()[0].to_owned(), view.value()));
-        let page = page(&registry);
+        let page = registry.page();
         let lines: Vec<_> = page.lines().filter(|line| line.starts_with("cache_config{")).collect();
         assert_eq!(lines.len(), usize::from(view.is_some()), "{page}");
         assert!(view.iter().all(|(blocks, _)| lines[0].contains(&format!("\"{blocks}\""))), "{page}");

@@ -4,7 +4,7 @@ use crate::{
     common,
     one_engine::OneEngine,
     one_step::OneStep as _,
-    shown::{lines, page, snapshot},
+    shown::{lines, snapshot},
 };
 use std::thread;
 
@@ -36,7 +36,7 @@ impl Rig {
     }
 
     fn lines(&self) -> Vec<String> {
-        common::parse(&page(&self.registry));
+        common::parse(&self.registry.page());
         lines(&self.registry, "adapters_info")
     }
 }
@@ -110,7 +110,7 @@ fn a_value_that_is_not_finite_is_rejected_and_hides_no_other_engine() {
     rig.set(&mut two, ["c", ""], 2.0);
     assert_eq!(rig.lines(), ["adapters_info{running=\"c\",waiting=\"\"} 2.0"]);
     let rejected = "tachometer_rejected_observations_total{engine=\"1\",model_name=\"m\"} 12";
-    assert!(page(&rig.registry).lines().any(|line| line == rejected));
+    assert!(rig.registry.page().lines().any(|line| line == rejected));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn an_info_without_any_label_is_a_gauge() {
     let OneEngine { registry, engine, handles: info } =
         OneEngine::without_labels(|schema| schema.info("x", "", []).declare().unwrap());
     engine.recorder().unwrap().record(|step| step.set_info(info, [], -0.5));
-    assert!(page(&registry).starts_with("# TYPE x gauge\nx -0.5\n"));
+    assert!(registry.page().starts_with("# TYPE x gauge\nx -0.5\n"));
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn shown(attached: &Attached, labels: [[&str; 2]; 3], chosen: &[&str]) -> Vec<Sh
 }
 
 fn compare(registry: &Registry, shown: &[Shown]) {
-    let samples = common::parse(&page(registry));
+    let samples = common::parse(&registry.page());
     let samples: Vec<_> = samples.into_iter().filter(|((name, _), _)| name == "adapters_info").collect();
     assert_eq!(samples.len(), shown.len());
     for (labels, [running, waiting], value) in shown {

@@ -1,10 +1,6 @@
 //! Families of the registry, and families that are never printed.
 
-use crate::{
-    common,
-    one_step::OneStep as _,
-    shown::{page, snapshot},
-};
+use crate::{common, one_step::OneStep as _, shown::snapshot};
 use tachometer::{Counter, Gauge, Histogram, Recorder, Registry, Schema, Snapshot};
 
 /// A family of each kind for the registry, between families of engines.
@@ -32,7 +28,7 @@ impl Rig {
 
     /// The samples, without the lines about recorders.
     fn samples(&self) -> Vec<String> {
-        let page = page(&self.registry);
+        let page = self.registry.page();
         common::parse(&page);
         page.lines()
             .filter(|line| !line.starts_with("# ") && !line.starts_with("tachometer_"))
@@ -115,7 +111,7 @@ fn what_the_registrys_recorder_rejects_is_counted_apart() {
     let mut recorder = rig.registry.recorder().unwrap();
     recorder.observe(rig.seconds, f64::NAN);
     drop(recorder.step());
-    let page = page(&rig.registry);
+    let page = rig.registry.page();
     let samples = common::parse(&page);
     let sample = |name: &str| samples[&(format!("tachometer_{name}_total"), Vec::new())];
     let names = ["rejected_observations", "discarded_steps", "foreign_handles"];
@@ -129,7 +125,7 @@ fn a_schema_without_them_has_a_page_without_them() {
     schema.counter::<u64>("steps", "").declare().unwrap();
     let registry = Registry::new(schema.build().unwrap());
     registry.recorder().unwrap().step().commit();
-    assert!(!page(&registry).contains("tachometer_registry_"));
+    assert!(!registry.page().contains("tachometer_registry_"));
 }
 
 #[cfg(debug_assertions)]
@@ -156,7 +152,7 @@ fn handles_of_the_other_scope_are_ignored_and_counted_in_release() {
     let engine = rig.registry.attach(&[]).unwrap();
     engine.recorder().unwrap().set(rig.load, 1.0);
     rig.registry.recorder().unwrap().inc(rig.steps);
-    let page = page(&rig.registry);
+    let page = rig.registry.page();
     for line in ["load_ratio 0.0", "steps_total 0", "tachometer_foreign_handles_total 1"] {
         assert!(page.lines().any(|other| other == line), "{line}");
     }
@@ -193,6 +189,6 @@ fn hidden_families_are_read_but_not_printed() {
     let view = snapshot.engines().next().unwrap();
     assert_eq!((view.counter(shown), view.gauge(a), view.gauge(b)), (1, 1, 2));
     assert_eq!((view.histogram(seconds).count(), snapshot.registry().unwrap().gauge(own)), (1, 0.25));
-    let names: Vec<_> = common::parse(&page(&registry)).into_keys().map(|(name, _)| name).collect();
+    let names: Vec<_> = common::parse(&registry.page()).into_keys().map(|(name, _)| name).collect();
     assert_eq!(names.iter().filter(|name| !name.starts_with("tachometer_")).collect::<Vec<_>>(), ["shown_total"]);
 }

@@ -1,6 +1,6 @@
 //! What shared recorders add, from one thread and from several.
 
-use crate::{one_engine::OneEngine, one_step::OneStep as _, shown::page};
+use crate::{one_engine::OneEngine, one_step::OneStep as _};
 use std::thread;
 
 use tachometer::{
@@ -164,7 +164,7 @@ fn the_registry_has_one_too() {
     shared.inc(rejected);
     shared.reject(3);
     registry.recorder().unwrap().add(rejected, 10);
-    let page = page(&registry);
+    let page = registry.page();
     assert!(page.contains("rejected_total 11\n"), "{page}");
     assert!(page.contains("tachometer_registry_rejected_observations_total 3\n"), "{page}");
 }

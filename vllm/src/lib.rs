@@ -36,9 +36,7 @@
 //! let mut step = front.step();
 //! families.admission_rejected(&mut step, AdmissionRejection::QueuedRequests);
 //! step.commit();
-//! # let mut page = Vec::new();
-//! # registry.render(&mut page);
-//! # assert!(String::from_utf8(page)?.contains("reason=\"max_num_queued_reqs\"} 1\n"));
+//! # assert!(registry.page().contains("reason=\"max_num_queued_reqs\"} 1\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -22,9 +22,7 @@ fn everything() -> Config {
 
 /// The samples of a registry without engines, and without the crate's own.
 fn samples(registry: &Registry) -> Vec<String> {
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    let page = String::from_utf8(page).unwrap();
+    let page = registry.page();
     let samples = page.lines().filter(|line| !line.starts_with(['#']) && !line.starts_with("tachometer_"));
     samples.filter(|line| !line.starts_with("vllm:admission")).map(str::to_owned).collect()
 }
@@ -197,9 +195,7 @@ fn types(config: &Config) -> BTreeSet<(String, String, String)> {
     let (registry, server) = server(config);
     drop((server.sleep_mode(SleepOperation::Sleep), server.weight_update(WeightOperation::Init)));
     server.http_request("GET", "/", 200, 1.0);
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    let page = String::from_utf8(page).unwrap();
+    let page = registry.page();
     let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let types = types.filter(|(name, _)| !name.starts_with("tachometer_"));
     types.map(|(name, kind)| (name.to_owned(), kind.to_owned(), bounds(&page, name))).collect()

@@ -18,9 +18,7 @@ fn sample(declared: &CacheConfig, shown: &CacheConfig) -> Option<String> {
     let mut step = recorder.step();
     metrics.cache_config(&mut step, shown);
     step.commit();
-    let mut page = Vec::new();
-    registry.render(&mut page);
-    let page = String::from_utf8(page).unwrap();
+    let page = registry.page();
     let rejected = page.contains("\ntachometer_rejected_observations_total{engine=\"0\"} 1\n");
     let sample = page.lines().find(|line| line.starts_with("vllm:cache_config_info{")).map(str::to_owned);
     assert_eq!(sample.is_none(), rejected, "shown, or counted: {page}");

@@ -1,8 +1,5 @@
 //! The vLLM set is declared whole or not at all.
 
-#[path = "../../tests/common/shown.rs"]
-mod shown;
-
 use tachometer::{Registry, Schema, SchemaBuilder, SchemaError};
 use tachometer_vllm::{BucketFamily, Config, DeclareError, Families};
 
@@ -24,7 +21,7 @@ fn full() -> Config {
 fn page(schema: SchemaBuilder) -> String {
     let registry = Registry::new(schema.build().unwrap());
     let _engine = registry.attach(&["0"]).unwrap();
-    shown::page(&registry)
+    registry.page()
 }
 
 /// The page and the handles of the full set, declared into `schema`.

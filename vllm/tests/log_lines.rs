@@ -4,10 +4,7 @@
 #[path = "common/log_rig.rs"]
 mod log_rig;
 
-use log_rig::{
-    Rig,
-    vllm_engines::{VllmEngines, shown::page},
-};
+use log_rig::{Rig, vllm_engines::VllmEngines};
 use proptest::prelude::*;
 use tachometer::{Schema, Snapshot};
 use tachometer_vllm::{
@@ -218,7 +215,7 @@ fn without_the_option_there_are_no_lines_and_no_hidden_families() {
 fn log_lines_change_no_page() {
     let printed = |log_lines| {
         let config = Config::new().model_name("m").log_lines(log_lines).shared_hit_rates(true);
-        page(&VllmEngines::new(&config, 1).registry)
+        VllmEngines::new(&config, 1).registry.page()
     };
     assert_eq!(printed(true), printed(false));
 }

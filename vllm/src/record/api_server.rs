@@ -28,9 +28,7 @@ use crate::families::{
 /// // ... the engines fall asleep ...
 /// drop(operation); // observed, also if the future that holds it is cancelled
 /// server.http_request("POST", "/v1/completions", 200, 0.25);
-/// # let mut page = Vec::new();
-/// # registry.render(&mut page);
-/// # let page = String::from_utf8(page)?;
+/// # let page = registry.page();
 /// # let labels = r#"method="POST",status="2xx",handler="/v1/completions""#;
 /// # assert!(page.contains(&format!("\nhttp_requests_total{{{labels}}} 1\n")));
 /// # assert!(page.contains("_operation_duration_seconds_count{operation=\"sleep\"} 1\n"));
