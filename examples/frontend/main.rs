@@ -4,7 +4,7 @@
 //! shortest queue. `connector.rs` has families that are announced while the server runs.
 //!
 //! ```text
-//! cargo run --release --example frontend
+//! cargo run --release --example frontend [ADDRESS:PORT]
 //! curl --json '{"prompt": "to be", "max_tokens": 9, "stream": true}' localhost:9465/v1/completions
 //! curl localhost:9465/metrics
 //! ```
@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let front = front::Front::new(registry, meters);
         front.attach("0").await?;
-        let listener = tokio::net::TcpListener::bind(address).await?;
+        let listener = tokio::net::TcpListener::bind(&address).await;
+        let listener = listener.map_err(|error| format!("can't listen on {address}: {error}"))?;
         eprintln!("serving http://{}/metrics", listener.local_addr()?);
         Ok(axum::serve(listener, http::app(front.into())).await?)
     })

@@ -2,8 +2,8 @@
 //! reads them; neither imports the other.
 //!
 //! An [engine](engine::EngineStore) has slabs, one per exclusive recorder; shards, for shared
-//! recorders; series with dynamic labels; and infos. The value of a series is the sum over slabs
-//! and shards.
+//! recorders; series with dynamic labels; settable gauges; and infos. The value of a counter, gauge
+//! or histogram is the sum over slabs and shards. A state is taken from one slab.
 
 mod clock;
 pub(crate) mod dynamic;

@@ -1,8 +1,9 @@
 //! Which words a step touched, and how words are copied between copies of a slab and out of it.
 //!
 //! A scalar's addition and its copying must cost next to nothing. So the scalars, which a slab has
-//! first, have a bit per block of words in one integer. Histograms have an entry of a list per
-//! observation, since buckets are too far from each other to copy whatever lies between.
+//! first, have a bit per block of words in one integer. An observation has an entry in a list,
+//! since buckets are too far from each other to copy whatever lies between. So has a state that is
+//! set.
 
 use crate::{
     probe::{Probe, reached},

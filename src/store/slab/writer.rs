@@ -137,7 +137,8 @@ impl<'a> StepWriter<'a> {
         self.hidden[usize::from(word)].store(value, Relaxed); // published by E1
     }
 
-    /// Changes two words with one log entry: a histogram's bucket and its sum.
+    /// Changes two words with one log entry: a histogram's bucket and its sum, or a state and its
+    /// stamp.
     #[inline(always)]
     pub(crate) fn store_pair(&mut self, words: [u16; 2], values: [u64; 2]) {
         self.log.touch_pair(&mut self.touched, words);
