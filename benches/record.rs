@@ -191,7 +191,7 @@ fn payloads(criterion: &mut Criterion) {
     let types = names.each_ref().map(|name| (name.as_str().into(), "counter".into()));
     let data = names.each_ref().map(|name| (name.as_str().into(), Value::map(&tiers)));
     let tiering = [("types".into(), Value::map(&types)), ("data".into(), Value::map(&data))];
-    let spec = OffloadingSpec::Tiering { kvcr: false };
+    let spec = OffloadingSpec::Tiering { kvcr: false, info_labels: &[] };
     let connector = KvConnector::Offloading(Offloading { spec, store_threshold: 0 });
     payload(&mut group, "tiering_15", &connector, &Value::map(&tiering));
 }

@@ -40,10 +40,8 @@ struct Header {
 struct Configuration {
     #[serde(default)]
     kv_connector_extra_config: Json,
-    #[serde(default)]
-    kv_cache_metrics: bool,
-    #[serde(default)]
-    custom_histogram_buckets: BTreeMap<String, Vec<f64>>,
+    kv_cache_metrics: Option<bool>,
+    custom_histogram_buckets: Option<BTreeMap<String, Vec<f64>>>,
 }
 
 /// What has to be kept as it is written.
@@ -92,7 +90,7 @@ impl Replay {
         }
         let mut schema = Schema::builder(&["engine", "model_name"]);
         let Configuration { kv_connector_extra_config: extra, kv_cache_metrics, .. } = &header.configuration;
-        let connector = connector(&header.connector, extra, *kv_cache_metrics)?;
+        let connector = connector(&header.connector, extra, kv_cache_metrics.unwrap_or(false))?;
         let families = ConnectorFamilies::declare(&mut schema, &connector, &config(&header.configuration)?)?;
         let registry = Registry::new(schema.build()?);
         let mut engines = HashMap::new();
@@ -162,7 +160,7 @@ impl Replay {
 
 /// The bounds that matter to connectors.
 fn config(configuration: &Configuration) -> Result<Config> {
-    let residency = configuration.custom_histogram_buckets.get("kv_cache_residency");
+    let residency = configuration.custom_histogram_buckets.as_ref().and_then(|all| all.get("kv_cache_residency"));
     Ok(residency.map_or(Config::new(), |bounds| Config::new().bounds(BucketFamily::KvCacheResidency, bounds.clone())))
 }
 
@@ -190,15 +188,39 @@ fn connector<'a>(name: &'a str, extra: &'a Json, kv_cache_metrics: bool) -> Resu
 }
 
 fn offloading(extra: &Json) -> Offloading<'static> {
-    let is_kvcr = |tier: &Json| tier["type"] == "kvcr" && tier["enable_telemetry"] == true;
+    let has_tier =
+        |is_it: fn(&Json) -> bool| extra["secondary_tiers"].as_array().is_some_and(|tiers| tiers.iter().any(is_it));
     let spec = match extra["spec_name"].as_str() {
         None | Some("CPUOffloadingSpec") => OffloadingSpec::Cpu,
         Some("TieringOffloadingSpec") => OffloadingSpec::Tiering {
-            kvcr: extra["secondary_tiers"].as_array().is_some_and(|tiers| tiers.iter().any(is_kvcr)),
+            kvcr: has_tier(|tier| tier["type"] == "kvcr" && is_true(&tier["enable_telemetry"])),
+            info_labels: if has_tier(|tier| tier["type"] == "example") { &["example_info"] } else { &[] },
         },
         Some(_) => OffloadingSpec::Other { families: &[], info_labels: &[] },
     };
-    Offloading { spec, store_threshold: extra["store_threshold"].as_u64().unwrap_or(0) }
+    Offloading { spec, store_threshold: integer(&extra["store_threshold"]) }
+}
+
+/// Python's `bool(value)`.
+fn is_true(value: &Json) -> bool {
+    match value {
+        Json::Null => false,
+        Json::Bool(value) => *value,
+        Json::Number(number) => number.as_f64() != Some(0.0),
+        Json::String(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(entries) => !entries.is_empty(),
+    }
+}
+
+/// Python's `int(value)`. What is negative or no number is 0.
+fn integer(value: &Json) -> u64 {
+    match value {
+        Json::Bool(value) => (*value).into(),
+        Json::Number(number) => number.as_u64().unwrap_or(number.as_f64().unwrap_or(0.0) as u64),
+        Json::String(text) => text.trim().parse().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// A page without what it says about itself.

@@ -107,8 +107,11 @@ fn connectors() -> [(&'static str, KvConnector<'static>); 12] {
         ("MooncakeStoreConnector", KvConnector::MooncakeStore),
         ("OffloadingConnector", offloading(OffloadingSpec::Cpu, 0)),
         ("OffloadingConnector with store_threshold", offloading(OffloadingSpec::Cpu, 2)),
-        ("OffloadingConnector with tiers", offloading(OffloadingSpec::Tiering { kvcr: false }, 0)),
-        ("OffloadingConnector with a kvcr tier", offloading(OffloadingSpec::Tiering { kvcr: true }, 0)),
+        ("OffloadingConnector with tiers", offloading(OffloadingSpec::Tiering { kvcr: false, info_labels: &[] }, 0)),
+        (
+            "OffloadingConnector with a kvcr tier",
+            offloading(OffloadingSpec::Tiering { kvcr: true, info_labels: &[] }, 0),
+        ),
         ("SimpleCPUOffloadConnector", KvConnector::SimpleCpuOffload),
         ("HF3FSKVConnector", KvConnector::Hf3fs),
         ("HiSparseConnector", KvConnector::HiSparse { kv_cache_metrics: false }),

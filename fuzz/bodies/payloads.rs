@@ -9,7 +9,7 @@ use tachometer_vllm::{
 /// The first byte chooses the connector.
 pub(crate) fn run(data: &[u8]) {
     let Some((choice, payload)) = data.split_first() else { return };
-    let tiers = Offloading { spec: OffloadingSpec::Tiering { kvcr: true }, store_threshold: 2 };
+    let tiers = Offloading { spec: OffloadingSpec::Tiering { kvcr: true, info_labels: &[] }, store_threshold: 2 };
     let all = [
         KvConnector::NixlPull,
         KvConnector::MooncakeStore,

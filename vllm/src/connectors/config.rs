@@ -1,7 +1,7 @@
 //! Which connector there is, and how it is configured.
 
 use super::{
-    declare::Declared,
+    declare::{Declared, Said},
     table::Table,
     tables::{self, hisparse, offloading, offloading::Offloading},
     walk::{Entry, Node},
@@ -84,28 +84,29 @@ impl KvConnector<'_> {
         })
     }
 
-    /// Declares the families, and makes `node` the place where the payloads are.
+    /// Declares the families, and makes `node` the place where the payloads are. Returns what the
+    /// log line says of them.
     pub(super) fn declare(
         &self,
         schema: &mut SchemaBuilder,
         config: &Config,
         declared: &mut Declared,
         node: &mut Node,
-    ) -> Result<(), DeclareError> {
+    ) -> Result<Said, DeclareError> {
         let Self::Multi(members) = self else {
             let added = self.with_table(config, |table| declared.add(schema, table, node));
             node.any |= added.is_none();
-            return added.unwrap_or(Ok(()));
+            return added.unwrap_or(Ok(Said::Nothing));
         };
-        declared.several = true;
+        let mut said = Vec::new();
         for member in members {
             if node.keys.iter().any(|entry| *entry.name == *member.name()) {
                 continue;
             }
             let mut part = Node::default();
-            member.declare(schema, config, declared, &mut part)?;
+            said.push((member.name().into(), member.declare(schema, config, declared, &mut part)?));
             node.keys.push(Entry::optional(member.name(), part));
         }
-        Ok(())
+        Ok(Said::OfEach(said))
     }
 }

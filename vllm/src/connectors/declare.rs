@@ -41,10 +41,17 @@ pub(super) struct Compiled {
 pub(super) struct Declared {
     pub(super) root: Node,
     pub(super) samples: Vec<Compiled>,
-    /// The connectors with log lines.
-    pub(super) members: Vec<(Box<str>, Summary)>,
-    /// Whether the payload has a part for each.
-    pub(super) several: bool,
+    pub(super) said: Said,
+}
+
+/// What the log line says.
+#[derive(Debug, Default)]
+pub(super) enum Said {
+    #[default]
+    Nothing,
+    Of(Summary),
+    /// Each connector's part, under the name of its class.
+    OfEach(Vec<(Box<str>, Said)>),
 }
 
 impl Declared {
@@ -54,9 +61,8 @@ impl Declared {
         schema: &mut SchemaBuilder,
         table: &Table<'_>,
         node: &mut Node,
-    ) -> Result<(), DeclareError> {
+    ) -> Result<Said, DeclareError> {
         node.tagged = table.tagged;
-        self.members.push((table.name.into(), table.summary));
         for row in table.families {
             let series = declare_row(schema, row)?;
             for sample in row.samples {
@@ -74,7 +80,7 @@ impl Declared {
             let row = FamilyRow { name: table.name, samples: &[], ..NO_FAMILY };
             reach(node, known.path, known.absent, &row)?.any = true;
         }
-        Ok(())
+        Ok(Said::Of(table.summary))
     }
 }
 

@@ -43,6 +43,7 @@ impl Merged {
             (Self::Numbers(merged), value) => {
                 push_all(merged, value);
             }
+            (_, Value::None) => {}
             _ => *self = of(value, samples),
         }
     }
@@ -63,14 +64,14 @@ impl Merged {
         if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
     }
 
-    /// Whether it has no numbers. With `zeros`, whether it has none besides 0.
-    pub(super) fn is_empty(&self, zeros: bool) -> bool {
+    /// Whether it has no numbers besides 0, and its lists are empty.
+    pub(super) fn is_zero(&self) -> bool {
         match self {
             Self::Nothing | Self::Text(_) => true,
-            Self::Number(number) => zeros && number.as_f64() == 0.0,
+            Self::Number(number) => number.as_f64() == 0.0,
             Self::Numbers(numbers) => numbers.is_empty(),
             Self::List(items) => items.is_empty(),
-            Self::Map(entries) => entries.iter().all(|(_, part)| part.is_empty(zeros)),
+            Self::Map(entries) => entries.iter().all(|(_, part)| part.is_zero()),
         }
     }
 

@@ -101,7 +101,7 @@ impl ConnectorFamilies {
     ) -> Result<Self, DeclareError> {
         schema.all_or_nothing(|schema| {
             let (mut declared, mut root) = (Declared::default(), Node::default());
-            connector.declare(schema, config, &mut declared, &mut root)?;
+            declared.said = connector.declare(schema, config, &mut declared, &mut root)?;
             declared.root = root;
             Ok(Self { declared: Arc::new(declared) })
         })

@@ -55,7 +55,7 @@ fn escaped(code: u32) -> String {
 /// Rust escapes what Python escapes, and combining characters at the beginning of a text.
 fn is_printable(char: char) -> bool {
     let text: String = ['.', char].into_iter().collect();
-    char == '"' || char == '\'' || !format!("{text:?}").contains('\\')
+    char == '"' || char == '\'' || !text.escape_debug().any(|char| char == '\\')
 }
 
 /// `repr` of a tuple of texts.

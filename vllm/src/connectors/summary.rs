@@ -11,7 +11,8 @@ pub enum Summary {
     None,
     /// These figures.
     Figures {
-        /// What is printed for a mean, a percentile or a rate of no numbers.
+        /// What is printed for a mean, a percentile or a rate of no numbers. 0 if the connector
+        /// has nothing to say, but another of several has.
         of_none: &'static str,
         /// In the order of the line.
         figures: &'static [Figure],
@@ -19,7 +20,8 @@ pub enum Summary {
     /// These figures for each of the payload's lists of maps, sorted by their names, which precede
     /// the labels.
     Records(&'static [Figure]),
-    /// These numbers of each of the payload's maps. The map's name precedes theirs.
+    /// These numbers of each of the payload's maps. The map's name precedes theirs. Of a single
+    /// payload, those that it has, in its order.
     Counts(&'static [&'static str]),
     /// The numbers of the payload's map `data`. Of a list, the count and the sum.
     Flat {
@@ -78,7 +80,8 @@ pub enum Stat {
         /// What is printed if the other sum is 0. Without it, what Python prints of the quotient.
         of_no_time: Option<&'static str>,
     },
-    /// The last item of a list, times a factor, rounded. Not printed if there is none.
+    /// The last item of a list, times a factor, rounded, or as it is if it is an integer. Not
+    /// printed if there is none.
     Last {
         /// The key of the list.
         of: &'static str,

@@ -2,7 +2,9 @@
 
 use std::{mem, sync::Arc};
 
-use super::{ConnectorFamilies, Declared, PayloadError, merged::Merged, python, value::Payload};
+use super::{
+    ConnectorFamilies, Declared, PayloadError, declare::Said, merged::Merged, python, value::Payload, words::Line,
+};
 use crate::{LogLevel, LogLine};
 
 /// Writes vLLM's log line `KV Transfer metrics: …`: what a connector reported since the line
@@ -17,13 +19,15 @@ use crate::{LogLevel, LogLine};
 pub struct TransferLog {
     declared: Arc<Declared>,
     merged: Merged,
+    /// How many were added.
+    payloads: usize,
 }
 
 impl ConnectorFamilies {
     /// A log line of what is added to it.
     #[must_use]
     pub fn transfer_log(&self) -> TransferLog {
-        TransferLog { declared: Arc::clone(&self.declared), merged: Merged::Nothing }
+        TransferLog { declared: Arc::clone(&self.declared), merged: Merged::Nothing, payloads: 0 }
     }
 }
 
@@ -37,6 +41,7 @@ impl TransferLog {
             if !value.is_empty_map() {
                 self.declared.check(value)?;
                 self.merged.add(value, Some(&self.declared.root), &self.declared.samples);
+                self.payloads += 1;
             }
             Ok(())
         })
@@ -44,24 +49,46 @@ impl TransferLog {
 
     /// The line about what was added since the line before. `None` if that is nothing.
     pub fn line(&mut self, level: LogLevel) -> Option<LogLine> {
-        let merged = mem::take(&mut self.merged);
-        let declared = &self.declared;
-        let summary_of =
-            |name: &str| declared.members.iter().find(|(member, _)| **member == *name).map(|member| member.1);
-        let parts: Vec<_> = match &declared.members[..] {
-            [(name, summary)] if !declared.several => vec![(&**name, *summary, &merged)],
-            _ => merged.entries().iter().filter_map(|(name, part)| Some((&**name, summary_of(name)?, part))).collect(),
-        };
-        if parts.iter().all(|(_, summary, part)| summary.is_about_nothing(part)) {
+        let said = &self.declared.said;
+        if said.is_nothing(&self.merged) {
+            // It stays: of several connectors, the next line has a part for each that reported.
             return None;
         }
-        let figures = match &parts[..] {
-            [(_, summary, part)] if !declared.several => summary.of(part),
-            parts => parts.iter().map(|(name, summary, part)| ((*name).to_owned(), dict(&summary.of(part)))).collect(),
-        };
+        let figures = said.figures(&mem::take(&mut self.merged), mem::take(&mut self.payloads) == 1);
         let figures: Vec<_> = figures.into_iter().map(|(name, figure)| format!("{name}={figure}")).collect();
         let text = format!("KV Transfer metrics: {}", figures.join(", "));
         (!figures.is_empty()).then_some(LogLine { level, text })
+    }
+}
+
+impl Said {
+    fn is_nothing(&self, merged: &Merged) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Of(summary) => summary.is_about_nothing(merged),
+            Self::OfEach(_) => self.parts(merged).all(|(_, said, part)| said.is_nothing(part)),
+        }
+    }
+
+    /// `alone` is whether one payload was added.
+    fn figures(&self, merged: &Merged, alone: bool) -> Line {
+        match self {
+            Self::Nothing => Line::new(),
+            Self::Of(summary) => summary.of(merged, alone),
+            Self::OfEach(_) => {
+                let parts = self.parts(merged);
+                parts.map(|(name, said, part)| (name.to_owned(), dict(&said.figures(part, alone)))).collect()
+            }
+        }
+    }
+
+    /// The part of each connector that reported, in the order of their first reports.
+    fn parts<'m>(&'m self, merged: &'m Merged) -> impl Iterator<Item = (&'m str, &'m Self, &'m Merged)> {
+        let members = if let Self::OfEach(members) = self { &members[..] } else { &[] };
+        merged.entries().iter().filter_map(|(name, part)| {
+            let (_, said) = members.iter().find(|(member, _)| **member == **name)?;
+            (!matches!(said, Self::Nothing)).then_some((&**name, said, part))
+        })
     }
 }
 

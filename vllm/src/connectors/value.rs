@@ -118,11 +118,11 @@ impl Number {
 
     /// The integer that a counter can grow by.
     pub(super) fn as_count(self) -> Result<u64, Problem> {
-        const LIMIT: f64 = 9_007_199_254_740_992.0; // 2^53: all floats beyond are integers
+        const LIMIT: f64 = 18_446_744_073_709_551_616.0; // 2^64
         match self {
             Self::Integer(number) => u64::try_from(number).map_err(|_| Problem::Negative),
             Self::Float(number) if number < 0.0 => Err(Problem::Negative),
-            Self::Float(number) if number.fract() == 0.0 && number <= LIMIT => Ok(number as u64),
+            Self::Float(number) if number.fract() == 0.0 && number < LIMIT => Ok(number as u64),
             Self::Float(_) => Err(Problem::NotAnInteger),
         }
     }

@@ -15,17 +15,28 @@ impl Summary {
     /// Whether the connector has nothing to say. Then there is no line, unless another of several
     /// connectors has.
     pub(super) fn is_about_nothing(self, merged: &Merged) -> bool {
-        merged.is_empty(matches!(self, Self::Figures { .. }))
+        match self {
+            Self::None => true,
+            Self::Figures { .. } => merged.is_zero(),
+            Self::Records(_) | Self::Counts(_) => merged.entries().is_empty(),
+            Self::Flat { .. } => {
+                let has = |name| merged.get(name).is_some_and(|part| !matches!(part, Merged::Nothing));
+                merged.get("data").is_none_or(|data| data.entries().is_empty()) && !has("info")
+            }
+        }
     }
 
-    pub(super) fn of(self, merged: &Merged) -> Line {
+    /// `alone` is whether one payload was merged.
+    pub(super) fn of(self, merged: &Merged, alone: bool) -> Line {
         match self {
             Self::None => Line::new(),
             Self::Figures { of_none, figures } => {
+                let of_none = if merged.is_zero() { "0" } else { of_none };
                 let named = |figure: &Figure| Some((figure.label.to_owned(), figure.stat.of(merged, of_none)?));
                 figures.iter().filter_map(named).collect()
             }
             Self::Records(figures) => records(figures, merged),
+            Self::Counts(_) if alone => written(merged),
             Self::Counts(names) => counts(names, merged),
             Self::Flat { without } => flat(without, merged),
         }
@@ -46,6 +57,17 @@ fn counts(names: &[&str], merged: &Merged) -> Line {
     let of_one = |(operation, counts): &(String, Merged)| {
         let named = |name: &&str| (format!("{operation}_{name}"), python::repr_of_number(counts.sum(name)));
         names.iter().map(named).collect::<Vec<_>>()
+    };
+    merged.entries().iter().flat_map(of_one).collect()
+}
+
+/// The numbers of a payload of its own, as they are.
+fn written(merged: &Merged) -> Line {
+    let of_one = |(operation, counts): &(String, Merged)| {
+        let named = |(name, count): &(String, Merged)| {
+            Some((format!("{operation}_{name}"), python::repr_of_number(count.number()?)))
+        };
+        counts.entries().iter().filter_map(named).collect::<Vec<_>>()
     };
     merged.entries().iter().flat_map(of_one).collect()
 }
@@ -97,7 +119,10 @@ impl Stat {
                     _ => rounded(sums::pairwise(&amounts) / time, 3),
                 }
             }
-            Self::Last { of, times, digits } => rounded(times * merged.column(of).last()?, digits),
+            Self::Last { of, times, digits } => match merged.get(of)?.numbers()?.last()? {
+                Number::Integer(number) => format!("{:.0}", times * *number as f64),
+                Number::Float(number) => rounded(times * number, digits),
+            },
             Self::Equal { of, text } => merged.count(of, text).to_string(),
         })
     }

@@ -11,11 +11,11 @@ mod golden;
 #[path = "../../../tests/common/samples.rs"]
 mod samples;
 #[path = "../../../tests/common/temp_file.rs"]
-mod temp_file;
+pub(crate) mod temp_file;
 
 static REPLAY: Example = Example::new("replay");
 
-fn run(scenario: &TempFile, arguments: &[&str]) -> String {
+pub(crate) fn run(scenario: &TempFile, arguments: &[&str]) -> String {
     let output =
         REPLAY.command().arg("--connector").args(arguments).arg(&**scenario).output().expect("the example runs");
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr)), (Some(0), "".into()));

@@ -9,7 +9,10 @@ use tachometer_vllm::{
     },
 };
 
-use crate::rig::{Rig, offloading};
+use crate::{
+    lines::lines,
+    rig::{Rig, offloading},
+};
 
 const TRANSFERS: [NixlTransfer; 2] = [
     NixlTransfer { seconds: 0.25, post_seconds: 0.001, bytes: 4096, descriptors: 30, _non_exhaustive: () },
@@ -66,6 +69,18 @@ fn transfers_by_mooncake() {
     assert!(rig.families.counter("vllm:mooncake_bytes_transferred").is_none());
 }
 
+#[test]
+fn a_float_beyond_2_to_the_53_is_an_integer() {
+    let mut rig = Rig::new(&KvConnector::Umbp);
+    let mut record = |number: &str| {
+        let payload = format!(r#"{{"load": {{"num_bytes": {number}}}}}"#);
+        rig.record(&Value::from_json(payload.as_bytes()).unwrap()).is_ok()
+    };
+    assert_eq!(["1e16", "3.0", "18446744073709551616", "0.5"].map(&mut record), [true, true, false, false]);
+    let bytes = rig.sample("vllm:umbp_transfer_bytes_total{engine=\"0\",operation=\"load\"}");
+    assert_eq!(bytes, Some(10_000_000_000_000_003.0));
+}
+
 fn line(log: &mut TransferLog) -> Option<String> {
     log.line(LogLevel::Debug).map(|line| {
         assert_eq!(line.level, LogLevel::Debug);
@@ -75,11 +90,7 @@ fn line(log: &mut TransferLog) -> Option<String> {
 
 /// The line about payloads in JSON.
 fn line_about(connector: &KvConnector<'_>, payloads: &[&str]) -> Option<String> {
-    let mut log = Rig::new(connector).families.transfer_log();
-    for payload in payloads {
-        log.add(&Value::from_json(payload.as_bytes()).unwrap()).unwrap();
-    }
-    line(&mut log)
+    lines(connector, payloads).pop()
 }
 
 #[test]
@@ -144,7 +155,7 @@ fn names_and_label_values_are_written_as_python_does() {
     let payload = format!(
         r#"{{"types": {{"{name}": "gauge"}}, "data": {{"{name}": {{"[\"it's\"]": 1, "[\"a\\n\\\"\\u0007\"]": 2.0}}}}, "info": null}}"#
     );
-    let tiering = offloading(OffloadingSpec::Tiering { kvcr: false });
+    let tiering = offloading(OffloadingSpec::Tiering { kvcr: false, info_labels: &[] });
     let text = line_about(&tiering, &[&payload, &payload]).unwrap();
     assert_eq!(text, format!(r#"{name}:("it's",)=1, {name}:('a\n"\x07',)=2.0"#));
     let several = KvConnector::Multi(vec![KvConnector::Umbp, tiering]);

@@ -13,7 +13,7 @@ const END: &str = "<!-- end of families -->\n";
 
 /// The connectors with all of their families.
 fn connectors() -> Vec<KvConnector<'static>> {
-    let spec = OffloadingSpec::Tiering { kvcr: true };
+    let spec = OffloadingSpec::Tiering { kvcr: true, info_labels: &[] };
     vec![
         KvConnector::NixlPull,
         KvConnector::Mooncake,

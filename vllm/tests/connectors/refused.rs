@@ -52,7 +52,7 @@ fn a_payload_that_does_not_fit_is_refused_whole() {
 
 #[test]
 fn label_values_and_tags_must_fit() {
-    let connector = offloading(OffloadingSpec::Tiering { kvcr: false });
+    let connector = offloading(OffloadingSpec::Tiering { kvcr: false, info_labels: &[] });
     let payload = |name: &str, series: &str, tag: &str| {
         format!(r#"{{"types": {{"{name}": "{tag}"}}, "data": {{"{name}": {series}}}, "info": null}}"#)
     };
@@ -173,4 +173,13 @@ fn there_are_at_most_128_series_and_one_more() {
     assert_eq!(rig.samples().iter().filter(submitted).count(), 129);
     let rest = rig.sample("vllm:umbp_transfer_submitted_total{engine=\"0\",operation=\"(other)\"}");
     assert_eq!(rest, Some(72.0));
+}
+
+#[test]
+fn a_list_without_observations_makes_no_series() {
+    let name = "vllm:kv_offload_lookup_sync_delay_seconds";
+    let payload = format!(r#"{{"types": {{"{name}": "histogram"}}, "data": {{"{name}": {{"[]": []}}}}}}"#);
+    let mut rig = Rig::new(&offloading(OffloadingSpec::Cpu));
+    rig.record(&Value::from_json(payload.as_bytes()).unwrap()).unwrap();
+    assert_eq!(rig.sample(&format!("{name}_count{{engine=\"0\"}}")), None);
 }

@@ -21,6 +21,8 @@ pub enum OffloadingSpec<'a> {
     Tiering {
         /// Whether a secondary tier is of the type `kvcr`, with telemetry.
         kvcr: bool,
+        /// Further labels of `vllm:kv_offload_config_info`, which secondary tiers add.
+        info_labels: &'a [&'a str],
     },
     /// Something that isn't part of vLLM.
     Other {
@@ -199,7 +201,7 @@ const INFO: &[FamilyRow<'static>] = rows! {
 
 /// Labels of the info, if the spec offloads to the CPU.
 const CPU_INFO: &[&str] =
-    &["cpu_num_chunks", "cpu_blocks_per_chunk", "cpu_kv_cache_size_bytes", "cpu_kv_cache_size_tokens", "tier"];
+    &["cpu_num_chunks", "cpu_blocks_per_chunk", "cpu_kv_cache_size_bytes", "cpu_kv_cache_size_tokens"];
 
 /// Calls `f` with the table.
 pub(crate) fn with_table<R>(offloading: &Offloading<'_>, f: impl FnOnce(&Table<'_>) -> R) -> R {
@@ -207,21 +209,21 @@ pub(crate) fn with_table<R>(offloading: &Offloading<'_>, f: impl FnOnce(&Table<'
     let info_labels = match offloading.spec {
         OffloadingSpec::Cpu => {
             families.extend([DEPRECATED, CPU, skipped(offloading)].concat());
-            &CPU_INFO[..4]
+            CPU_INFO.to_vec()
         }
-        OffloadingSpec::Tiering { kvcr } => {
+        OffloadingSpec::Tiering { kvcr, info_labels } => {
             let kvcr = if kvcr { KVCR } else { &[] };
             families.extend([DEPRECATED, CPU, skipped(offloading), TIERING, kvcr, BACKPRESSURE].concat());
-            CPU_INFO
+            [CPU_INFO, &["tier"], info_labels].concat()
         }
         OffloadingSpec::Other { families: own, info_labels } => {
             families.extend(DEPRECATED.iter().map(|row| FamilyRow { samples: &[], ..*row }));
             families.extend(own);
-            info_labels
+            info_labels.to_vec()
         }
     };
     families.extend(LOADS_AND_STORES);
-    families.extend(INFO.iter().map(|row| FamilyRow { labels: info_labels, ..*row }));
+    families.extend(INFO.iter().map(|row| FamilyRow { labels: &info_labels, ..*row }));
     f(&Table {
         name: "OffloadingConnector",
         families: &families,
