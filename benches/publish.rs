@@ -1,13 +1,13 @@
 //! What a step costs from open to commit, including what the next step pays for it.
 //!
 //! * `vllm`: a whole step of a batch through the vLLM set, with statistics built by the caller
-//!   (`common/vllm.rs` counts the work). It differs from the step that other crates were measured
-//!   with (`by_hand`): it has 5 gauges, not 3; 13 observations per finished request, not 11, two of
-//!   them with 7 and 5 bounds; and times to first token are observed as a batch.
-//! * `by_hand`: the same step written with plain handles: 3 gauges, 12 counters, one observation of
-//!   iteration tokens (13 bounds), the batch's inter-token latencies (19 bounds), and for each of
-//!   max(1, batch / 64) finished requests 11 observations (16 to 21 bounds), one time to first
-//!   token (22 bounds) and one counter.
+//!   (`common/vllm.rs` counts the work). It differs from `by_hand`: it has 5 gauges, not 3; 13
+//!   observations per finished request, not 11, two of them with 7 and 5 bounds; and times to first
+//!   token are observed as a batch.
+//! * `by_hand`: the step of `scripts/compare`, written with plain handles: 3 gauges, 12 counters,
+//!   one observation of iteration tokens (13 bounds), the batch's inter-token latencies (19
+//!   bounds), and for each of max(1, batch / 64) finished requests 11 observations (16 to 21
+//!   bounds), one time to first token (22 bounds) and one counter.
 //! * The smallest steps: one addition, nothing, and a discarded step.
 //! * The vLLM step of 256 requests while another thread takes snapshots without a pause.
 //!

@@ -126,7 +126,7 @@ fn collectors(criterion: &mut Criterion) {
     }
 }
 
-/// A collector of one gauge, and of so many dynamic series.
+/// A collector of one gauge, and of this many dynamic series.
 fn collector(registry: &Registry, series: usize) -> Collector {
     let mut schema = Schema::builder(&[]);
     let connections = schema.gauge::<i64>("connections", "Open connections.").settable().declare();

@@ -16,8 +16,8 @@ use criterion::Criterion;
 /// second-level cache.
 const VALUES: usize = 8_192;
 
-/// Short measurements, since there are some fifty benchmarks. Many small samples, since the median
-/// then ignores what other processes do.
+/// Short measurements, since there are many benchmarks. Many small samples, since the median then
+/// ignores what other processes do.
 pub(crate) fn criterion() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(300))

@@ -22,7 +22,7 @@ pub(crate) struct Contender {
     pub(crate) calibration: bool,
     /// Operations in an iteration, by which times are divided.
     pub(crate) operations: u64,
-    /// Runs so many iterations and says what they took.
+    /// Runs this many iterations, and returns what they took.
     pub(crate) run: Box<dyn FnMut(u64) -> Duration>,
 }
 

@@ -300,7 +300,7 @@ impl SharedRecorder {
         family.remove_where(index.unwrap_or_else(|| panic!("the family has no dynamic label {label:?}")), value)
     }
 
-    /// The family, if it belongs here and has so many labels.
+    /// The family, if it belongs here and has as many labels as there are values.
     fn family<H, L>(&self, family: DynamicFamily<H, L>, values: &[&str]) -> &FamilySeries {
         self.assert_own(family.schema);
         let labels = &self.0.layout.dynamic[family.index.0 as usize].labels;

@@ -104,7 +104,7 @@ impl Engine {
     /// recorders](Recorder#several-recorders-of-an-engine) record is added up.
     ///
     /// Lock-free: never waits for a scrape or a recorder. A leaked recorder (`mem::forget`) counts
-    /// as in use for ever.
+    /// as in use forever.
     ///
     /// # Errors
     /// [`RecorderError`] while all recorders that

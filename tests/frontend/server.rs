@@ -81,7 +81,7 @@ impl Drop for Server {
     }
 }
 
-/// A request with a prompt of so many words.
+/// A request with a prompt of this many words.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) words: usize,
@@ -117,7 +117,7 @@ impl Asked<'_> {
     }
 }
 
-/// Reads so many tokens of a stream.
+/// Reads this many tokens of a stream.
 pub(crate) fn read(stream: &mut BufReader<TcpStream>, tokens: usize) {
     let lines = stream.lines().map(Result::unwrap);
     assert_eq!(lines.filter(|line| line.starts_with("data: ")).take(tokens).count(), tokens);

@@ -1,5 +1,5 @@
 //! `metrics` with `metrics-exporter-prometheus`: registered handles. Recording fills buffers, which
-//! an upkeep drains; this is part of the price, so it runs after every so many observations.
+//! an upkeep drains. That is part of the price, so it runs after a fixed number of observations.
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};

@@ -42,7 +42,8 @@ pub(crate) struct Torn {
     /// The percentage that was torn, of each second.
     pub(crate) slices: Vec<f64>,
     pub(crate) steps_per_second: f64,
-    /// How long a scrape took while the writer stood still amidst a step, if there was an answer.
+    /// How long a scrape took while the writer stood still in the middle of a step. `None` if there
+    /// was no answer.
     pub(crate) stopped: Option<Duration>,
 }
 

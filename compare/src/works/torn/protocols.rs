@@ -38,7 +38,7 @@ fn seen(words: [u64; 3]) -> Seen {
     Seen::of(words.into_iter().map(|word| word as f64))
 }
 
-/// Waits for a condition, but not for ever.
+/// Waits for a condition, but not forever.
 fn wait(until: Instant, mut condition: impl FnMut() -> bool) -> Option<()> {
     while !condition() {
         if Instant::now() >= until {
