@@ -24,7 +24,10 @@ use crate::schema::{
 /// # async fn generate() {}
 /// ```
 #[must_use = "what is in flight ends when the guard is dropped"]
-pub struct InFlight(Level);
+pub struct InFlight(
+    /// `None`: the gauge is of another schema.
+    Option<Level>,
+);
 
 /// The gauge, whose type was checked when the guard was made.
 enum Level {
@@ -38,9 +41,10 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         mutant!("guard: what was in flight stays" => return);
         match &self.0 {
-            Level::Settable { recorder, index, minus_one } => recorder.change_settable(*index, *minus_one),
-            Level::Integers(series) => series.dec(),
-            Level::Floats(series) => series.dec(),
+            Some(Level::Settable { recorder, index, minus_one }) => recorder.change_settable(*index, *minus_one),
+            Some(Level::Integers(series)) => series.dec(),
+            Some(Level::Floats(series)) => series.dec(),
+            None => {}
         }
     }
 }
@@ -68,7 +72,7 @@ impl Drop for InFlight {
 /// ```
 #[must_use = "the time ends when the timer is dropped"]
 pub struct Timer {
-    /// `None`: discarded.
+    /// `None`: discarded, or the histogram is of another schema.
     begun: Option<Instant>,
     seconds: Seconds,
 }
@@ -79,10 +83,6 @@ enum Seconds {
 }
 
 impl Timer {
-    fn new(seconds: Seconds) -> Self {
-        Self { begun: Some(Instant::now()), seconds }
-    }
-
     /// Ends the timer without an observation.
     pub fn discard(mut self) {
         self.begun = mutant!(None, "guard: a discarded timer observes" => self.begun);
@@ -109,14 +109,17 @@ impl SharedRecorder {
     /// Clones the recorder, which the guard keeps.
     pub fn in_flight<T: GaugeValue>(&self, gauge: SettableGauge<T>) -> InFlight {
         self.inc_gauge(gauge);
-        InFlight(Level::Settable { recorder: self.clone(), index: gauge.index, minus_one: T::MINUS_ONE.to_word() })
+        let level =
+            || Level::Settable { recorder: self.clone(), index: gauge.index, minus_one: T::MINUS_ONE.to_word() };
+        InFlight(self.has_scalar(gauge.schema).then(level))
     }
 
     /// Times something, and observes the seconds when the timer is dropped.
     ///
     /// Clones the recorder, which the timer keeps.
     pub fn timer(&self, histogram: Histogram<f64>) -> Timer {
-        Timer::new(Seconds::Shared(self.clone(), histogram))
+        let own = mutant!(self.owns(histogram.schema), "guard: a foreign timer begins" => true);
+        Timer { begun: own.then(Instant::now), seconds: Seconds::Shared(self.clone(), histogram) }
     }
 }
 
@@ -128,10 +131,10 @@ impl<T: GaugeValue> DynamicSeries<Gauge<T>> {
     /// Clones the handle, which the guard keeps.
     pub fn in_flight(&self) -> InFlight {
         self.inc();
-        InFlight(match T::WORD_TYPE {
+        InFlight(Some(match T::WORD_TYPE {
             WordType::F64 => Level::Floats(self.retyped()),
             WordType::U64 | WordType::I64 => Level::Integers(self.retyped()),
-        })
+        }))
     }
 }
 
@@ -141,16 +144,17 @@ impl DynamicSeries<Histogram<f64>> {
     ///
     /// Clones the handle, which the timer keeps.
     pub fn timer(&self) -> Timer {
-        Timer::new(Seconds::Series(self.clone()))
+        Timer { begun: Some(Instant::now()), seconds: Seconds::Series(self.clone()) }
     }
 }
 
 impl fmt::Debug for InFlight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Level::Settable { recorder, .. } => f.debug_tuple("InFlight").field(recorder).finish(),
-            Level::Integers(series) => f.debug_tuple("InFlight").field(series).finish(),
-            Level::Floats(series) => f.debug_tuple("InFlight").field(series).finish(),
+            Some(Level::Settable { recorder, .. }) => f.debug_tuple("InFlight").field(recorder).finish(),
+            Some(Level::Integers(series)) => f.debug_tuple("InFlight").field(series).finish(),
+            Some(Level::Floats(series)) => f.debug_tuple("InFlight").field(series).finish(),
+            None => f.write_str("InFlight"),
         }
     }
 }

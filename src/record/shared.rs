@@ -339,9 +339,15 @@ impl SharedRecorder {
         if !other || schema == own | SPARSE { record(&self.0, other) } else { self.refuse_foreign(schema) }
     }
 
+    /// Whether a handle of a counter or gauge belongs here.
+    #[inline(always)]
+    pub(super) fn has_scalar(&self, schema: u32) -> bool {
+        schema & !SPARSE == self.0.layout.schema
+    }
+
     /// Whether a handle belongs to this recorder's schema and scope.
     #[inline(always)]
-    fn owns(&self, schema: u32) -> bool {
+    pub(super) fn owns(&self, schema: u32) -> bool {
         let own = mutant!(schema == self.0.layout.schema, "shared: a foreign handle isn't refused" => true);
         if !own {
             self.refuse_foreign(schema);

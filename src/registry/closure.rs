@@ -2,8 +2,10 @@
 //! them.
 
 use std::{
+    cell::RefCell,
     error::Error,
     panic::{self, AssertUnwindSafe},
+    ptr,
 };
 
 use super::error::CollectorError;
@@ -43,9 +45,39 @@ impl Closure {
         self.schema.families().iter().any(|family| !family.hidden && choice.has(family))
     }
 
-    /// Calls the closure. `None` if it fails or panics.
+    /// Calls the closure. `None` if it fails or panics, or if this thread is in it already.
     pub(super) fn record(&self, recorder: &SharedRecorder) -> Option<()> {
+        let _running =
+            mutant!(Some(Running::begin(self)?), "collector: a closure calls itself" => Running::begin(self));
         let recorded = AssertUnwindSafe(|| (self.collect)(recorder));
         mutant!(panic::catch_unwind(recorded).ok()?, "collector: a panic isn't caught" => (recorded.0)()).ok()
+    }
+}
+
+thread_local! {
+    /// The addresses of the closures that this thread is in.
+    static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// While a closure runs: so that a page which it asks for doesn't call it again, without an end.
+struct Running;
+
+impl Running {
+    /// `None` if this thread is in the closure already.
+    fn begin(closure: &Closure) -> Option<Self> {
+        let address = ptr::from_ref(closure).addr();
+        RUNNING.with_borrow_mut(|running| {
+            let begins = !running.contains(&address);
+            begins.then(|| {
+                running.push(address);
+                Self
+            })
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.with_borrow_mut(Vec::pop);
     }
 }

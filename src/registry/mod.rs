@@ -202,8 +202,9 @@ impl Registry {
     ///
     /// # Progress
     /// Only the thread that renders waits for `collect`. Several threads may render at the same
-    /// time, and so call it at the same time. It must not render a page of the same registry, which
-    /// would call it again. Snapshots and views don't call it. Allocates.
+    /// time, and so call it at the same time. If it renders a page of the same registry, it isn't
+    /// called for that one too: this counts as a failure. It must not wait for another thread that
+    /// does. Snapshots and views don't call it. Allocates.
     ///
     /// # Errors
     /// [`CollectorError`]: the schema has engine labels or registry-wide families; one of its names

@@ -220,6 +220,38 @@ fn collectors_come_and_leave_while_pages_are_written() {
     assert_eq!(shown::lines(&registry, "# TYPE churn"), [""; 0]);
 }
 
+/// A page that a closure writes has all families but those of the closure itself, which has failed
+/// there.
+#[test]
+fn a_closure_that_writes_a_page_isnt_called_again_for_it() {
+    let (registry, calls) = (registry(), Arc::new(AtomicU64::new(0)));
+    let pages = |name: &str| {
+        let (inner, calls) = (registry.clone(), Arc::clone(&calls));
+        counter(&registry, name, move |recorder, counter| {
+            assert!(calls.fetch_add(1, Relaxed) < 100, "a page that never ends");
+            let page = inner.page();
+            assert!(page.contains("\nsteps_total 0\n") && page.contains("\nother_total 1.0\n"));
+            recorder.add(counter, 1.0);
+            Ok(())
+        })
+    };
+    let _other = counter(&registry, "other", |recorder, counter| {
+        recorder.add(counter, 1.0);
+        Ok(())
+    });
+    let first = pages("first").unwrap();
+    let seen = |names: [&str; 2]| {
+        let page = parse(&registry.page());
+        names.map(|name| page[&(name.to_owned(), Vec::new())])
+    };
+    assert_eq!(seen(["first_total", FAILURES]), [1.0; 2]);
+    let _second = pages("second").unwrap();
+    assert_eq!(seen(["first_total", "second_total"]), [1.0; 2]);
+    assert_eq!(calls.load(Relaxed), 1 + 4, "each of the two, and the other one within it");
+    drop(first);
+    assert_eq!(sample(&registry, "second_total"), Some(1.0));
+}
+
 fn counter_named(registry: &Registry, number: u64) -> Collector {
     counter(registry, &format!("churn_{number}"), |_, _| Ok(())).expect("a name of its own")
 }

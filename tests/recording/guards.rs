@@ -1,6 +1,7 @@
 //! Guards: what is in flight, and timers.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -95,7 +96,7 @@ fn guards_of_a_cancelled_future_record() {
 fn guards_of_a_panic_record() {
     let rig = OneEngine::new(declare);
     let shared = rig.engine.shared_recorder();
-    let panicked = std::panic::catch_unwind(|| {
+    let panicked = catch_unwind(|| {
         let _guards = guards(&shared, &rig.handles);
         std::panic::resume_unwind(Box::new(()));
     });
@@ -109,6 +110,28 @@ fn a_timer_that_is_discarded_observes_nothing() {
     let (_, timers) = guards(&rig.engine.shared_recorder(), &rig.handles);
     timers.into_iter().for_each(Timer::discard);
     assert_eq!(seen(&rig).1, [0; 2]);
+}
+
+/// Where it is used, as any handle of another schema: nothing is left to be done at the drop.
+#[test]
+fn a_guard_with_a_foreign_handle_is_refused_when_it_begins() {
+    let (rig, other) = (OneEngine::new(declare), OneEngine::new(declare).handles);
+    let without_gauges = OneEngine::new(|_| ()).engine.shared_recorder();
+    let shared = rig.engine.shared_recorder();
+    let begin: [&dyn Fn(); 3] =
+        [&|| drop(shared.in_flight(other.in_flight)), &|| drop(shared.timer(other.seconds)), &|| {
+            drop((without_gauges.in_flight(other.load), without_gauges.timer(other.seconds)));
+        }];
+    for begin in begin {
+        assert_eq!(catch_unwind(AssertUnwindSafe(begin)).is_err(), cfg!(debug_assertions));
+    }
+    if cfg!(debug_assertions) {
+        let begin = || std::mem::forget(shared.timer(other.seconds));
+        assert!(catch_unwind(AssertUnwindSafe(begin)).is_err(), "at the drop, it could be the second panic");
+        return;
+    }
+    assert_eq!(seen(&rig), ([0.0; 4], [0; 2]));
+    assert_eq!(rig.self_metric("foreign_handles"), 2);
 }
 
 #[test]
