@@ -1,5 +1,5 @@
 //! The publication protocol. One writer changes a row of words in place and publishes whole steps.
-//! Any number of readers copy the newest step out, without locks and without storing anything.
+//! Any number of readers copy the newest step out, without locks and without storing into it.
 //! Here are the rules and the readers; the writer is in `slab/writer.rs`.
 //!
 //! ```text

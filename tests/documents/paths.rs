@@ -1,4 +1,4 @@
-//! The paths by which a source names its own crate: in a `use`, or in the midst of code.
+//! The paths by which a source names its own crate: in a `use`, or within code.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! Schemas that join and leave, collectors that come and go, guards and sparse series, while others
-//! take snapshots and pages without a pause.
+//! Schemas that join and leave, collectors that come and leave, guards and sparse series, while
+//! others take snapshots and pages without a pause.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
