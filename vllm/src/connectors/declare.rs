@@ -14,7 +14,7 @@ const MAX_SERIES: usize = 128;
 
 /// The handles of a family's series.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Series {
+pub(crate) enum Series {
     Counter(Counter<u64>),
     FloatCounter(Counter<f64>),
     Gauge(State<f64>),
@@ -166,7 +166,7 @@ fn dynamic(schema: &mut SchemaBuilder, row: &FamilyRow<'_>) -> Result<Series, Sc
 }
 
 /// Families whose series are known beforehand.
-fn fixed(schema: &mut SchemaBuilder, row: &FamilyRow<'_>) -> Result<Vec<Series>, SchemaError> {
+pub(crate) fn fixed(schema: &mut SchemaBuilder, row: &FamilyRow<'_>) -> Result<Vec<Series>, SchemaError> {
     let &FamilyRow { name, help, exists, .. } = row;
     macro_rules! declare {
         ($kind:ident, $family:expr) => {

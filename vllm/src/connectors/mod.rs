@@ -63,7 +63,9 @@ pub use self::{
 mod table;
 
 mod config;
-mod declare;
+pub(crate) mod declare;
+#[cfg(feature = "payloads")]
+mod deserialize;
 mod error;
 #[cfg(feature = "payloads")]
 mod json;
@@ -76,7 +78,7 @@ mod summary;
 mod sums;
 mod tables;
 mod transfer_log;
-mod value;
+pub(crate) mod value;
 mod views;
 mod walk;
 mod words;

@@ -7,8 +7,8 @@ use super::{
     error::Problem,
     python,
     table::Take,
-    value::{Number, Value},
-    walk::{Sink, entry},
+    value::{Number, Value, entry},
+    walk::Sink,
 };
 
 /// Finds out whether each number of a payload can be recorded.

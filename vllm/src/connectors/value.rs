@@ -103,13 +103,13 @@ impl Payload for Value<'_> {
 
 /// A number, as it was written.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Number {
+pub(crate) enum Number {
     Integer(i64),
     Float(f64),
 }
 
 impl Number {
-    pub(super) fn as_f64(self) -> f64 {
+    pub(crate) fn as_f64(self) -> f64 {
         match self {
             Self::Integer(number) => number as f64,
             Self::Float(number) => number,
@@ -144,12 +144,19 @@ impl<'a> Value<'a> {
         Self::List(Cow::Borrowed(items))
     }
 
-    pub(super) fn number(&self) -> Option<Number> {
+    pub(crate) fn number(&self) -> Option<Number> {
         match *self {
             Self::Integer(number) => Some(Number::Integer(number)),
             Self::Float(number) => Some(Number::Float(number)),
             _ => None,
         }
+    }
+
+    /// The value under a name, if this is a map that has it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        let Self::Map(entries) = self else { return None };
+        entry(entries, name)
     }
 
     /// Calls `f` with each number of a list.
@@ -166,9 +173,30 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Calls `f` with each number of a list, or with a single one. Leaves out what isn't a number.
+    #[cfg(feature = "payloads")]
+    pub(crate) fn numbers_if_any(&self, mut f: impl FnMut(Number)) {
+        match (self, self.number()) {
+            (_, Some(number)) => f(number),
+            (Self::List(items), _) => items.iter().filter_map(Self::number).for_each(f),
+            _ => {
+                // It fails for what is no list.
+                let _ = self.each_number(|number| {
+                    f(number);
+                    Ok(())
+                });
+            }
+        }
+    }
+
     pub(super) fn is_empty_map(&self) -> bool {
         matches!(self, Self::Map(entries) if entries.is_empty())
     }
+}
+
+/// The value under a name.
+pub(super) fn entry<'v, 'k, 'a>(entries: &'v [(Key<'k>, Value<'a>)], name: &str) -> Option<&'v Value<'a>> {
+    entries.iter().find_map(|(key, value)| matches!(key, Key::Name(key) if *key == *name).then_some(value))
 }
 
 #[inline]

@@ -3,7 +3,7 @@
 use super::{
     error::{PayloadError, Problem},
     table::Absent,
-    value::{Key, Value},
+    value::{Key, Value, entry},
 };
 
 /// The most labels that come with a payload.
@@ -193,11 +193,6 @@ fn push_field<'v>(labels: &mut Labels<'v>, record: &'v Value<'_>, field: &str) -
         None => return Err(Problem::Missing(field.into()).into()),
     }
     Ok(())
-}
-
-/// The value under a name.
-pub(super) fn entry<'v, 'k, 'a>(entries: &'v [(Key<'k>, Value<'a>)], name: &str) -> Option<&'v Value<'a>> {
-    entries.iter().find_map(|(key, value)| matches!(key, Key::Name(key) if *key == *name).then_some(value))
 }
 
 /// Each name in `data` must have the type of its family in `types`.

@@ -40,6 +40,7 @@ impl Descriptor {
     /// [`DescriptorError::TooMany`], or what the schema refuses: whatever no page may hold. An
     /// example is one name with two types. `schema` is then unchanged.
     pub fn declare(&self, schema: &mut SchemaBuilder, limits: Limits) -> Result<DescriptorFamilies, DescriptorError> {
+        within("entries", self.entries.len(), limits.entries)?;
         let (groups, series) = group::groups(&self.entries, limits)?;
         within("samples", groups.iter().map(Group::samples).sum(), limits.samples)?;
         within("text", groups.iter().map(Group::text).sum(), limits.text)?;

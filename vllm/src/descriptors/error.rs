@@ -4,7 +4,7 @@ use std::fmt;
 
 use tachometer::SchemaError;
 
-/// Why a descriptor, or a payload for one, is refused. Each message names the culprit.
+/// Why a descriptor is refused. Each message names the culprit.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DescriptorError {
@@ -40,7 +40,7 @@ pub enum DescriptorError {
     },
     /// More than the limit allows.
     TooMany {
-        /// Families, samples, labels or bytes of text.
+        /// Entries, families, samples, labels or bytes of text.
         what: &'static str,
         /// The number.
         found: usize,
@@ -54,12 +54,6 @@ pub enum DescriptorError {
 impl From<SchemaError> for DescriptorError {
     fn from(error: SchemaError) -> Self {
         Self::Schema(error)
-    }
-}
-
-impl From<serde_json::Error> for DescriptorError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Unreadable { reason: error.to_string() }
     }
 }
 

@@ -2,32 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tachometer::{AtRunTime, Counter, DynamicFamily, Gauge, Histogram, SchemaBuilder, SchemaError, State};
+use tachometer::{SchemaBuilder, SchemaError};
 
 use super::{
     error::DescriptorError,
     limits::{Limits, within},
     read::{Entry, MetricType, SampleKind},
 };
+use crate::connectors::{
+    Exists, FamilyRow, Metric,
+    declare::{self, Series},
+};
 
 /// A family: one series, or one per set of constant labels.
 #[derive(Debug)]
 pub(super) struct Family {
-    pub(super) handle: FamilyHandle,
+    pub(super) handle: Series,
     /// The values of the constant labels of each series.
     pub(super) series: Vec<Vec<String>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum FamilyHandle {
-    Counter(Counter<u64>),
-    FloatCounter(Counter<f64>),
-    Gauge(State<f64>),
-    Histogram(Histogram<f64>),
-    LabelledCounter(DynamicFamily<Counter<u64>, AtRunTime>),
-    LabelledFloatCounter(DynamicFamily<Counter<f64>, AtRunTime>),
-    LabelledGauge(DynamicFamily<Gauge<f64>, AtRunTime>),
-    LabelledHistogram(DynamicFamily<Histogram<f64>, AtRunTime>),
 }
 
 /// Entries of one name, type and list of bounds.
@@ -102,7 +94,8 @@ impl<'d> Group<'d> {
     }
 
     pub(super) fn declare(&self, schema: &mut SchemaBuilder) -> Result<Family, SchemaError> {
-        let handle = if self.label_names.is_empty() { self.fixed(schema)? } else { self.labelled(schema)? };
+        let handle =
+            if self.label_names.is_empty() { declare::fixed(schema, &self.row())?[0] } else { self.labelled(schema)? };
         let mut series = vec![Vec::new(); self.series.len()];
         for (values, index) in &self.series {
             series[*index] = values.iter().copied().map(str::to_owned).collect();
@@ -110,37 +103,34 @@ impl<'d> Group<'d> {
         Ok(Family { handle, series })
     }
 
-    fn fixed(&self, schema: &mut SchemaBuilder) -> Result<FamilyHandle, SchemaError> {
-        let (name, help) = (self.first.family(), &self.first.help);
-        Ok(match self.first.metric_type {
-            MetricType::Counter if self.floats => FamilyHandle::FloatCounter(schema.counter(name, help).declare()?),
-            MetricType::Counter => FamilyHandle::Counter(schema.counter(name, help).declare()?),
-            MetricType::Gauge => FamilyHandle::Gauge(schema.gauge(name, help).state().declare()?),
-            MetricType::Histogram => {
-                FamilyHandle::Histogram(schema.histogram(name, help, &self.first.bounds).declare()?)
-            }
-        })
+    fn row(&self) -> FamilyRow<'_> {
+        let Entry { name, help, metric_type, bounds, .. } = self.first;
+        let metric = match metric_type {
+            MetricType::Counter if self.floats => Metric::FloatCounter,
+            MetricType::Counter => Metric::Counter,
+            MetricType::Gauge => Metric::Gauge,
+            MetricType::Histogram => Metric::Histogram(bounds),
+        };
+        FamilyRow { name, help, metric, labels: &[], exists: Exists::Start, samples: &[] }
     }
 
-    fn labelled(&self, schema: &mut SchemaBuilder) -> Result<FamilyHandle, SchemaError> {
-        let (name, help) = (self.first.family(), &self.first.help);
+    fn labelled(&self, schema: &mut SchemaBuilder) -> Result<Series, SchemaError> {
+        let FamilyRow { help, metric, .. } = self.row();
+        let name = self.first.family();
         let labels: Vec<_> = self.label_names.iter().copied().collect();
         let longest = self.series.keys().flatten().map(|value| value.len()).max().unwrap_or(0);
         // Sparse, so that no page shows the overflow series: no value overflows.
         macro_rules! declare {
-            ($family:expr) => {
-                $family.sparse().dynamic_labels(&labels[..], self.series.len()).max_value_len(longest).declare()?
-            };
+            ($kind:ident, $family:expr) => {{
+                let family = $family.sparse().dynamic_labels(&labels[..], self.series.len());
+                Series::$kind(family.max_value_len(longest).declare()?)
+            }};
         }
-        Ok(match self.first.metric_type {
-            MetricType::Counter if self.floats => {
-                FamilyHandle::LabelledFloatCounter(declare!(schema.counter(name, help)))
-            }
-            MetricType::Counter => FamilyHandle::LabelledCounter(declare!(schema.counter(name, help))),
-            MetricType::Gauge => FamilyHandle::LabelledGauge(declare!(schema.gauge(name, help))),
-            MetricType::Histogram => {
-                FamilyHandle::LabelledHistogram(declare!(schema.histogram(name, help, &self.first.bounds)))
-            }
+        Ok(match metric {
+            Metric::FloatCounter => declare!(DynamicFloatCounter, schema.counter::<f64>(name, help)),
+            Metric::Counter => declare!(DynamicCounter, schema.counter::<u64>(name, help)),
+            Metric::Gauge => declare!(DynamicGauge, schema.gauge::<f64>(name, help)),
+            Metric::Histogram(bounds) => declare!(DynamicHistogram, schema.histogram::<f64>(name, help, bounds)),
         })
     }
 }

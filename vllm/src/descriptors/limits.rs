@@ -5,6 +5,8 @@ use super::error::DescriptorError;
 /// How much one descriptor may declare, since it comes from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Entries: metrics of the document. Several may share a family. The default is 256.
+    pub entries: usize,
     /// Families. The default is 64.
     pub families: usize,
     /// Samples per engine: lines of a page. The default is 2,000.
@@ -19,7 +21,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { families: 64, samples: 2_000, labels: 8, text: 262_144, _non_exhaustive: () }
+        Self { entries: 256, families: 64, samples: 2_000, labels: 8, text: 262_144, _non_exhaustive: () }
     }
 }
 

@@ -8,33 +8,43 @@
 //!
 //! ```
 //! use tachometer::{Registry, Schema};
+//! use tachometer_vllm::connectors::Value;
 //! use tachometer_vllm::descriptors::{Descriptor, Limits};
 //!
 //! # let registry = Registry::new(Schema::builder(&["engine"]).build()?);
 //! # let engine = registry.attach(&["0"])?;
-//! // In a running server, with an engine:
-//! let descriptor = br#"{"descriptor_version": 1, "connector_id": "Disk", "metrics": [
-//!     {"name": "disk_reads", "type": "counter",
-//!      "samples_path": "io.reads", "sample_kind": "inc_by_u64"}]}"#;
+//! // In a running server, with an engine. In MessagePack: `Value::from_msgpack`.
+//! let first = br#"{"_metrics_descriptor": {"descriptor_version": 1, "connector_id": "Disk",
+//!     "metrics": [{"name": "disk_reads", "type": "counter",
+//!                  "samples_path": "io.reads", "sample_kind": "inc_by_u64"}]},
+//!     "io": {"reads": 3}}"#;
+//! let first = Value::from_json(first)?;
+//! let descriptor = Descriptor::of_payload(&first).expect("it has one")?;
 //! let mut schema = Schema::builder(&["engine"]);
-//! let families = Descriptor::from_json(descriptor)?.declare(&mut schema, Limits::default())?;
+//! let families = descriptor.declare(&mut schema, Limits::default())?;
 //! let joined = registry.join(schema.build()?)?;
 //!
 //! let part = joined.attach_to(&engine)?;
-//! let metrics = families.metrics(&part.shared_recorder());
+//! let metrics = families.metrics(&part);
 //! let mut recorder = part.recorder()?;
-//! let mut step = recorder.step();
-//! metrics.record_json(&mut step, br#"{"io": {"reads": 3}}"#)?;
-//! step.commit();
+//! for payload in [first, Value::from_json(br#"{"io": {"reads": 2}}"#)?] {
+//!     let mut step = recorder.step();
+//!     metrics.record(&mut step, &payload);
+//!     step.commit();
+//! }
 //! # let mut page = Vec::new();
 //! # registry.render(&mut page);
-//! # assert!(String::from_utf8(page)?.contains("\ndisk_reads_total{engine=\"0\"} 3\n"));
+//! # assert!(String::from_utf8(page)?.contains("\ndisk_reads_total{engine=\"0\"} 5\n"));
 //! drop(joined); // the families leave
 //! # let mut page = Vec::new();
 //! # registry.render(&mut page);
 //! # assert!(!String::from_utf8(page)?.contains("disk_reads"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A payload of several connectors (`MultiConnector`) is a map with a part for each. A part that
+//! has a descriptor is a connector's. Keep its metrics under the part's key, and record the part
+//! ([`Value::get`](crate::connectors::Value::get)) in each further payload.
 //!
 //! A descriptor comes from outside, so [`Limits`] bound what it may declare. What no page may hold
 //! is refused by name: unsorted bounds, a name with a blank, a label that engines have, or one name

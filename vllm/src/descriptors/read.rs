@@ -6,6 +6,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::error::DescriptorError;
+use crate::connectors::Value;
+
+/// The keys of a payload that the proposal removes before it takes samples: the descriptor, and a
+/// number of steps.
+pub(super) const DESCRIPTOR: &str = "_metrics_descriptor";
+pub(super) const STEPS: &str = "_n_steps";
 
 /// A descriptor that was read: which families a connector has, and where in its payloads their
 /// numbers are.
@@ -30,12 +36,11 @@ pub(super) struct Entry {
     pub(super) const_labels: BTreeMap<String, String>,
 }
 
-/// The document as it is written. Further fields are ignored.
+/// The document without its metrics. Further fields are ignored.
 #[derive(Deserialize)]
-struct Document {
+struct Head {
     descriptor_version: u64,
     connector_id: String,
-    metrics: Vec<Metric>,
 }
 
 #[derive(Deserialize)]
@@ -82,15 +87,34 @@ impl Descriptor {
     /// [`DescriptorError`]: one bad metric refuses the whole document. Names, labels and the order
     /// of bounds aren't checked here, but when they are [declared](Self::declare).
     pub fn from_json(json: &[u8]) -> Result<Self, DescriptorError> {
-        let document: Document = serde_json::from_slice(json)?;
-        if document.descriptor_version != 1 {
-            return Err(DescriptorError::Version { version: document.descriptor_version });
+        let unreadable = |error: serde_json::Error| DescriptorError::Unreadable { reason: error.to_string() };
+        Self::new(&serde_json::from_slice(json).map_err(unreadable)?)
+    }
+
+    /// Reads the document that a connector's first payload brings along, under
+    /// `_metrics_descriptor`. `None` if there is none. Of several connectors (`MultiConnector`),
+    /// each has its own, in its part of the payload.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json).
+    pub fn of_payload(payload: &Value<'_>) -> Option<Result<Self, DescriptorError>> {
+        payload.get(DESCRIPTOR).map(Self::new)
+    }
+
+    fn new(document: &Value<'_>) -> Result<Self, DescriptorError> {
+        let Head { descriptor_version: version, connector_id } = read(document, || "the document".to_owned())?;
+        if version != 1 {
+            return Err(DescriptorError::Version { version });
         }
-        if document.connector_id.is_empty() {
+        if connector_id.is_empty() {
             return Err(DescriptorError::Empty { field: "connector_id", metric: None });
         }
-        let entries = document.metrics.into_iter().enumerate().map(|(index, metric)| Entry::new(index, metric));
-        Ok(Self { connector_id: document.connector_id, entries: entries.collect::<Result<_, _>>()? })
+        let Some(Value::List(metrics)) = document.get("metrics") else {
+            return Err(DescriptorError::Unreadable { reason: "the document has no list of metrics".to_owned() });
+        };
+        let metrics = metrics.iter().enumerate();
+        let entries = metrics.map(|(index, metric)| Entry::new(index, read(metric, || format!("metric {index}"))?));
+        Ok(Self { connector_id, entries: entries.collect::<Result<_, _>>()? })
     }
 
     /// The name of the connector that has these families: the class in Python.
@@ -150,6 +174,10 @@ impl MetricType {
             Self::Histogram => "histogram",
         }
     }
+}
+
+fn read<'de, T: Deserialize<'de>>(part: &'de Value<'_>, place: impl FnOnce() -> String) -> Result<T, DescriptorError> {
+    T::deserialize(part).map_err(|error| DescriptorError::Unreadable { reason: format!("{}: {error}", place()) })
 }
 
 fn one() -> f64 {

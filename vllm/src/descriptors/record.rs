@@ -1,25 +1,24 @@
 //! Records payloads by a descriptor.
 
-use serde_json::{Map, Number, Value};
-use tachometer::{Counter, DynamicSeries, Gauge, Histogram, SharedRecorder, State, Step};
+use tachometer::{Counter, DynamicSeries, Engine, Gauge, Histogram, SharedRecorder, State, Step};
 
 use super::{
     declare::{DescriptorFamilies, Sample},
-    error::DescriptorError,
-    group::FamilyHandle,
-    read::SampleKind,
+    read::{DESCRIPTOR, STEPS, SampleKind},
 };
+use crate::connectors::{Key, Payload, Value, declare::Series, value::Number};
 
 /// Records one engine's payloads by a descriptor.
 #[derive(Debug)]
 pub struct DescriptorMetrics {
     families: DescriptorFamilies,
     /// One list per family.
-    series: Vec<Vec<Series>>,
+    series: Vec<Vec<BoundSeries>>,
 }
 
+/// A series with all its labels.
 #[derive(Debug)]
-enum Series {
+enum BoundSeries {
     Counter(Counter<u64>),
     FloatCounter(Counter<f64>),
     Gauge(State<f64>),
@@ -31,113 +30,111 @@ enum Series {
 }
 
 impl DescriptorFamilies {
-    /// Starts recording for one engine. `recorder` must be of the engine's part in the joined
-    /// schema. Creates the series with constant labels: counters and gauges show a 0 at once,
-    /// histograms with their first observation.
+    /// Starts recording for one engine: its part in the joined schema. Creates the series with
+    /// constant labels: counters and gauges show a 0 at once, histograms with their first
+    /// observation.
     ///
     /// # Panics
-    /// If `recorder` is of another schema.
+    /// If `engine` is of another schema.
     #[must_use]
-    pub fn metrics(&self, recorder: &SharedRecorder) -> DescriptorMetrics {
-        let families = self.families.iter();
+    pub fn metrics(&self, engine: &Engine) -> DescriptorMetrics {
+        let (families, recorder) = (self.families.iter(), engine.shared_recorder());
         let series = families.map(|family| {
             let labels = family.series.iter();
-            labels.map(|values| Series::new(family.handle, values, recorder)).collect()
+            labels.map(|values| BoundSeries::new(family.handle, values, &recorder)).collect()
         });
         DescriptorMetrics { series: series.collect(), families: self.clone() }
     }
 }
 
 impl DescriptorMetrics {
-    /// Records a payload in JSON, as the proposal does. What is absent or isn't a number is
-    /// skipped. Floats lose their fraction where an integer is expected; negative additions are
-    /// skipped. A number counts as a list of one. A map whose keys are tuples of label values
-    /// counts as its entry without labels, or as its only entry.
+    /// Records a payload, as the proposal does. What is absent or isn't a number is skipped. Floats
+    /// lose their fraction where an integer is expected; negative additions are skipped. A number
+    /// counts as a list of one. A map whose keys are tuples of label values counts as its entry
+    /// without labels, or as its only entry.
     ///
-    /// # Errors
-    /// If the payload isn't JSON. Then nothing is recorded.
-    pub fn record_json(&self, step: &mut Step<'_>, payload: &[u8]) -> Result<(), DescriptorError> {
-        let payload: Value = serde_json::from_slice(payload)?;
-        for sample in &*self.families.samples {
-            if let Some(value) = find(&payload, &sample.path) {
-                self.series[sample.family][sample.series].record(step, sample, value);
+    /// # Progress
+    /// As the step: wait-free, and nothing is allocated. Series with constant labels aren't part of
+    /// the step: they show at once.
+    pub fn record(&self, step: &mut Step<'_>, payload: &impl Payload) {
+        payload.with_value(|payload| {
+            for sample in &*self.families.samples {
+                if let Some(value) = find(payload, &sample.path) {
+                    self.series[sample.family][sample.series].record(step, sample, value);
+                }
             }
-        }
-        Ok(())
+        });
     }
 }
 
 /// The value at a path.
-fn find<'v>(payload: &'v Value, path: &[String]) -> Option<&'v Value> {
-    let value = path.iter().try_fold(payload, |value, key| value.as_object()?.get(key))?;
+fn find<'v, 'a>(payload: &'v Value<'a>, path: &[String]) -> Option<&'v Value<'a>> {
+    if path.first().is_some_and(|key| [DESCRIPTOR, STEPS].contains(&key.as_str())) {
+        return None;
+    }
+    let value = path.iter().try_fold(payload, |value, key| value.get(key))?;
     match value {
-        Value::Object(map) => unwrapped(map),
+        Value::Map(map) => unwrapped(map),
         value => Some(value),
     }
 }
 
-/// The entry without labels, or the only one. In JSON, a tuple is the text of a list.
-fn unwrapped(map: &Map<String, Value>) -> Option<&Value> {
-    if !map.keys().all(|key| serde_json::from_str::<Vec<Value>>(key).is_ok()) {
+/// The entry without labels, or the only one.
+fn unwrapped<'v, 'a>(map: &'v [(Key<'a>, Value<'a>)]) -> Option<&'v Value<'a>> {
+    if !map.iter().all(|(key, _)| matches!(key, Key::Labels(_))) {
         return None;
     }
-    map.get("[]").or_else(|| map.values().next().filter(|_| map.len() == 1))
+    let without_labels = map.iter().find(|(key, _)| matches!(key, Key::Labels(values) if values.is_empty()));
+    without_labels.or_else(|| map.first().filter(|_| map.len() == 1)).map(|(_, value)| value)
 }
 
-impl Series {
-    fn new(family: FamilyHandle, values: &[String], recorder: &SharedRecorder) -> Self {
+impl BoundSeries {
+    fn new(family: Series, values: &[String], recorder: &SharedRecorder) -> Self {
         let values: Vec<_> = values.iter().map(String::as_str).collect();
         match family {
-            FamilyHandle::Counter(counter) => Self::Counter(counter),
-            FamilyHandle::FloatCounter(counter) => Self::FloatCounter(counter),
-            FamilyHandle::Gauge(gauge) => Self::Gauge(gauge),
-            FamilyHandle::Histogram(histogram) => Self::Histogram(histogram),
-            FamilyHandle::LabelledCounter(family) => {
+            Series::Counter(counter) => Self::Counter(counter),
+            Series::FloatCounter(counter) => Self::FloatCounter(counter),
+            Series::Gauge(gauge) => Self::Gauge(gauge),
+            Series::Histogram(histogram) => Self::Histogram(histogram),
+            Series::DynamicCounter(family) => {
                 let series = recorder.with_label_values(family, &values);
                 series.add(0);
                 Self::LabelledCounter(series)
             }
-            FamilyHandle::LabelledFloatCounter(family) => {
+            Series::DynamicFloatCounter(family) => {
                 let series = recorder.with_label_values(family, &values);
                 series.add(0.0);
                 Self::LabelledFloatCounter(series)
             }
-            FamilyHandle::LabelledGauge(family) => {
+            Series::DynamicGauge(family) => {
                 let series = recorder.with_label_values(family, &values);
                 series.add(0.0);
                 Self::LabelledGauge(series)
             }
-            FamilyHandle::LabelledHistogram(family) => {
-                Self::LabelledHistogram(recorder.with_label_values(family, &values))
-            }
+            Series::DynamicHistogram(family) => Self::LabelledHistogram(recorder.with_label_values(family, &values)),
         }
     }
 
-    fn record(&self, step: &mut Step<'_>, sample: &Sample, value: &Value) {
+    fn record(&self, step: &mut Step<'_>, sample: &Sample, value: &Value<'_>) {
+        let number = value.number();
         match sample.kind {
-            SampleKind::IncByU64 => self.add(step, value.as_number().and_then(integer).unwrap_or(0)),
+            SampleKind::IncByU64 => self.add(step, number.and_then(integer).unwrap_or(0)),
             SampleKind::IncBySumU64 => {
-                let sum = items(value).filter_map(|item| integer(item.as_number()?)).fold(0, u64::saturating_add);
+                let mut sum = 0_u64;
+                value.numbers_if_any(|number| sum = sum.saturating_add(integer(number).unwrap_or(0)));
                 self.add(step, sum);
             }
-            SampleKind::IncByF64 => self.add_float(step, value.as_f64().unwrap_or(0.0)),
+            SampleKind::IncByF64 => self.add_float(step, number.map_or(0.0, Number::as_f64)),
             SampleKind::SetU64 => {
-                if let Some(value) = value.as_number().and_then(integer) {
-                    self.set(step, value as f64);
-                }
+                number.and_then(integer).into_iter().for_each(|number| self.set(step, number as f64));
             }
-            SampleKind::SetF64 => {
-                if let Some(value) = value.as_f64() {
-                    self.set(step, value);
-                }
-            }
+            SampleKind::SetF64 => number.into_iter().for_each(|number| self.set(step, number.as_f64())),
             SampleKind::ObserveEachF64 => {
-                items(value).filter_map(Value::as_f64).for_each(|value| self.observe(step, value * sample.scale));
+                value.numbers_if_any(|number| self.observe(step, number.as_f64() * sample.scale));
             }
-            SampleKind::ObserveEachU64AsF64 => {
-                let values = items(value).filter_map(|item| integer(item.as_number()?));
-                values.for_each(|value| self.observe(step, value as f64 * sample.scale));
-            }
+            SampleKind::ObserveEachU64AsF64 => value.numbers_if_any(|number| {
+                integer(number).into_iter().for_each(|number| self.observe(step, number as f64 * sample.scale));
+            }),
         }
     }
 
@@ -177,13 +174,10 @@ impl Series {
     }
 }
 
-/// The items of a list. Anything else is a list of one.
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
-    let list = value.as_array().map_or(&[][..], Vec::as_slice);
-    list.iter().chain(Some(value).filter(|value| !value.is_array()))
-}
-
 /// The number without its fraction. `None` if it is negative.
-fn integer(number: &Number) -> Option<u64> {
-    number.as_u64().or_else(|| number.as_f64().filter(|float| *float >= 0.0).map(|float| float as u64))
+fn integer(number: Number) -> Option<u64> {
+    match number {
+        Number::Integer(number) => u64::try_from(number).ok(),
+        Number::Float(number) => (number >= 0.0).then_some(number as u64),
+    }
 }
