@@ -3,7 +3,8 @@
 //! Names, labels and bounds are those of vLLM's files `entrypoints/serve/dev/sleep/metrics.py`,
 //! `entrypoints/rl/online/metrics.py`, `entrypoints/speech_to_text/realtime/metrics.py` and
 //! `parser/metrics.py`, and of the default set in `metrics.py` of
-//! `prometheus-fastapi-instrumentator`, which the Rust front end repeats.
+//! `prometheus-fastapi-instrumentator`, which `entrypoints/serve/instrumentator/metrics.py` turns on
+//! and the Rust front end repeats.
 
 use tachometer::{Counter, DynamicFamily, Exactly, Histogram, SchemaError, SettableGauge};
 
@@ -24,7 +25,7 @@ const HTTP_SERIES: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ApiServerFamilies {
     pub(crate) sleep_mode: Option<OperationFamilies<3>>,
-    pub(crate) weight_updates: Option<OperationFamilies<5>>,
+    pub(crate) weight_updates: Option<OperationFamilies<6>>,
     pub(crate) websockets: Option<WebsocketFamilies>,
     /// By streaming or not, outcome, and type of request.
     pub(crate) tool_calls: Option<[[[Counter<u64>; 3]; 2]; 2]>,
@@ -66,29 +67,26 @@ impl Declarer<'_> {
     }
 
     fn sleep_mode(&mut self) -> Result<OperationFamilies<3>, SchemaError> {
-        let operations = ["sleep", "release_kv_cache_memory", "wake"];
-        let seconds = self.operation_seconds("sleep_mode_operation_duration_seconds", operations)?;
-        let in_flight = self.schema.gauge(&full("sleep_mode_operations_in_flight"), OPERATIONS_IN_FLIGHT).settable();
-        let in_flight = in_flight.label("operation", operations).registry_wide().declare()?;
-        Ok(OperationFamilies { seconds, in_flight })
+        self.operations("sleep_mode_operation", ["sleep", "release_kv_cache_memory", "wake"])
+    }
+
+    fn weight_updates(&mut self) -> Result<OperationFamilies<6>, SchemaError> {
+        let operations = ["init", "shutdown", "start", "start_draft", "update", "finish"];
+        self.operations("rl_weight_update_operation", operations)
     }
 
     /// vLLM creates the series of an operation with the first one.
-    fn weight_updates(&mut self) -> Result<OperationFamilies<5>, SchemaError> {
-        let operations = ["init", "start", "start_draft", "update", "finish"];
-        let seconds = self.operation_seconds("rl_weight_update_operation_duration_seconds", operations)?;
-        let in_flight = self.schema.gauge(&full("rl_weight_update_operations_in_flight"), OPERATIONS_IN_FLIGHT);
-        let in_flight = in_flight.settable().sparse().label("operation", operations).registry_wide().declare()?;
-        Ok(OperationFamilies { seconds, in_flight })
-    }
-
-    fn operation_seconds<const N: usize>(
+    fn operations<const N: usize>(
         &mut self,
         name: &str,
         operations: [&str; N],
-    ) -> Result<[Histogram<f64>; N], SchemaError> {
-        let seconds = self.schema.histogram(&full(name), "How long an operation took.", &OPERATION).unit("seconds");
-        seconds.sparse().label("operation", operations).registry_wide().declare()
+    ) -> Result<OperationFamilies<N>, SchemaError> {
+        let seconds = full(&format!("{name}_duration_seconds"));
+        let seconds = self.schema.histogram(&seconds, "How long an operation took.", &OPERATION).unit("seconds");
+        let seconds = seconds.sparse().label("operation", operations).registry_wide().declare()?;
+        let in_flight = self.schema.gauge(&full(&format!("{name}s_in_flight")), "Operations that are in progress.");
+        let in_flight = in_flight.settable().sparse().label("operation", operations).registry_wide().declare()?;
+        Ok(OperationFamilies { seconds, in_flight })
     }
 
     fn websockets(&mut self) -> Result<WebsocketFamilies, SchemaError> {
@@ -123,5 +121,3 @@ impl Declarer<'_> {
         Ok(HttpFamilies { requests, seconds, seconds_fine })
     }
 }
-
-const OPERATIONS_IN_FLIGHT: &str = "Operations that are in progress.";

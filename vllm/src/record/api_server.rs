@@ -58,6 +58,8 @@ pub enum SleepOperation {
 pub enum WeightOperation {
     /// `init`: the engine of weight transfers.
     Init,
+    /// `shutdown`: that engine.
+    Shutdown,
     /// `start`: an update.
     Start,
     /// `start_draft`: an update of the draft model.
@@ -132,7 +134,7 @@ impl ApiServerMetrics {
     }
 
     /// The parser of tool calls was called: for a choice, or for a delta of a stream. `called` says
-    /// whether it found a tool call. With [`Config::tool_calls`](crate::Config::tool_calls).
+    /// whether it found a tool call; it didn't if it failed. With [`Config::tool_calls`](crate::Config::tool_calls).
     pub fn tool_call_parser(&self, request: ToolRequest, streaming: bool, called: bool) {
         if let Some(invocations) = self.families.tool_calls {
             self.recorder.inc(invocations[usize::from(!streaming)][usize::from(!called)][request as usize]);
@@ -141,7 +143,8 @@ impl ApiServerMetrics {
 
     /// An HTTP request was answered, within these seconds. `handler` is the path of the route, with
     /// the names of its parameters; vLLM's front ends say `none` if no route matches. They leave
-    /// out `/metrics`, `/health`, `/load`, `/ping`, `/version` and `/server_info`. With
+    /// out `/metrics`, `/health`, `/load`, `/ping`, `/version` and `/server_info`; the Python one
+    /// also leaves out what has one of these in its path, such as `/v1/load_lora_adapter`. With
     /// [`Config::http`](crate::Config::http).
     ///
     /// The families have 256 series each. Further methods and handlers are counted together, as
