@@ -3,8 +3,8 @@
 //! Names, labels and bounds are those of vLLM's files `entrypoints/serve/dev/sleep/metrics.py`,
 //! `entrypoints/rl/online/metrics.py`, `entrypoints/speech_to_text/realtime/metrics.py` and
 //! `parser/metrics.py`, and of the default set in `metrics.py` of
-//! `prometheus-fastapi-instrumentator`, which `entrypoints/serve/instrumentator/metrics.py` turns on
-//! and the Rust front end repeats.
+//! `prometheus-fastapi-instrumentator`, which `entrypoints/serve/instrumentator/metrics.py` turns
+//! on and the Rust front end repeats.
 
 use tachometer::{Counter, DynamicFamily, Exactly, Histogram, SchemaError, SettableGauge};
 

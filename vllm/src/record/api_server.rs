@@ -134,7 +134,8 @@ impl ApiServerMetrics {
     }
 
     /// The parser of tool calls was called: for a choice, or for a delta of a stream. `called` says
-    /// whether it found a tool call; it didn't if it failed. With [`Config::tool_calls`](crate::Config::tool_calls).
+    /// whether it found a tool call; it didn't if it failed. With
+    /// [`Config::tool_calls`](crate::Config::tool_calls).
     pub fn tool_call_parser(&self, request: ToolRequest, streaming: bool, called: bool) {
         if let Some(invocations) = self.families.tool_calls {
             self.recorder.inc(invocations[usize::from(!streaming)][usize::from(!called)][request as usize]);
