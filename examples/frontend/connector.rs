@@ -20,8 +20,7 @@ pub(crate) struct Counted {
 }
 
 pub(crate) struct Connector {
-    /// Each with its number of labels.
-    families: HashMap<String, (DynamicFamily<Counter<u64>, AtRunTime>, usize)>,
+    families: HashMap<String, DynamicFamily<Counter<u64>, AtRunTime>>,
     recorder: SharedRecorder,
     /// Dropping it removes the families from pages.
     _joined: Joined,
@@ -32,7 +31,7 @@ impl Connector {
         let (mut schema, mut families) = (Schema::builder(&[]), HashMap::new());
         for Announced { name, help, labels } in announced {
             let family = schema.counter(name, help).registry_wide().dynamic_labels(&strs(labels)[..], 100);
-            families.insert(name.clone(), (family.declare()?, labels.len()));
+            families.insert(name.clone(), family.declare()?);
         }
         let joined = registry.join(schema.build()?)?;
         Ok(Self { families, recorder: joined.shared_recorder(), _joined: joined })
@@ -40,8 +39,8 @@ impl Connector {
 
     /// Returns whether there is such a family, with so many labels.
     pub(crate) fn count(&self, Counted { name, label_values, add }: &Counted) -> bool {
-        let family = self.families.get(name).filter(|(_, labels)| *labels == label_values.len());
-        let series = family.map(|(family, _)| self.recorder.with_label_values(*family, &strs(label_values)));
+        let family = self.families.get(name).filter(|family| family.label_count() == label_values.len());
+        let series = family.map(|family| self.recorder.with_label_values(*family, &strs(label_values)));
         series.map(|series| series.add(*add)).is_some()
     }
 }

@@ -33,7 +33,6 @@ struct Routing {
 /// What requests need of an engine, whose task ends and whose series leave with the last of them.
 pub(crate) struct Attached {
     pub(crate) metrics: SharedMetrics,
-    recorder: SharedRecorder,
     inbox: mpsc::UnboundedSender<Job>,
     _engine: tachometer::Engine,
 }
@@ -64,9 +63,8 @@ impl Front {
         let (sender, inbox) = mpsc::unbounded_channel();
         let metrics = self.meters.vllm.engine_metrics(&mut recorder);
         tokio::spawn(engine::run(recorder, metrics, inbox));
-        let recorder = engine.shared_recorder();
-        let metrics = self.meters.vllm.shared_metrics(&recorder);
-        let attached = Attached { metrics, recorder, inbox: sender, _engine: engine };
+        let metrics = self.meters.vllm.shared_metrics(&engine.shared_recorder());
+        let attached = Attached { metrics, inbox: sender, _engine: engine };
         self.routing.lock().await.engines.insert(name.to_owned(), attached.into());
         Ok(())
     }
@@ -108,6 +106,6 @@ impl Front {
             (in_flight < MAX_IN_FLIGHT && !attached.inbox.is_closed()).then_some((in_flight, usage, attached))
         });
         let (.., attached) = loads.min_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))?;
-        Some((Arc::clone(attached), attached.recorder.in_flight(self.meters.in_flight)))
+        Some((Arc::clone(attached), attached.metrics.recorder().in_flight(self.meters.in_flight)))
     }
 }

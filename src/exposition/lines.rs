@@ -90,9 +90,9 @@ impl SchemaText {
 
     fn series(&mut self, family: &Family, schema: &Schema) -> Vec<SeriesText> {
         let (layout, constant) = (schema.layout(family.scope), schema.const_labels().next().is_some());
+        let before = constant || family.scope == Scope::Engine && !schema.engine_labels().is_empty();
         match &family.samples {
             Samples::Series(slots) => {
-                let before = constant || family.scope == Scope::Engine && !schema.engine_labels().is_empty();
                 let series = slots.iter().enumerate().map(|(index, slot)| {
                     let histogram = match slot {
                         SeriesSlot::Histogram(index) => Some(&layout.histograms[usize::from(index.0)]),
@@ -104,8 +104,9 @@ impl SchemaText {
                 series.collect()
             }
             Samples::Dynamic(index) => {
-                let histogram = layout.dynamic[index.0 as usize].series.histograms.first();
-                vec![Lines { text: self, family, before: true, own: Vec::new() }.series(histogram)]
+                let layout = &layout.dynamic[index.0 as usize];
+                let (histogram, before) = (layout.series.histograms.first(), before || !layout.labels.is_empty());
+                vec![Lines { text: self, family, before, own: Vec::new() }.series(histogram)]
             }
             Samples::Info(info) => {
                 let info = &layout.infos[info.0 as usize];

@@ -147,9 +147,9 @@ impl Directory {
         Ok(changed.changed(*member, |member| member.attached(engine)))
     }
 
-    /// The engine of the first schema that has these label values. It may linger.
-    pub(super) fn find(&self, values: &[&str]) -> Option<&StdArc<EngineLabels>> {
-        self.members[0].find(values).map(|store| &store.labels)
+    /// The engine of this schema that has these label values. It may linger.
+    pub(super) fn find(&self, member: u64, values: &[&str]) -> Option<&StdArc<EngineLabels>> {
+        self.member(member)?.find(values).map(|store| &store.labels)
     }
 
     /// The same directory without an engine and its parts, or with these lingering. `None` if the

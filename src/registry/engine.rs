@@ -69,6 +69,25 @@ impl Engine {
         Ok(Self::new(registry, schema, &labels))
     }
 
+    /// Another handle of an engine or part of this schema that is attached, or a new engine.
+    pub(super) fn get_or_attach(
+        registry: &StdArc<Shared>,
+        (member, schema): (u64, &Schema),
+        values: &[&str],
+    ) -> Result<Engine, AttachError> {
+        loop {
+            let directory = registry.directory.load();
+            let find = || directory.find(member, values).filter(|labels| labels.take_handle());
+            if let Some(labels) = mutant!(find(), "engine: found under a lock" => under_a_lock!(find)) {
+                return Ok(Engine::new(registry, schema, labels));
+            }
+            match Self::attach(registry, (member, schema), None, values) {
+                Err(AttachError::AlreadyAttached { .. }) => {} // meanwhile
+                attached => return attached,
+            }
+        }
+    }
+
     /// Lets the engine linger when its last handle is dropped: its series stay on pages and in
     /// snapshots for this long (49 days at most), so that one more scrape or log line sees what it
     /// counted last. After that, readers leave it out at once, and its memory is freed when the

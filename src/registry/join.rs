@@ -44,6 +44,16 @@ impl Joined {
         Engine::attach(&self.registry, (self.id, &self.schema), None, values)
     }
 
+    /// The engine of this schema with these label values, or a new one, as
+    /// [`Registry::get_or_attach`](crate::Registry::get_or_attach). If a part of an engine has
+    /// them, another handle of the part.
+    ///
+    /// # Errors
+    /// Those of [`attach`](Self::attach), except that there may be such an engine.
+    pub fn get_or_attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
+        Engine::get_or_attach(&self.registry, (self.id, &self.schema), values)
+    }
+
     /// Attaches a further part of an engine that is attached already. Its series have the engine's
     /// label values. Its recorders are its own, and so are their steps. What they count about
     /// themselves is in the engine's [self-metrics](crate::docs::self_metrics).

@@ -105,17 +105,7 @@ impl Registry {
     /// [`AttachError`]: there isn't one value per label, the values are longer than 4 GiB, or an
     /// engine of a schema that joined has the same labels.
     pub fn get_or_attach(&self, values: &[&str]) -> Result<Engine, AttachError> {
-        loop {
-            let directory = self.0.directory.load();
-            let find = || directory.find(values).filter(|labels| labels.take_handle());
-            if let Some(labels) = mutant!(find(), "engine: found under a lock" => under_a_lock!(find)) {
-                return Ok(Engine::new(&self.0, &self.0.schema, labels));
-            }
-            match self.attach(values) {
-                Err(AttachError::AlreadyAttached { .. }) => {} // meanwhile
-                attached => return attached,
-            }
-        }
+        Engine::get_or_attach(&self.0, (FIRST, &self.0.schema), values)
     }
 
     /// Adds the families of a further schema, while engines run and pages are served: those of a

@@ -72,11 +72,6 @@ pub enum SchemaError {
         /// The name as given.
         label: String,
     },
-    /// A family with dynamic labels has no label.
-    NoDynamicLabels {
-        /// The family.
-        family: String,
-    },
     /// A closed label has no values.
     LabelWithoutValues {
         /// The family.
@@ -152,7 +147,6 @@ impl SchemaError {
             | Self::ExposedNameClash { family, .. }
             | Self::UnitNotSuffix { family, .. }
             | Self::UnknownEngineLabel { family, .. }
-            | Self::NoDynamicLabels { family }
             | Self::LabelWithoutValues { family, .. }
             | Self::DuplicateLabelValue { family, .. }
             | Self::NoBounds { family }
@@ -183,7 +177,6 @@ impl SchemaError {
             Self::UnknownEngineLabel { family, label } => {
                 format!("info {family:?} chooses label {label:?}, which isn't an engine label")
             }
-            Self::NoDynamicLabels { family } => format!("family {family:?} has an empty list of dynamic labels"),
             Self::LabelWithoutValues { family, label } => format!("label {label:?} of family {family:?} has no values"),
             Self::DuplicateLabelValue { family, label, value } => {
                 format!("label {label:?} of family {family:?} lists value {value:?} twice")
@@ -223,7 +216,6 @@ impl SchemaError {
             Self::ReservedLabelName { .. } => "choose one that doesn't begin with __ and, on a histogram, isn't le",
             Self::DuplicateLabel { .. } => "remove one (a family has the engine labels and the constant ones too)",
             Self::UnknownEngineLabel { .. } => "choose one that the schema has, or none if the info is registry-wide",
-            Self::NoDynamicLabels { .. } => "name at least one, or declare a family without labels",
             Self::LabelWithoutValues { .. } => "list all of them, or leave out the label",
             Self::DuplicateLabelValue { .. } => "remove one",
             Self::NoBounds { .. } => "give at least one",

@@ -47,9 +47,6 @@ pub(crate) mod sealed {
     use super::{AtRunTime, By, Exactly, One};
 
     pub trait Length {
-        /// Whether the compiler knows that there are none.
-        const IS_ZERO: bool;
-
         /// So many of `T`.
         type Of<T>;
 
@@ -61,8 +58,6 @@ pub(crate) mod sealed {
     }
 
     impl<const N: usize> Length for Exactly<N> {
-        const IS_ZERO: bool = N == 0;
-
         type Of<T> = [T; N];
         type Values<'v> = [&'v str; N];
 
@@ -72,8 +67,6 @@ pub(crate) mod sealed {
     }
 
     impl Length for AtRunTime {
-        const IS_ZERO: bool = false;
-
         type Of<T> = Vec<T>;
         type Values<'v> = &'v [&'v str];
 

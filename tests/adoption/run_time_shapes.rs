@@ -99,11 +99,42 @@ fn an_info_has_the_labels_of_a_configuration() {
     assert_eq!(error, SchemaError::InvalidLabelName { family, label });
 }
 
+/// What a descriptor announces has any number of labels, and one type of handle.
+#[test]
+fn a_family_with_no_dynamic_labels_is_one_series() {
+    for labels in [&[][..], &["0"]] {
+        let mut schema = Schema::builder(&["engine"][..labels.len()]);
+        let loads = schema.counter::<u64>("loads", "").dynamic_labels(&[][..], 4).declare().unwrap();
+        let level = schema.gauge::<i64>("level", "").sparse().dynamic_labels([], 4).declare().unwrap();
+        let seconds = schema.histogram::<f64>("seconds", "", &[1.0]).dynamic_labels([], 4).declare().unwrap();
+        let registry = Registry::new(schema.build().unwrap());
+        let engine = registry.attach(labels).unwrap();
+        let shared = engine.shared_recorder();
+        let lines = |begin: &str| crate::shown::lines(&registry, begin);
+        let own = if labels.is_empty() { "" } else { "{engine=\"0\"}" };
+        assert_eq!((loads.label_count(), level.label_count()), (0, 0));
+        assert_eq!(lines("loads_total"), [format!("loads_total{own} 0")]);
+        assert!(lines("level").is_empty(), "sparse");
+        shared.with_label_values(loads, &[]).add(2);
+        shared.with_label_values(loads, &[]).inc();
+        shared.with_label_values(level, []).set(-1);
+        shared.with_label_values(seconds, []).observe(0.5);
+        assert!(!shared.remove(loads, &[]), "it stays");
+        assert_eq!(lines("loads_total"), [format!("loads_total{own} 3")]);
+        assert_eq!(lines("level"), [format!("level{own} -1")]);
+        assert_eq!(lines("seconds_count"), [format!("seconds_count{own} 1")]);
+        assert_eq!(lines("tachometer_overflowed_"), [format!("tachometer_overflowed_label_values_total{own} 0")]);
+        crate::common::parse(&registry.page());
+        let mut snapshot = Snapshot::new();
+        registry.snapshot(&mut snapshot);
+        assert!(snapshot.engine(labels).unwrap().counters(loads).eq([(vec![], 3)]));
+        assert!(snapshot.engine(labels).unwrap().gauges(level).eq([([], -1)]));
+    }
+}
+
 #[test]
 fn lists_that_are_empty_are_refused_by_name() {
     let mut schema = Schema::builder(&[]);
-    let error = schema.counter::<u64>("hits", "").dynamic_labels(&[][..], 4).declare().unwrap_err();
-    assert_eq!(error, SchemaError::NoDynamicLabels { family: "hits".into() });
     let error = schema.counter::<u64>("hits", "").label("result", &[][..]).declare().unwrap_err();
     assert_eq!(error, SchemaError::LabelWithoutValues { family: "hits".into(), label: "result".into() });
     let error = schema.counter::<u64>("hits", "").label("result", &["a", "b", "a"][..]).declare().unwrap_err();

@@ -52,12 +52,16 @@ fn a_connector_announces_its_families_and_leaves() {
     let server = Server::start();
     let loads = json!({"name": "disk_kv:loads", "help": "Blocks loaded.", "labels": ["engine", "tier"]});
     let errors = json!({"name": "disk_kv:errors", "help": "Failures.", "labels": ["cause"]});
-    let families = json!([loads, errors]).to_string();
+    let flushes = json!({"name": "disk_kv:flushes", "help": "Flushes.", "labels": []});
+    let families = json!([loads, errors, flushes]).to_string();
     assert_eq!(server.call("PUT", "/connector/disk", &families).0, 201);
     let odd = "a \"b\"\n\\c";
-    for (name, label_values, add) in
-        [("disk_kv:loads", &["0", "ram"][..], 3), ("disk_kv:loads", &["0", "ram"], 4), ("disk_kv:errors", &[odd], 1)]
-    {
+    for (name, label_values, add) in [
+        ("disk_kv:loads", &["0", "ram"][..], 3),
+        ("disk_kv:loads", &["0", "ram"], 4),
+        ("disk_kv:errors", &[odd], 1),
+        ("disk_kv:flushes", &[], 2),
+    ] {
         let counted = json!({"name": name, "label_values": label_values, "add": add}).to_string();
         assert_eq!(server.call("POST", "/connector/disk", &counted).0, 204);
     }
@@ -65,8 +69,10 @@ fn a_connector_announces_its_families_and_leaves() {
     assert_eq!(page.sum("disk_kv:loads_total", &[("engine", "0"), ("tier", "ram")]), 7.0);
     assert_eq!(page.sum("disk_kv:loads_total", &[]), 7.0);
     assert_eq!(page.sum("disk_kv:errors_total", &[]), 1.0);
+    assert_eq!(page.sum("disk_kv:flushes_total", &[]), 2.0);
 
-    for (name, label_values) in [("disk_kv:loads", &["0"][..]), ("disk_kv:stores", &["0", "ram"])] {
+    let wrong = [("disk_kv:loads", &["0"][..]), ("disk_kv:flushes", &["0"]), ("disk_kv:stores", &["0", "ram"])];
+    for (name, label_values) in wrong {
         let counted = json!({"name": name, "label_values": label_values, "add": 1}).to_string();
         assert_eq!(server.call("POST", "/connector/disk", &counted).0, 404);
     }

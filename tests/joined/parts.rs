@@ -142,3 +142,23 @@ fn a_part_shows_nothing_of_the_one_before_it() {
     part.recorder().unwrap().record(|step| step.set_info(info, ["after"], 1.0));
     assert_eq!(seen().as_deref(), Some("after"));
 }
+
+/// As engines of the first schema: a program needs no map of its workers, or of parts.
+#[test]
+fn a_part_or_an_engine_of_a_joined_schema_is_found_by_its_labels() {
+    let Rig { registry, engine, loads, load, .. } = Rig::new();
+    let member = registry.join(loads).unwrap();
+    let part = member.attach_to(&engine).unwrap();
+    let [found, new] = ["0", "1"].map(|name| member.get_or_attach(&[name]).unwrap());
+    let again = member.get_or_attach(&["1"]).unwrap();
+    [&part, &found, &new, &again].iter().for_each(|engine| engine.shared_recorder().inc(load));
+    let lines = |numbers: [u64; 2]| [0, 1].map(|name| format!("loads_total{{engine=\"{name}\"}} {}", numbers[name]));
+    assert_eq!(declared(&registry)[1..], lines([2, 2]));
+    drop((part, new));
+    assert_eq!(declared(&registry)[1..], lines([2, 2]), "a handle of each is left");
+    drop((found, again));
+    assert_eq!(declared(&registry).len(), 1);
+    assert_eq!(member.get_or_attach(&[]).unwrap_err().to_string(), member.attach(&[]).unwrap_err().to_string());
+    let refused = member.get_or_attach(&["0"]).unwrap_err();
+    assert!(matches!(refused, tachometer::AttachError::AttachedToAnotherSchema { .. }), "{refused}");
+}

@@ -8,7 +8,7 @@ use crate::schema::{
     error::SchemaError,
     handle::DynamicHandle,
     layout::DynamicIndex,
-    shape::{Length, List, One, sealed},
+    shape::{Length, List, One},
 };
 
 /// Describes a family with dynamic labels. [`declare`](Self::declare) checks it and returns its
@@ -33,7 +33,17 @@ const MAX_VALUE_LEN: usize = 256;
 pub struct DynamicFamily<H, L> {
     pub(crate) schema: u32,
     pub(crate) index: DynamicIndex,
+    labels: u32,
     handle: PhantomData<fn() -> (H, L)>,
+}
+
+impl<H, L> DynamicFamily<H, L> {
+    /// How many dynamic labels the family has: as many label values name a series. For values that
+    /// come from elsewhere.
+    #[must_use]
+    pub fn label_count(&self) -> usize {
+        self.labels as usize
+    }
 }
 
 impl<'b, H: DynamicHandle> Declaration<'b, H, One> {
@@ -57,8 +67,8 @@ impl<'b, H: DynamicHandle> Declaration<'b, H, One> {
     ///
     /// These series are recorded word by word, outside of steps: see
     /// [`DynamicSeries`](crate::DynamicSeries). If only the running program knows how many labels
-    /// there are, give a slice; lookups then take slices too. An empty array of `labels` is a
-    /// compile error, and an empty slice a [`SchemaError`].
+    /// there are, give a slice; lookups then take slices too. If there are none, the family has
+    /// one series, whatever its capacity.
     ///
     /// ```
     /// # use tachometer::{Registry, Schema};
@@ -83,14 +93,10 @@ impl<'b, H: DynamicHandle> Declaration<'b, H, One> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn dynamic_labels<V: List>(self, labels: V, capacity: usize) -> DynamicDeclaration<'b, H, V::Length> {
-        const {
-            let no_labels = <V::Length as sealed::Length>::IS_ZERO;
-            assert!(!no_labels, "a family with dynamic labels has at least one label");
-        }
-        let (builder, spec) = self.into_spec();
+        let ((builder, spec), names) = (self.into_spec(), labels.to_strings());
         let labels = DynamicLabels {
-            names: labels.to_strings(),
-            capacity,
+            capacity: if names.is_empty() { 0 } else { capacity },
+            names,
             max_value_len: MAX_VALUE_LEN,
             overflow_value: "other".to_owned(),
         };
@@ -144,10 +150,10 @@ impl<H: DynamicHandle, L: Length> DynamicDeclaration<'_, H, L> {
     /// # Errors
     /// [`SchemaError`] names the culprit and the remedy. The builder is left as it was.
     pub fn declare(self) -> Result<DynamicFamily<H, L>, SchemaError> {
-        let schema = self.builder.schema_number(self.spec.scope);
+        let (schema, labels) = (self.builder.schema_number(self.spec.scope), self.labels.names.len() as u32);
         let spec = FamilySpec { labels: Labels::Dynamic(self.labels), ..self.spec };
         let index = DynamicIndex(self.builder.add(spec)? as u32);
-        Ok(DynamicFamily { schema, index, handle: PhantomData })
+        Ok(DynamicFamily { schema, index, labels, handle: PhantomData })
     }
 }
 

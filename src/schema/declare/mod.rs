@@ -130,14 +130,10 @@ impl FamilySpec {
         }
     }
 
-    /// Checks that each closed label has values, that none is repeated, and that dynamic labels
-    /// aren't an empty list.
+    /// Checks that each closed label has values, and that none is repeated.
     pub(super) fn check_values(&self) -> Result<(), SchemaError> {
         let labels = match &self.labels {
             Labels::Closed(labels) => labels,
-            Labels::Dynamic(labels) if labels.names.is_empty() => {
-                return Err(SchemaError::NoDynamicLabels { family: self.name.clone() });
-            }
             Labels::Dynamic(_) | Labels::Info { .. } => return Ok(()),
         };
         for ClosedLabel { name, values } in labels {

@@ -54,6 +54,12 @@ impl Families {
 }
 
 impl SharedMetrics {
+    /// The recorder that it was made with, for families of your own.
+    #[must_use]
+    pub fn recorder(&self) -> &SharedRecorder {
+        &self.recorder
+    }
+
     /// The tokens of a prompt, when its first output is there. Once per prompt and engine.
     ///
     /// A handler sees no iteration, so nothing is added to `vllm:iteration_tokens_total`: that is
