@@ -9,9 +9,11 @@ use tachometer_vllm::{
 /// The first byte chooses the connector.
 pub(crate) fn run(data: &[u8]) {
     let Some((choice, payload)) = data.split_first() else { return };
-    let tiers = Offloading { spec: OffloadingSpec::Tiering { kvcr: true, info_labels: &[] }, store_threshold: 2 };
+    let tiers =
+        Offloading { spec: OffloadingSpec::Tiering { kvcr: true, info_labels: &["example_info"] }, store_threshold: 2 };
     let all = [
         KvConnector::NixlPull,
+        KvConnector::Mooncake,
         KvConnector::MooncakeStore,
         KvConnector::Offloading(tiers),
         KvConnector::SimpleCpuOffload,
@@ -20,7 +22,11 @@ pub(crate) fn run(data: &[u8]) {
         KvConnector::Umbp,
     ];
     let chosen = usize::from(*choice) % (all.len() + 1);
-    let connector = all.get(chosen).cloned().unwrap_or_else(|| KvConnector::Multi(all.to_vec()));
+    let several = || {
+        let (outer, inner) = all.split_at(all.len() / 2);
+        KvConnector::Multi([outer, &[KvConnector::Multi(inner.to_vec())]].concat())
+    };
+    let connector = all.get(chosen).cloned().unwrap_or_else(several);
     for read in [Value::from_json(payload), Value::from_msgpack(payload)] {
         match read {
             Ok(payload) => record(&connector, &payload),
@@ -43,8 +49,10 @@ fn record(connector: &KvConnector<'_>, payload: &Value<'_>) {
     if recorded.is_err() {
         assert_eq!((samples(&registry), metrics.refused()), (before, 1));
     } else {
-        log.add(payload).expect("it fits");
-        log.line(LogLevel::Info);
+        for payloads in [1, 2] {
+            (0..payloads).for_each(|_| log.add(payload).expect("it fits"));
+            log.line(LogLevel::Info);
+        }
     }
 }
 

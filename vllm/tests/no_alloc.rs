@@ -10,11 +10,10 @@ mod one_step;
 use no_alloc::{assert_each_is_called, assert_none};
 use one_step::OneStep as _;
 use tachometer::{Recorder, Registry, Schema, Snapshot};
-use tachometer_vllm::connectors::{ConnectorFamilies, KvConnector, NixlStats, NixlTransfer};
 use tachometer_vllm::{
     AdmissionRejection, CacheConfig, CacheStats, Config, ConnectorCacheStats, Eviction, Families, FinishReason,
-    FinishedRequest, IterationStats, LoraStats, PerfStats, PromptTokens, SchedulerStats, SleepState, SpecDecodeStats,
-    StepStats, WatermarkStats,
+    FinishedRequest, IterationStats, LoraStats, PerfStats, PromptTokens, SchedulerStats, SleepOperation, SleepState,
+    SpecDecodeStats, StepStats, ToolRequest, WatermarkStats, WeightOperation,
 };
 
 /// Everything optional, enabled.
@@ -163,14 +162,18 @@ fn request_handlers_allocate_nothing() {
 }
 
 #[test]
-fn payloads_of_connectors_allocate_nothing() {
+fn an_api_server_allocates_nothing() {
+    let config = Config::new().model_name("m").sleep_mode(true).weight_updates(true).websockets(true);
     let mut schema = Schema::builder(&["engine"]);
-    let families = ConnectorFamilies::declare(&mut schema, &KvConnector::NixlPull, &Config::new()).unwrap();
+    let families = Families::declare(&mut schema, &config.tool_calls(true).http(true)).unwrap();
     let registry = Registry::new(schema.build().unwrap());
-    let engine = registry.attach(&["0"]).unwrap();
-    let (mut recorder, mut metrics) = (engine.recorder().unwrap(), families.metrics(&engine));
-    let stats = NixlStats { transfers: &[NixlTransfer::default(); 64], failed_transfers: 1, ..Default::default() };
-    assert_none("a payload", || recorder.record(|step| metrics.record(step, &stats).unwrap()));
+    let server = families.api_server_metrics(&registry.shared_recorder());
+    assert_none("an API server's handlers", || {
+        let (sleep, update) = (server.sleep_mode(SleepOperation::Wake), server.weight_update(WeightOperation::Update));
+        drop((sleep, update, server.websocket()));
+        server.tool_call_parser(ToolRequest::Responses, true, false);
+        server.http_request("POST", "/v1/completions", 200, 0.25);
+    });
 }
 
 #[test]
@@ -188,10 +191,11 @@ fn reading_allocates_nothing() {
 }
 
 /// Source files, and the receivers of their methods in this file.
-const CALLS: [(&str, &[&str]); 5] = [
+const CALLS: [(&str, &[&str]); 6] = [
     ("families/mod.rs", &["families."]),
     ("record/mod.rs", &["families.", "metrics."]),
     ("record/shared.rs", &["families.", "handlers.", "front."]),
+    ("record/api_server.rs", &["families.", "server."]),
     ("record/hit_rate.rs", &["families.", "shared."]),
     ("record/iteration.rs", &["iteration.", ")."]),
 ];
