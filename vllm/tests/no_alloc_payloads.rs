@@ -1,5 +1,5 @@
-//! Nothing is allocated while a payload of any connector is recorded. Series whose label values come
-//! with the payload are there by then.
+//! Nothing is allocated while a payload of any connector is recorded. Series whose label values
+//! come with the payload are there by then.
 
 #[path = "../../tests/common/allocator.rs"]
 mod allocator;

@@ -168,8 +168,9 @@ impl ConnectorMetrics {
     pub fn record(&mut self, step: &mut Step<'_>, payload: &impl Payload) -> Result<(), PayloadError> {
         let Self { declared, shared, refused } = self;
         payload.with_value(|value| {
-            if let Err(error) = declared.check(value) {
-                step.reject(1);
+            let checked = mutant!(declared.check(value), "payload: what doesn't fit is recorded in part" => Ok(()));
+            if let Err(error) = checked {
+                mutant!(step.reject(1), "payload: a refused one isn't counted" => ());
                 *refused += 1;
                 return Err(error);
             }

@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         let (mut map, mut keys) = (Vec::new(), HashSet::new());
         for _ in 0..length {
             let key = key(self.value(depth + 1)?)?;
-            if !keys.insert(key.clone()) {
+            if !mutant!(keys.insert(key.clone()), "MessagePack: a key may be there twice" => true) {
                 return Err(unreadable("a key is there twice"));
             }
             map.push((key, self.value(depth + 1)?));

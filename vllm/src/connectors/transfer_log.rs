@@ -52,9 +52,14 @@ impl TransferLog {
         let said = &self.declared.said;
         if said.is_nothing(&self.merged) {
             // It stays: of several connectors, the next line has a part for each that reported.
-            return None;
+            return mutant!(None, "transfer log: an interval without a line is forgotten" => {
+                self.merged = Merged::Nothing;
+                None
+            });
         }
-        let figures = said.figures(&mem::take(&mut self.merged), mem::take(&mut self.payloads) == 1);
+        let payloads = mem::take(&mut self.payloads);
+        let alone = mutant!(payloads == 1, "transfer log: a single payload is one of several" => false);
+        let figures = said.figures(&mem::take(&mut self.merged), alone);
         let figures: Vec<_> = figures.into_iter().map(|(name, figure)| format!("{name}={figure}")).collect();
         let text = format!("KV Transfer metrics: {}", figures.join(", "));
         (!figures.is_empty()).then_some(LogLine { level, text })

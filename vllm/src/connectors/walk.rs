@@ -130,7 +130,7 @@ fn has(entries: &[(Key<'_>, Value<'_>)], name: &str, hint: usize) -> bool {
 
 #[cold]
 fn missing<S: Sink>(entry: &Entry, labels: Labels<'_>, sink: &mut S) -> Result<(), PayloadError> {
-    if entry.absent == Absent::Refused {
+    if mutant!(entry.absent == Absent::Refused, "payload: a missing key is 0" => false) {
         return Err(Problem::Missing(entry.name.clone()).into());
     }
     for sample in &entry.node.samples {
@@ -174,7 +174,7 @@ fn push_key<'v>(labels: &mut Labels<'v>, each: &Each, key: &'v Key<'_>) -> Resul
         (Each::Key, Key::Name(name)) => labels.push(name),
         (Each::Labels(expected), Key::Labels(values)) => {
             let expected = *expected;
-            if values.len() != expected {
+            if mutant!(values.len() != expected, "payload: any number of label values" => false) {
                 return Err(Problem::NumberOfLabels { expected, found: values.len() }.into());
             }
             values.iter().for_each(|value| labels.push(value));
@@ -208,7 +208,8 @@ fn check_tags(node: &Node, entries: &[(Key<'_>, Value<'_>)]) -> Result<(), Paylo
     let (mut hint, mut tag_hint) = (0, 0);
     for (key, _) in data.iter() {
         let expected = find(&families.node.keys, key, &mut hint)?.tag;
-        if !is_tagged(types, key, expected, &mut tag_hint) {
+        let is_tagged = is_tagged(types, key, expected, &mut tag_hint);
+        if !mutant!(is_tagged, "payload: tags aren't compared" => true) {
             let error = PayloadError::from(Problem::Tag { expected });
             return Err(error.inside(|| place(key)).inside(|| "\"data\"".to_owned()));
         }
