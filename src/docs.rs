@@ -18,5 +18,11 @@ pub mod protocol {}
 #[doc = include_str!("../docs/self-metrics.md")]
 pub mod self_metrics {}
 
+#[doc = include_str!("../docs/other-schemas.md")]
+pub mod other_schemas {}
+
+#[doc = include_str!("../docs/threads.md")]
+pub mod threads {}
+
 #[doc = include_str!("../DESIGN.md")]
 pub mod design {}

@@ -1,8 +1,9 @@
 //! What a metrics server answers, for any HTTP layer: a function of a request's parts. Nothing here
 //! opens a socket.
 //!
-//! Compression, timeouts and the number of connections are the HTTP layer's. So are large pages for
-//! slow clients: [`Registry::chunks`] has them piece by piece.
+//! The repository's directory `servers` has a file to copy for each of axum, hyper, actix-web and
+//! tiny_http. Compression, timeouts and the number of connections are the HTTP layer's. So are
+//! large pages for slow clients: [`Registry::chunks`] has them piece by piece.
 
 use crate::{
     exposition::{Format, PageOptions},

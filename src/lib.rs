@@ -66,36 +66,11 @@
 //! | a [`SharedRecorder`], a [`DynamicSeries`] | nothing: what they recorded stays |
 //! | an [`InFlight`] guard, a [`Timer`] | one less is in flight; the time is observed |
 //!
-//! # Handles, snapshots and renderers of another schema
+//! # What else to know
 //!
-//! A handle works with the schema that declared it: with its engines, or with the registry (or the
-//! [`Joined`]) if the family is registry-wide. Used anywhere else, it reads and writes no word:
-//!
-//! | call | with something of another schema, or of the registry instead of an engine |
-//! |---|---|
-//! | recording: all methods of [`Step`] and [`SharedRecorder`] that take a handle | panics under debug assertions; otherwise does nothing, and counts in `tachometer_foreign_handles_total` (the registry's recorders in `tachometer_registry_…`). A serving process must not go down because of a metric |
-//! | [`SharedRecorder::with_label_values`], [`SharedRecorder::remove`], [`SharedRecorder::remove_where`] | panics, also if there isn't one value per label, or no such label: there is no series that it could return or remove |
-//! | the getters of [`EngineView`]; [`Engine::read`], [`Registry::read`] | panics: a wrong number would pass for the right one |
-//! | [`Registry::snapshot`] into a [`Snapshot`] of another registry | fine: the snapshot forgets what it held |
-//! | [`Registry::view`] into a [`View`] with handles of another schema | panics: the chosen series aren't there. Once a schema has joined the registry, the view is empty instead: they may be of one that has left |
-//! | [`Renderer::render`] of a snapshot of another schema | panics: it would print numbers under the names of other families |
-//!
-//! What panics here is a bug in the program, and its first test run shows it. So none of these
-//! calls returns an error that the program would have to handle.
-//!
-//! # Threads
-//!
-//! | | `Send` | `Sync` | `Clone` | `Copy` | `UnwindSafe` |
-//! |---|---|---|---|---|---|
-//! | [`Recorder`], [`Step`] | yes | no | no | no | no |
-//! | [`Declaration`], [`DynamicDeclaration`], [`InfoDeclaration`] | yes | yes | no | no | no |
-//! | [`InFlight`], [`Timer`] | yes | yes | no | no | yes |
-//! | [`SharedRecorder`], [`DynamicSeries`] | yes | yes | yes | no | yes |
-//! | [`Collector`], [`Joined`], [`Snapshot`], [`View`], [`Renderer`], [`Chunks`], [`SchemaBuilder`]; [`One`], [`By`], [`Exactly`], [`AtRunTime`] | yes | yes | no | no | yes |
-//! | [`Registry`], [`Engine`], [`Schema`], [`PageOptions`], [`Response`](http::Response); [`SchemaError`], [`AttachError`], [`CollectorError`], [`RecorderError`] | yes | yes | yes | no | yes |
-//! | [`Counter`], [`Gauge`], [`State`], [`StateSet`], [`SettableGauge`], [`Histogram`], [`Info`], [`DynamicFamily`]; [`EngineView`], [`EngineValues`], [`HistogramView`], [`InfoView`]; [`FamilyView`], [`SampleView`], [`SampleValue`], [`MetricType`], [`Format`] | yes | yes | yes | yes | yes |
-//!
-//! `UnwindSafe` covers `RefUnwindSafe` too. All types are `Unpin`.
+//! A handle works with the schema that declared it: with its engines, or with the registry if the
+//! family is registry-wide. [`docs::other_schemas`] says what happens anywhere else, and
+//! [`docs::threads`] which types may cross threads, be copied, or outlive a panic.
 #![forbid(unsafe_code)]
 
 // First: its macro is known to what follows.

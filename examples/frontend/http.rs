@@ -86,5 +86,5 @@ async fn page(State(front): Shared, uri: Uri, headers: HeaderMap) -> impl IntoRe
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let query = uri.query().unwrap_or_default();
     let page = respond(&front.registry, &PageOptions::new(), "GET", "/metrics", query, accept);
-    ([page.headers[0]], page.body)
+    ([page.headers[0]], page.body) // to this path and method the answer is 200, with one header
 }

@@ -1,5 +1,5 @@
 //! What may cross threads, be copied, or outlive a panic: the compiler's answer for every public
-//! type is the table "Threads" of the crate's documentation.
+//! type is the table of `docs/threads.md`.
 
 use crate::traits::{Probe, Without as _, assert_documented};
 use tachometer::{http::Response, *};
@@ -18,7 +18,7 @@ fn every_public_type_is_documented_as_the_compiler_has_it() {
         Collector CollectorError Renderer Timer RecorderError View<Counted> EngineValues<'static, Counted>
     };
     assert_documented(
-        include_str!("../../src/lib.rs"),
+        concat!(include_str!("../../docs/threads.md"), include_str!("../../src/lib.rs")),
         &answers.into(),
         &["Bounds", "Cursor", "Leaf", "Storage", "Summary", "WordType"],
     );
