@@ -56,17 +56,20 @@ pub fn respond(
     query: &str,
     accept: &str,
 ) -> Response {
-    if !matches!(path, "/metrics" | "/metrics/") {
+    let known = matches!(path, "/metrics" | "/metrics/");
+    if mutant!(!known, "http: a path that ends in a slash is unknown" => path != "/metrics", "http: any path is served" => false)
+    {
         return refused(404, None, "not found\n", method);
     }
-    if !matches!(method, "GET" | "HEAD") {
+    if mutant!(!matches!(method, "GET" | "HEAD"), "http: any method is served" => false) {
         return refused(405, Some(("allow", "GET, HEAD")), "method not allowed\n", method);
     }
     let (format, content_type) = Format::negotiate(accept);
     let mut response = Response { status: 200, headers: vec![("content-type", content_type)], body: Vec::new() };
     if mutant!(method == "GET", "http: HEAD has a body" => true) {
         let names = names(query);
-        let chosen = (!names.is_empty()).then(|| options.clone().families(names));
+        let of_server = mutant!(options.clone(), "http: the server's families don't count" => PageOptions::new());
+        let chosen = (!names.is_empty()).then(|| of_server.families(names));
         registry.render_as(format, chosen.as_ref().unwrap_or(options), &mut response.body);
     }
     response
@@ -81,11 +84,12 @@ fn refused(status: u16, header: Option<(&'static str, &'static str)>, why: &str,
 /// The values of `name[]` in a query.
 fn names(query: &str) -> Vec<String> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name)).collect()
+    let is_name = |key| mutant!(decoded(key) == "name[]", "http: keys aren't decoded" => key == "name[]");
+    pairs.filter(|(key, _)| is_name(key)).map(|(_, name)| decoded(name)).collect()
 }
 
 /// The text that was encoded for a query. A `%` that isn't followed by two hexadecimal digits stays
-/// as it is.
+/// as it is, and so does a `+`: no name has a space.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -94,9 +98,9 @@ fn decoded(text: &str) -> String {
         bytes.push(match (byte, after) {
             (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 rest = after;
-                hexadecimal(*high) << 4 | hexadecimal(*low)
+                let digits = [hexadecimal(*high), hexadecimal(*low)];
+                mutant!(digits[0] << 4 | digits[1], "http: digits are swapped" => digits[1] << 4 | digits[0])
             }
-            (b'+', _) => b' ',
             (byte, _) => *byte,
         });
     }

@@ -62,7 +62,9 @@ fn open_metrics(registry: &Registry) -> String {
     registry.render_as(Format::OpenMetrics, &PageOptions::new().families(names).created(), &mut page);
     let page = String::from_utf8(page).unwrap();
     let fixed = |line: &str| match line.rsplit_once(' ') {
-        Some((name, _)) if name.split('{').next().unwrap().ends_with("_created") => format!("{name} 1700000000.123\n"),
+        Some((name, _)) if !name.starts_with('#') && name.split('{').next().unwrap().ends_with("_created") => {
+            format!("{name} 1700000000.123\n")
+        }
         _ => format!("{line}\n"),
     };
     page.lines().map(fixed).collect()
@@ -245,6 +247,47 @@ fn exact_names_states_dynamic_labels_and_several_schemas() {
     let samples = assert_golden("others", &registry);
     assert_eq!(sample(&samples, "a_http_requests", &[("cluster", "a\"b"), ("engine", "0")]), 1.0);
     assert_eq!(sample(&samples, "f_ready", &[("cluster", "a\"b")]), 1.0);
+}
+
+#[test]
+fn names_and_values_that_parsers_could_stumble_over() {
+    let mut schema = Schema::builder(&["engine"]);
+    let level = schema.gauge::<f64>("a:level", "Colons.").label("x", ["nan", "+inf", "-inf"]).declare().unwrap();
+    schema.counter::<u64>("a:tokens", "Colons.").declare().unwrap();
+    schema.histogram::<u64>(":a::lengths:", "Colons.", &[1.0]).declare().unwrap();
+    schema.counter::<u64>("a:read_bytes", "A unit.").exact_name().unit("bytes").declare().unwrap();
+    for name in ["b_total", "b_created", "b_bucket", "b_sum", "b_count", "b_info", "_b"] {
+        schema.gauge::<i64>(name, "A gauge.").declare().unwrap();
+    }
+    schema.counter::<u64>("c_sum", "A counter.").declare().unwrap();
+    schema.histogram::<f64>("c_total", "A histogram.", &[0.5]).declare().unwrap();
+    schema.counter::<u64>("d_never", "No sample.").sparse().declare().unwrap();
+    let plain = schema.info("e_plain_info", "No label but the engine's.", []).declare().unwrap();
+    let bare = schema.info("f_bare_info", "No label at all.", []).engine_labels(&[]).declare().unwrap();
+    let series = schema.gauge::<f64>("g_level", "Any label.").dynamic_labels(["x"], 4).declare().unwrap();
+    let registry = Registry::new(schema.build().unwrap());
+    let engine = registry.attach(&[""]).unwrap();
+    let mut recorder = engine.recorder().unwrap();
+    recorder.record(|step| {
+        let values = level.into_iter().zip([f64::NAN, f64::INFINITY, f64::NEG_INFINITY]);
+        values.for_each(|(gauge, value)| step.set(gauge, value));
+        step.set_info(plain, [], 1.0);
+        step.set_info(bare, [], 1.0);
+    });
+    engine.shared_recorder().with_label_values(series, ["# EOF\n{\\"]).add(0.5);
+    let samples = assert_golden("names", &registry);
+    assert_eq!(sample(&samples, "a:level", &[("engine", ""), ("x", "+inf")]), f64::INFINITY);
+    assert_eq!(sample(&samples, "f_bare_info", &[]), 1.0);
+}
+
+#[test]
+fn what_appears_twice_is_noticed() {
+    let page = "# TYPE a gauge\na{x=\"y\"} 1\na{x=\"z\"} 1\n# TYPE b gauge\nb 2\n";
+    assert_no_sample_twice(page);
+    for twice in ["a{x=\"y\"} 3\n", "b 2\n", "# TYPE a gauge\n"] {
+        let page = format!("{page}{twice}");
+        assert!(std::panic::catch_unwind(|| assert_no_sample_twice(&page)).is_err(), "{twice}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The formats of a page, and which one a client gets.
 
+use std::mem;
+
 /// The format of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -46,13 +48,8 @@ impl Format {
     /// ```
     #[must_use]
     pub fn negotiate(accept: &str) -> (Self, &'static str) {
-        let mut quoted = false;
-        let ranges = accept.split(|c| {
-            quoted ^= c == '"';
-            c == ',' && mutant!(!quoted, "negotiation: a comma within quotes separates" => true)
-        });
         let mut best: Option<Range> = None;
-        for range in ranges.filter_map(Range::parse) {
+        for range in split(accept, ',').filter_map(Range::parse) {
             let better = best
                 .as_ref()
                 .is_none_or(|best| mutant!(range.q > best.q, "negotiation: the last of equals" => range.q >= best.q));
@@ -100,7 +97,7 @@ struct Range {
 impl Range {
     /// `None` for any other type, and for one that the client refuses (`q=0`) or that is malformed.
     fn parse(range: &str) -> Option<Self> {
-        let mut parts = range.split(';').map(str::trim);
+        let mut parts = split(range, ';').map(str::trim);
         let format = Format::named(parts.next()?)?;
         let mut range = Self { format, q: 1.0, escaping: Escaping::None };
         let mut version = None;
@@ -108,15 +105,38 @@ impl Range {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let (name, value) = (name.trim(), value.trim().trim_matches('"'));
             match () {
-                () if is(name, "q") => range.q = value.parse().ok().filter(|q: &f64| q.is_finite() && *q >= 0.0)?,
+                () if is(name, "q") => {
+                    range.q = mutant!(
+                        value.parse().ok().filter(|q: &f64| q.is_finite() && *q >= 0.0)?,
+                        "negotiation: a malformed q is 1" => value.parse().unwrap_or(1.0),
+                        "negotiation: q is at most 1" => value.parse().ok().filter(|q| (0.0..=1.0).contains(q))?,
+                    )
+                }
                 () if is(name, "version") => version = Some(value),
                 () if is(name, "escaping") => range.escaping = Escaping::named(value),
                 () => {} // it says nothing about what a page has
             }
         }
         let fits = version.is_none_or(|version| format.has_version(version));
-        (range.q > 0.0 && mutant!(fits, "negotiation: any version fits" => true)).then_some(range)
+        let wanted = mutant!(range.q > 0.0, "negotiation: what is refused is served" => true);
+        (wanted && mutant!(fits, "negotiation: any version fits" => true)).then_some(range)
     }
+}
+
+/// The parts of a header between these characters. Within quotes they are text, and so is a quote
+/// behind a backslash.
+fn split(header: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    header.split(move |c| {
+        let is_text = quoted;
+        match c {
+            _ if mem::take(&mut escaped) => {}
+            '\\' => escaped = mutant!(quoted, "negotiation: an escaped quote ends a string" => false),
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        c == separator && mutant!(!is_text, "negotiation: what is within quotes separates" => true)
+    })
 }
 
 /// Whether a name is this one. Case doesn't matter.
@@ -144,7 +164,8 @@ impl Escaping {
     fn named(value: &str) -> Self {
         match value {
             "allow-utf-8" => Self::AllowUtf8,
-            "underscores" | "dots" => Self::Underscores,
+            "underscores" => Self::Underscores,
+            "dots" => mutant!(Self::Underscores, "negotiation: dots aren't answered" => Self::None),
             "values" => Self::Values,
             _ => Self::None,
         }

@@ -200,11 +200,14 @@ fn header(format: Format, family: &Family, text: &mut Vec<u8>) {
     let (suffix, escape_help): (_, fn(&str, &mut Vec<u8>)) = match format {
         Format::Text => (family.suffix(), escape::help),
         Format::OpenMetrics => {
-            (mutant!("", "OpenMetrics: families of counters end in _total" => family.suffix()), escape::quoted)
+            let suffix = mutant!("", "OpenMetrics: families of counters end in _total" => family.suffix());
+            (suffix, mutant!(escape::quoted, "OpenMetrics: quotes of a help text aren't escaped" => escape::help))
         }
     };
     let metric_type = match (family.metric_type, format) {
-        (MetricType::Counter, Format::OpenMetrics) if family.exact_name => "unknown",
+        (MetricType::Counter, Format::OpenMetrics) if family.exact_name => {
+            mutant!("unknown", "OpenMetrics: exact names are counters" => "counter")
+        }
         (MetricType::Counter, _) => "counter",
         (MetricType::Gauge, _) => "gauge",
         (MetricType::Histogram, _) => "histogram",
@@ -216,7 +219,8 @@ fn header(format: Format, family: &Family, text: &mut Vec<u8>) {
         text.push(b'\n');
     }
     text.extend_from_slice(format!("# TYPE {name} {metric_type}\n").as_bytes());
-    if let (Format::OpenMetrics, Some(unit)) = (format, &family.unit) {
+    let has_unit = mutant!(format == Format::OpenMetrics, "OpenMetrics: no units" => false, "text: has units" => true);
+    if let (true, Some(unit)) = (has_unit, &family.unit) {
         text.extend_from_slice(format!("# UNIT {name} {unit}\n").as_bytes());
     }
 }

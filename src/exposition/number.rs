@@ -18,7 +18,7 @@ pub(crate) fn write_i64(value: i64, out: &mut Vec<u8>) {
 
 /// Appends a time in milliseconds, as seconds.
 pub(crate) fn write_milliseconds(time: u64, out: &mut Vec<u8>) {
-    write_u64(time / 1_000, out);
+    write_u64(mutant!(time / 1_000, "created: in milliseconds" => time), out);
     out.push(b'.');
     let digit = |divisor: u64| b'0' + (time / divisor % 10) as u8;
     out.extend_from_slice(&[100, 10, 1].map(digit));
@@ -43,7 +43,9 @@ pub(crate) fn write_f64(value: f64, out: &mut Vec<u8>) {
     match exponent {
         // That client's quirk: positive numbers switch to scientific notation at 1e6, negative ones
         // at 1e16.
-        -4..=5 => write_fixed(digits, exponent, out),
+        -4..=5 => {
+            mutant!(write_fixed(digits, exponent, out), "text: floats are scientific" => write_scientific(digits, exponent, out))
+        }
         6..=15 if sign => write_fixed(digits, exponent, out),
         _ => write_scientific(digits, exponent, out),
     }

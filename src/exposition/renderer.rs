@@ -83,7 +83,7 @@ impl Style {
 
     /// Appends what ends a page.
     pub(crate) fn end(self, page: &mut Vec<u8>) {
-        if self.is_open_metrics() {
+        if mutant!(self.is_open_metrics(), "OpenMetrics: no end" => false, "text: has an end" => true) {
             page.extend_from_slice(b"# EOF\n");
         }
     }
@@ -173,6 +173,7 @@ impl SchemaText {
                 let series = &block.series[sample.series()];
                 self.sample(series, &sample, page);
                 if let (Some(line), Some(created)) = (&series.created, sample.created()) {
+                    mutant!("created: of another label set" => self.line(line, b"", page, |page| number::write_milliseconds(0, page)));
                     self.line(line, sample.label_text(), page, |page| number::write_milliseconds(created, page));
                 }
             }

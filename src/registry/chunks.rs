@@ -55,7 +55,7 @@ impl Chunks {
             }
         }
         shared.collect(&self.choice, self.style, piece);
-        self.style.end(piece);
+        mutant!(self.style.end(piece), "chunks: no end" => {});
         false
     }
 }

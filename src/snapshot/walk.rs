@@ -313,7 +313,9 @@ impl<'s> SampleView<'s> {
     pub(crate) fn created(&self) -> Option<u64> {
         match self.own {
             Own::Closed(..) => Some(self.engine.attached_at()),
-            Own::Dynamic { row, .. } => Some(row.created),
+            Own::Dynamic { row, .. } => {
+                Some(mutant!(row.created, "created: a dynamic series has its engine's" => self.engine.attached_at()))
+            }
             Own::Info { .. } => None,
         }
     }

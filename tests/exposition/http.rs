@@ -65,6 +65,16 @@ fn other_methods_and_paths_are_refused() {
 fn a_query_chooses_families_by_any_name_that_they_expose() {
     assert_families("name[]=vllm:waiting", &["vllm:waiting"]);
     assert_families("name%5B%5D=vllm%3Awaiting&name[]=tokens_total", &["vllm:waiting", "tokens_total"]);
+    for key in ["name[]", "name%5b%5d", "name[%5D", "name%5B]", "%6E%61%6d%65%5B%5D", "n%61me[]"] {
+        for name in ["vllm:running", "vllm%3arunning", "%76%6C%6c%6d:%72unning"] {
+            assert_families(&format!("{key}={name}"), &["vllm:running"]);
+        }
+    }
+    for other in
+        ["name", "name[0]", "name%255B%255D", "Name[]", "name[]+", "+name[]", "%20name[]", "names[]", "name[][]"]
+    {
+        assert_eq!(get(&format!("{other}=lengths")).body.len(), get("").body.len(), "{other} says nothing");
+    }
     assert_families("name[]=tokens&name[]=tokens_total&name[]=tokens_created", &["tokens_total"]);
     for name in ["lengths", "lengths_bucket", "lengths_sum", "lengths_count", "lengths_created"] {
         assert_families(&format!("name[]={name}"), &["lengths"]);
@@ -86,6 +96,20 @@ fn unknown_names_give_an_empty_page() {
         "name[]=%ff%00",
         "name[]=%zz%",
         "name[]=vllm:waiting+",
+        "name[]=+vllm:waiting",
+        "name[]=vllm:waiting%20",
+        "name[]=vllm:waiting%00",
+        "name[]=vllm:waiting%c3%28",
+        "name[]=%c0%ba",
+        "name[]=vllm:waiting=",
+        "name[]=vllm%253Awaiting",
+        "name[]=vllm_waiting",
+        "name[]=vllm:waiting_created",
+        "name[]=lengths_total",
+        "name[]=lengths_bucket{le=\"1.0\"}",
+        "name[]=tokens_sum",
+        "name[]=_total",
+        "name[]=&name[]=",
         "name[]=tachometer",
     ] {
         assert_eq!((get(query).status, get(query).body), (200, Vec::new()), "{query}");
@@ -114,6 +138,12 @@ fn a_query_chooses_among_the_servers_families() {
 fn an_endless_query_costs_what_was_given() {
     let query = "name[]=vllm:waiting&%zz=%&name[]=%f0%9f%a6%80&".repeat(20_000);
     assert_families(&query, &["vllm:waiting"]);
+    let many: String = (0..10_000).map(|number| format!("name[]=x{number}&name[]=tokens_total&")).collect();
+    assert_families(&many, &["tokens_total"]);
+    let (registry, _engine) = registry();
+    let options = PageOptions::new().families((0..10_000).map(|number| format!("x{number}")).chain(["tokens".into()]));
+    let page = http::respond(&registry, &options, "GET", "/metrics", "name[]=tokens&name[]=lengths", "").body;
+    assert_eq!(page.split(|byte| *byte == b'\n').count(), 3);
 }
 
 proptest! {

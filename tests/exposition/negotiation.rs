@@ -118,6 +118,8 @@ fn parameters_come_in_any_order_and_twice() {
         "APPLICATION/OpenMetrics-Text;Q=0.5;Version=1.0.0;Escaping=values,text/plain;q=0.4",
         "application/openmetrics-text;q=0.1;q=0.5;escaping=dots;escaping=values,text/plain;q=0.4",
         "application/openmetrics-text;;q=0.5;charset=utf-8;x;escaping=values;y=\"a;b,c\",text/plain;q=0.4",
+        "application/openmetrics-text;q=0.5;y=\"a;q=0,b;version=9;escaping=dots\";escaping=values,text/plain;q=0.4",
+        "application/openmetrics-text;q=0.5;y=\"\\\",\\\\\";escaping=values,x;y=\"\\\";\\\",text/plain;q=0.9,\"",
     ] {
         assert_answer(accept, Format::OpenMetrics, Some("values"));
     }
@@ -137,12 +139,18 @@ fn what_is_malformed_or_unknown_is_passed_over() {
         "application/openmetrics-text;q=-1",
         "application/openmetrics-text;q=NaN",
         "application/openmetrics-text;q=inf",
+        "application/openmetrics-text;q=1e400",
+        "application/openmetrics-text;q=1e-400",
+        "application/openmetrics-text;q=\"\"",
+        "application/openmetrics-text;q=\"0\"",
+        "application/openmetrics-text;q=0.5;q=",
         "application/openmetrics-textile",
         "application / openmetrics-text",
         "application/*",
         "application/openmetrics-text\0",
         "x;y=\"application/openmetrics-text,application/openmetrics-text,\"",
         "x;y=\",application/openmetrics-text,",
+        "x;y=\"\\\",application/openmetrics-text,\"",
         PROTOBUF,
         "🦀/🦀;🦀=🦀",
     ] {
@@ -152,6 +160,17 @@ fn what_is_malformed_or_unknown_is_passed_over() {
     for malformed in ["*/*", "text/plain;version=9", "text/plain;q=much", "/;/", ""] {
         assert_answer(&format!("{malformed},application/openmetrics-text;q=0.1"), Format::OpenMetrics, None);
     }
+}
+
+#[test]
+fn a_header_may_be_of_any_length() {
+    let end = ",application/openmetrics-text;q=0.5";
+    let pieces =
+        [",", ";", "\"", "\\", "=", "x/y;q=1,", "text/plain;q=0,", "application/openmetrics-text;q=0.1,", "\"\\\"\","];
+    for piece in pieces {
+        assert_answer(&format!("{}{end}", piece.repeat((1 << 20) / piece.len())), Format::OpenMetrics, None);
+    }
+    assert_answer(&format!("application/openmetrics-text;x={}", "y".repeat(1 << 20)), Format::OpenMetrics, None);
 }
 
 proptest! {
