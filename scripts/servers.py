@@ -27,6 +27,16 @@ def debian(package, command):
     return directory / "root/usr/bin" / command
 
 
+def python_with(package):
+    """The Python of the repository's own environment, where this package can be imported."""
+    python = ROOT / ".venv/bin/python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", ROOT / ".venv"], check=True)
+    if subprocess.run([python, "-c", f"import {package}"], stderr=subprocess.DEVNULL).returncode:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", package], check=True)
+    return python
+
+
 def free_port(wanted=0):
     """A port that was free a moment ago: the wanted one, if it was."""
     with socket.socket() as listener:

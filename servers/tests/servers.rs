@@ -1,6 +1,10 @@
 //! Each server, asked by a real client over loopback.
 
-use std::{io, net::TcpListener, thread};
+use std::{
+    io::{self, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+};
 
 use flate2::read::GzDecoder;
 use openmetrics_parser::{openmetrics::parse_openmetrics, prometheus::parse_prometheus};
@@ -140,10 +144,29 @@ fn head_is_get_without_the_page() {
             let get = served.get(path, PROMETHEUS);
             assert_eq!((head.status(), head.text()), (200, ""));
             assert_eq!(head.header("content-type"), get.header("content-type"));
+            // RFC 9110, 8.6: if there is one, it is that of the page.
+            let length = head.header("content-length");
+            assert!(length.is_none() || length == get.header("content-length"), "{length:?}");
         }
         // The same connection serves what comes next.
         assert_eq!(served.ask("HEAD", "/elsewhere", &[]).status(), 404);
         assert_eq!(served.get("/metrics", "*/*").status(), 200);
+    });
+}
+
+#[test]
+fn a_connection_serves_many_requests_at_once() {
+    each(|served| {
+        let address = served.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request =
+            |method, end| format!("{method} /metrics?name[]=requests_running HTTP/1.1\r\nHost: x\r\n{end}\r\n");
+        let requests = ["GET", "HEAD", "PUT", "GET"].map(|method| request(method, "")).concat();
+        stream.write_all((requests + &request("GET", "Connection: close\r\n")).as_bytes()).unwrap();
+        let answers = io::read_to_string(stream).unwrap();
+        let statuses = answers.lines().filter_map(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3));
+        assert_eq!(statuses.collect::<Vec<_>>(), ["200", "200", "405", "200", "200"]);
+        assert_eq!(answers.matches("# TYPE requests_running gauge\n").count(), 3);
     });
 }
 

@@ -217,6 +217,25 @@ fn what_is_wrong_gets_a_clear_status_and_harms_nobody() {
 }
 
 #[test]
+fn a_connection_serves_many_requests_at_once() {
+    let serving = finished(&["--limit", "5", "--speed", "max", "--hold"]);
+    let mut requests = String::new();
+    let asked = [("GET", "200 OK"), ("HEAD", "200 OK"), ("BREW", "405 Method Not Allowed"), ("GET", "200 OK")];
+    for (method, _) in asked.iter().cycle().take(400) {
+        requests += &format!("{method} /metrics?name[]=vllm:kv_cache_usage_perc HTTP/1.1\r\nHost: fleet\r\n\r\n");
+    }
+    requests += "GET /metrics?name[]=none HTTP/1.1\r\nHost: fleet\r\nConnection: close\r\n\r\n";
+    let answers = exchange(&serving, requests.as_bytes());
+    let statuses: Vec<&str> = answers.lines().filter_map(|line| line.strip_prefix("HTTP/1.1 ")).collect();
+    let expected: Vec<&str> = asked.iter().cycle().take(400).chain([&asked[0]]).map(|(_, status)| *status).collect();
+    assert_eq!(statuses, expected);
+    assert_eq!(answers.matches("# TYPE vllm:kv_cache_usage_perc gauge\n").count(), 200);
+    let (_, of_head) = answers.split_once("# TYPE ").expect("a page").1.split_once("HTTP/1.1 ").expect("another");
+    let (of_head, _) = of_head.split_once("\r\n\r\n").expect("a head");
+    assert!(!of_head.contains("content-length"), "it would have to be that of the page: {of_head}");
+}
+
+#[test]
 fn twenty_routers_poll_two_families_while_engines_run() {
     let mut serving = Serving::with_few_files(&["--speed", "60", "--hold"]);
     let url = format!(
