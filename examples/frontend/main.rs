@@ -3,6 +3,9 @@
 //! its client leaves. `engine.rs` records whole steps, and `front.rs` sends each request to the
 //! shortest queue. `connector.rs` has families that are announced while the server runs.
 //!
+//! Nothing limits connections here: a client that is silent or never reads keeps its own open. The
+//! example `fleet` has such limits, in `connections.rs`.
+//!
 //! ```text
 //! cargo run --release --example frontend [ADDRESS:PORT]
 //! curl --json '{"prompt": "to be", "max_tokens": 9, "stream": true}' localhost:9465/v1/completions
