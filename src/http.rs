@@ -17,7 +17,7 @@ pub struct Response {
     pub status: u16,
     /// Names, in lower case, and values. `content-length` is left to the server.
     pub headers: Vec<(&'static str, &'static str)>,
-    /// Empty for `HEAD`.
+    /// Empty for `HEAD`, whose answer may have no `content-length` but the page's.
     pub body: Vec<u8>,
 }
 

@@ -7,6 +7,8 @@
 
 use std::{
     convert::Infallible,
+    io,
+    net::SocketAddr,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -16,7 +18,7 @@ use axum::Router;
 use hyper::{Request, body::Incoming, server::conn::http1, service::Service, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
     select,
     sync::{Semaphore, watch},
     task, time,
@@ -31,6 +33,30 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CROWDED: Duration = Duration::from_millis(400);
 /// The longest head of a request, in bytes.
 const HEAD: usize = 16 * 1024;
+/// How much of an answer the system keeps for a client that doesn't read, in bytes. By default it
+/// is megabytes for each, and copying them holds up the others.
+const UNREAD: u32 = 128 * 1024;
+
+/// Listens at an address or a name.
+pub(crate) async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in lookup_host(address).await? {
+        result = listen_at(address);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(UNREAD)?; // connections inherit it
+    socket.bind(address)?;
+    socket.listen(1024)
+}
 
 /// Serves until it is dropped, which closes the connections.
 pub(crate) async fn serve(listener: TcpListener, router: Router) -> Infallible {

@@ -45,8 +45,12 @@ pub(crate) fn router(registry: Registry, negotiates: bool) -> Router {
 
 async fn answer(pages: Pages, request: Request, negotiates: bool) -> Response {
     let lines = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let method = match request.method().as_str() {
+        "HEAD" => "GET", // axum sends the page's length, and leaves out the page
+        method => method,
+    };
     let asked = Asked {
-        method: request.method().to_string(),
+        method: method.to_owned(),
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
         accept: if negotiates { lines.collect::<Vec<_>>().join(",") } else { String::new() },

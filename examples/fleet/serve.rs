@@ -10,7 +10,6 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use tachometer::Registry;
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Formats;
@@ -27,7 +26,7 @@ impl Server {
     /// Listens before it returns, so that an unavailable address is an error here.
     pub(crate) fn start(address: &str, registry: Registry, formats: Formats) -> Result<Self> {
         let runtime = runtime()?;
-        let listener = runtime.block_on(TcpListener::bind(address));
+        let listener = runtime.block_on(connections::listen(address));
         let listener = listener.with_context(|| format!("can't listen on {address}"))?;
         let address = listener.local_addr()?.to_string();
         let served = async move { match connections::serve(listener, router(registry, formats)).await {} };

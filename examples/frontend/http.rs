@@ -83,8 +83,10 @@ async fn leave(State(front): Shared, Path(name): Path<String>) -> StatusCode {
 }
 
 async fn page(State(front): Shared, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    // There may be several lines of it.
+    let accept = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let accept = accept.collect::<Vec<_>>().join(",");
     let query = uri.query().unwrap_or_default();
-    let page = respond(&front.registry, &PageOptions::new(), "GET", "/metrics", query, accept);
+    let page = respond(&front.registry, &PageOptions::new(), "GET", "/metrics", query, &accept);
     ([page.headers[0]], page.body) // to this path and method the answer is 200, with one header
 }

@@ -33,6 +33,8 @@ pub(crate) fn run(data: &[u8]) {
         Format::OpenMetrics if page == "# EOF\n" => {}
         Format::OpenMetrics => drop(parse_openmetrics(&page).unwrap_or_else(|error| panic!("{error}, in\n{page}"))),
     }
-    let chosen = query.contains("=a:b") && query.matches('=').count() == 1 && query.starts_with("name[]");
-    assert!(!chosen || !page.contains("tokens"), "not chosen, in\n{page}");
+    let chosen = query.matches('=').count() == 1 && query.split('&').any(|pair| pair == "name[]=a:b");
+    assert!(!chosen || page.contains("a:b") && !page.contains("tokens"), "not what was chosen, in\n{page}");
+    let all = !query.contains("]=") && !query.contains('%');
+    assert!(!all || page.contains("a:b") && page.contains("tokens"), "something was chosen, in\n{page}");
 }

@@ -3,7 +3,7 @@
 use std::{io, net::TcpListener};
 
 use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer,
+    App, HttpRequest, HttpResponse, HttpServer, body,
     http::{StatusCode, header::ACCEPT},
     middleware::Compress,
     rt::System,
@@ -26,6 +26,9 @@ async fn metrics(registry: web::Data<Registry>, request: HttpRequest) -> HttpRes
     let mut response = HttpResponse::build(status);
     for header in answer.headers {
         response.insert_header(header);
+    }
+    if method == "HEAD" {
+        return response.body(body::None::new()); // any other would have the length 0, which isn't the page's
     }
     response.body(answer.body)
 }

@@ -23,7 +23,11 @@ pub fn router(registry: Registry) -> Router {
 }
 
 async fn metrics(State(registry): State<Registry>, request: Request) -> Response {
-    let (method, uri) = (request.method().as_str(), request.uri());
+    let uri = request.uri();
+    let method = match request.method().as_str() {
+        "HEAD" => "GET", // axum sends the page's length, and leaves out the page
+        method => method,
+    };
     let (query, accept) = (uri.query().unwrap_or_default(), accept(request.headers()));
     let answer = http::respond(&registry, &PageOptions::new(), method, uri.path(), query, &accept);
     let mut response = Response::builder().status(answer.status);

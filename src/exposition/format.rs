@@ -106,11 +106,12 @@ impl Range {
             let (name, value) = (name.trim(), value.trim().trim_matches('"'));
             match () {
                 () if is(name, "q") => {
+                    let q = value.parse().ok().filter(|q: &f64| q.is_finite() && *q >= 0.0);
                     range.q = mutant!(
-                        value.parse().ok().filter(|q: &f64| q.is_finite() && *q >= 0.0)?,
-                        "negotiation: a malformed q is 1" => value.parse().unwrap_or(1.0),
-                        "negotiation: q is at most 1" => value.parse().ok().filter(|q| (0.0..=1.0).contains(q))?,
-                    )
+                        q?,
+                        "negotiation: a malformed q is 1" => q.unwrap_or(1.0),
+                        "negotiation: q is at most 1" => q.filter(|q| *q <= 1.0)?,
+                    );
                 }
                 () if is(name, "version") => version = Some(value),
                 () if is(name, "escaping") => range.escaping = Escaping::named(value),

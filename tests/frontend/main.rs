@@ -129,7 +129,9 @@ fn a_full_engine_gets_no_more() {
 fn a_page_may_be_openmetrics_and_of_chosen_families() {
     let server = Server::start();
     let url = |query| format!("http://{}/metrics{query}", server.address);
-    let mut page = ureq::get(url("")).header("accept", "application/openmetrics-text; version=1.0.0").call().unwrap();
+    // In two lines of the header.
+    let request = ureq::get(url("")).header("accept", "application/json");
+    let mut page = request.header("accept", "application/openmetrics-text; version=1.0.0").call().unwrap();
     assert!(page.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
     assert!(page.body_mut().read_to_string().unwrap().ends_with("# EOF\n"));
     let mut page = ureq::get(url("?name[]=frontend:requests_in_flight")).call().unwrap();
