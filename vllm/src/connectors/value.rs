@@ -178,7 +178,10 @@ impl<'a> Value<'a> {
     pub(crate) fn numbers_if_any(&self, mut f: impl FnMut(Number)) {
         match (self, self.number()) {
             (_, Some(number)) => f(number),
-            (Self::List(items), _) => items.iter().filter_map(Self::number).for_each(f),
+            (Self::List(items), _) => mutant!(
+                items.iter().filter_map(Self::number).for_each(f),
+                "descriptor: a list ends at what is no number" => items.iter().map_while(Self::number).for_each(f),
+            ),
             _ => {
                 // It fails for what is no list.
                 let _ = self.each_number(|number| {

@@ -44,9 +44,10 @@ impl Descriptor {
         let (groups, series) = group::groups(&self.entries, limits)?;
         within("samples", groups.iter().map(Group::samples).sum(), limits.samples)?;
         within("text", groups.iter().map(Group::text).sum(), limits.text)?;
-        let families = schema.all_or_nothing(|schema| {
+        let all = |schema: &mut SchemaBuilder| {
             groups.iter().map(|group| group.declare(schema)).collect::<Result<_, SchemaError>>()
-        })?;
+        };
+        let families = mutant!(schema.all_or_nothing(all), "descriptor: half of it is declared" => all(schema))?;
         let samples = self.entries.iter().zip(series).map(|(entry, (family, series))| Sample {
             family,
             series,

@@ -26,5 +26,13 @@ impl Default for Limits {
 }
 
 pub(super) fn within(what: &'static str, found: usize, limit: usize) -> Result<(), DescriptorError> {
-    if found > limit { Err(DescriptorError::TooMany { what, found, limit }) } else { Ok(()) }
+    let exceeded = mutant!(
+        found > limit,
+        "descriptor: any number of entries" => found > limit && what != "entries",
+        "descriptor: any number of families" => found > limit && what != "families",
+        "descriptor: any number of labels" => found > limit && what != "labels",
+        "descriptor: any number of samples" => found > limit && what != "samples",
+        "descriptor: any length of text" => found > limit && what != "text",
+    );
+    if exceeded { Err(DescriptorError::TooMany { what, found, limit }) } else { Ok(()) }
 }

@@ -103,10 +103,10 @@ impl Descriptor {
 
     fn new(document: &Value<'_>) -> Result<Self, DescriptorError> {
         let Head { descriptor_version: version, connector_id } = read(document, || "the document".to_owned())?;
-        if version != 1 {
+        if mutant!(version != 1, "descriptor: any version is read" => false) {
             return Err(DescriptorError::Version { version });
         }
-        if connector_id.is_empty() {
+        if mutant!(connector_id.is_empty(), "descriptor: an empty id is read" => false) {
             return Err(DescriptorError::Empty { field: "connector_id", metric: None });
         }
         let Some(Value::List(metrics)) = document.get("metrics") else {
@@ -128,18 +128,20 @@ impl Entry {
     fn new(index: usize, metric: Metric) -> Result<Self, DescriptorError> {
         let Metric { name, metric_type, sample_kind: kind, .. } = metric;
         let empty = |field| DescriptorError::Empty { field, metric: Some(index) };
-        if name.is_empty() {
+        if mutant!(name.is_empty(), "descriptor: an empty name is read" => false) {
             return Err(empty("name"));
         }
-        if metric.samples_path.is_empty() {
+        if mutant!(metric.samples_path.is_empty(), "descriptor: an empty path is read" => false) {
             return Err(empty("samples_path"));
         }
-        if metric_type != kind.metric_type() {
+        if mutant!(metric_type != kind.metric_type(), "descriptor: kinds of other types are read" => false) {
             return Err(DescriptorError::Kind { name, metric_type: metric_type.as_str() });
         }
         let bounds = match (metric_type, metric.buckets) {
             (MetricType::Histogram, Some(bounds)) => bounds,
-            (MetricType::Histogram, None) => return Err(DescriptorError::NoBuckets { name }),
+            (MetricType::Histogram, None) if mutant!(true, "descriptor: no buckets are read as none" => false) => {
+                return Err(DescriptorError::NoBuckets { name });
+            }
             _ => Vec::new(),
         };
         let path = metric.samples_path.split('.').map(str::to_owned).collect();

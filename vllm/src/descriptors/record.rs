@@ -69,7 +69,8 @@ impl DescriptorMetrics {
 
 /// The value at a path.
 fn find<'v, 'a>(payload: &'v Value<'a>, path: &[String]) -> Option<&'v Value<'a>> {
-    if path.first().is_some_and(|key| [DESCRIPTOR, STEPS].contains(&key.as_str())) {
+    let is_sample = |key: &String| ![DESCRIPTOR, STEPS].contains(&key.as_str());
+    if !mutant!(path.first().is_some_and(is_sample), "descriptor: its own key is a sample" => true) {
         return None;
     }
     let value = path.iter().try_fold(payload, |value, key| value.get(key))?;
@@ -81,11 +82,16 @@ fn find<'v, 'a>(payload: &'v Value<'a>, path: &[String]) -> Option<&'v Value<'a>
 
 /// The entry without labels, or the only one.
 fn unwrapped<'v, 'a>(map: &'v [(Key<'a>, Value<'a>)]) -> Option<&'v Value<'a>> {
-    if !map.iter().all(|(key, _)| matches!(key, Key::Labels(_))) {
+    let labels = map.iter().all(|(key, _)| matches!(key, Key::Labels(_)));
+    if !mutant!(labels, "descriptor: any map is unwrapped" => true) {
         return None;
     }
     let without_labels = map.iter().find(|(key, _)| matches!(key, Key::Labels(values) if values.is_empty()));
-    without_labels.or_else(|| map.first().filter(|_| map.len() == 1)).map(|(_, value)| value)
+    without_labels
+        .or_else(|| {
+            map.first().filter(|_| mutant!(map.len() == 1, "descriptor: the first of several labels counts" => true))
+        })
+        .map(|(_, value)| value)
 }
 
 impl BoundSeries {
@@ -150,7 +156,7 @@ impl BoundSeries {
 
     fn add_float(&self, step: &mut Step<'_>, n: f64) {
         match self {
-            _ if n <= 0.0 => {}
+            _ if mutant!(n <= 0.0, "descriptor: negative additions aren't skipped" => false) => {}
             Self::FloatCounter(counter) => step.add(*counter, n),
             Self::LabelledFloatCounter(series) => series.add(n),
             _ => {}
@@ -178,6 +184,8 @@ impl BoundSeries {
 fn integer(number: Number) -> Option<u64> {
     match number {
         Number::Integer(number) => u64::try_from(number).ok(),
-        Number::Float(number) => (number >= 0.0).then_some(number as u64),
+        Number::Float(number) => {
+            mutant!(number >= 0.0, "descriptor: negative numbers are 0" => true).then_some(number as u64)
+        }
     }
 }

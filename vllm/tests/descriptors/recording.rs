@@ -25,13 +25,13 @@ fn one_of_each_kind(wire: Wire) -> Rig {
     let mut rig = Rig::new(&metrics, wire);
     rig.shows(&["x_total{engine=\"0\"} 0", "level{engine=\"0\"} 0.0", "h_count{engine=\"0\"} 0"]);
     rig.record(&json!({
-        "a": { "b": { "[]": 2, "[\"gone\"]": 9 } }, "sum": [1, 2.9, "3", -4, [5]], "float": 0.5, "set": 7.9,
-        "level": -1.5, "h": [1, 4.0, null], "whole": [1.9, -3], "unknown": 1,
+        "a": { "b": { "[]": 2, "[\"gone\"]": 9 } }, "sum": [1, "3", 2.9, -4, [5]], "float": 0.5, "set": 7.9,
+        "level": -1.5, "h": [1, 4.0, null], "whole": [-3.5, 1.9, -3], "unknown": 1,
     }));
     rig
 }
 
-const AFTER_ONE_OF_EACH: [&str; 8] = [
+const AFTER_ONE_OF_EACH: [&str; 9] = [
     "x_total{engine=\"0\"} 2",
     "sum_total{engine=\"0\"} 3",
     "float_total{engine=\"0\"} 0.5",
@@ -40,6 +40,7 @@ const AFTER_ONE_OF_EACH: [&str; 8] = [
     "h_sum{engine=\"0\"} 2.5",
     "h_count{engine=\"0\"} 2",
     "whole_sum{engine=\"0\"} 1.0",
+    "whole_count{engine=\"0\"} 1",
 ];
 
 #[test]
@@ -60,7 +61,7 @@ fn what_the_proposal_skips_counts_nothing() {
             json!({}),
             json!([]),
             json!(7),
-            json!({ "a": 1, "sum": "x", "float": -1, "set": -1, "level": [5] }),
+            json!({ "a": 1, "sum": "x", "float": -1, "set": -1.5, "level": [5] }),
             json!({ "a": { "b": [5] }, "float": [5], "set": [5], "level": true, "h": "5", "whole": { "x": 5 } }),
             json!({ "a": { "b": { "[\"s\"]": 5, "[\"t\"]": 5 } }, "sum": { "x": 1 }, "whole": [] }),
             json!({ "a": { "b": { "[]": [5], "[\"t\"]": 5 } }, "sum": { "[]": { "[]": 5 } }, "h": {} }),
