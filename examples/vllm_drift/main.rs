@@ -52,11 +52,12 @@ fn run() -> Result<bool> {
         bail!("usage: vllm-drift PAGE|DASHBOARD (a page in Prometheus' text format, or a dashboard's JSON)");
     };
     let text = fs::read_to_string(&path).with_context(|| path.to_string_lossy().into_owned())?;
+    let text = text.trim_start_matches('\u{feff}');
     let set = Set::new()?;
     let findings = if text.trim_start().starts_with(['{', '[']) {
-        dashboard::check(&set, &serde_json::from_str(&text).context("the dashboard isn't JSON")?)?
+        dashboard::check(&set, &serde_json::from_str(text).context("the dashboard isn't JSON")?)?
     } else {
-        compare::compare(&set, &Page::parse(&text)?)?
+        compare::compare(&set, &Page::parse(text)?)?
     };
     let mut out = io::stdout().lock();
     findings.print(&mut out).context("can't write to stdout")?;

@@ -7,12 +7,14 @@ pub(crate) struct Query {
     pub(crate) selectors: Vec<Selector>,
     /// Labels by which it groups or matches.
     pub(crate) grouping: Vec<String>,
+    /// Texts given to functions. Some name labels that the expression makes itself.
+    pub(crate) texts: Vec<String>,
 }
 
 /// A metric and its label matchers.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Selector {
-    /// Empty if a variable chooses it.
+    /// Empty if a variable or a pattern chooses it.
     pub(crate) metric: String,
     pub(crate) matchers: Vec<Matcher>,
 }
@@ -46,7 +48,12 @@ impl Query {
     fn read(&mut self, mut rest: &str) {
         while let Some(first) = rest.chars().next() {
             rest = match first {
-                '"' | '\'' | '`' => string(rest).1,
+                '#' => rest.split_once('\n').map_or("", |(_, after)| after),
+                '"' | '\'' | '`' => {
+                    let (text, after) = string(rest);
+                    self.texts.push(text.to_owned());
+                    after
+                }
                 '[' => rest.split_once(']').map_or("", |(_, after)| after),
                 '{' => self.braces(rest),
                 '0'..='9' => rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.'),
@@ -96,11 +103,9 @@ impl Query {
         self.selectors.push(Selector::default());
         let after = self.matchers(rest);
         let selector = self.selectors.last_mut().expect("just pushed");
-        if let Some(named) = selector.matchers.iter().position(|matcher| matcher.label == "__name__") {
-            let named = selector.matchers.remove(named);
-            if named.operator == "=" {
-                selector.metric = named.value;
-            }
+        let is_name = |matcher: &Matcher| matcher.label == "__name__" && matcher.operator == "=";
+        if let Some(named) = selector.matchers.iter().position(is_name) {
+            selector.metric = selector.matchers.remove(named).value;
         }
         after
     }
@@ -109,7 +114,7 @@ impl Query {
     fn matchers<'r>(&mut self, braces: &'r str) -> &'r str {
         let mut rest = &braces[1..];
         loop {
-            rest = rest.trim_start_matches([',', ' ', '\n', '\t']);
+            rest = rest.trim_start_matches([',', ' ', '\r', '\n', '\t']);
             if rest.is_empty() || rest.starts_with('}') {
                 return rest.get(1..).unwrap_or_default();
             }
@@ -122,6 +127,22 @@ impl Query {
             rest = after;
         }
     }
+}
+
+/// Whether a pattern takes all of a text. `None` if it has more than alternatives and `.*`.
+pub(crate) fn takes(pattern: &str, text: &str) -> Option<bool> {
+    let plain = |character: char| is_name(character) || matches!(character, '-' | '/' | ' ');
+    let known = pattern.split('|').flat_map(|alternative| alternative.split(".*")).all(|part| part.chars().all(plain));
+    known.then(|| pattern.split('|').any(|alternative| is_like(alternative, text)))
+}
+
+fn is_like(alternative: &str, text: &str) -> bool {
+    let Some((first, others)) = alternative.split_once(".*") else { return alternative == text };
+    let mut parts: Vec<&str> = others.split(".*").collect();
+    let last = parts.pop().unwrap_or_default();
+    let rest = text.strip_prefix(first);
+    let rest = parts.iter().try_fold(rest, |rest, part| Some(rest?.split_once(part).map(|(_, after)| after))).flatten();
+    rest.is_some_and(|rest| rest.ends_with(last))
 }
 
 fn is_name(character: char) -> bool {

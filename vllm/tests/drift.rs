@@ -41,6 +41,8 @@ fn vllms_own_pages_do_not_drift() {
     for page in ["a/base.prom", "a/full.prom", "a/diffusion.prom", "b/full.prom", "c/base.zeros.prom"] {
         assert_eq!(findings("own-page", &golden::read(page)), [""; 0], "{page}");
     }
+    let windows = format!("\u{feff}{}", full().replace('\n', "\r\n"));
+    assert_eq!(findings("own-page-of-windows", &windows), [""; 0]);
     let (_, output) = run("own-page-with-others", &(full() + "# TYPE process_open_fds gauge\nprocess_open_fds 9\n"));
     assert!(output.contains("48 families compared, 1 others aren't vLLM's"), "{output}");
     assert!(output.contains("the page shows nothing of watermark"), "{output}");
@@ -94,9 +96,13 @@ fn what_is_new_gone_or_changed_on_a_page_is_listed() {
 /// A dashboard of one row, with a panel per query.
 fn dashboard(queries: &[(&str, &str)]) -> String {
     let panel = |(title, query): &(&str, &str)| json!({ "title": title, "targets": [{ "expr": query }] });
-    let panels: Vec<_> = queries.iter().map(panel).collect();
-    let variables =
-        [json!({ "name": "model", "query": { "query": "label_values(vllm:request_success_total, model_name)" } })];
+    // Some panels have no queries, or have them in a library.
+    let others = [json!({ "title": "text" }), json!({ "title": "library", "libraryPanel": { "uid": "a" } })];
+    let panels: Vec<_> = queries.iter().map(panel).chain(others).collect();
+    let variables = [
+        json!({ "name": "model", "query": { "query": "label_values(vllm:request_success_total, model_name)" } }),
+        json!({ "name": "busy", "query": "query_result(vllm:num_requests_running)" }),
+    ];
     json!({ "title": "vLLM", "templating": { "list": variables }, "panels": [{ "title": "row", "panels": panels }] })
         .to_string()
 }
@@ -114,7 +120,15 @@ fn panels_that_have_data_are_not_listed() {
         ),
         (
             "reasons",
-            "sum(increase(vllm:request_success_total{finished_reason=\"stop\", namespace=~\"a|b\"}[1h])) by (finished_reason)",
+            "sum(increase(vllm:request_success_total{finished_reason=~\"stop|done\", namespace=~\"a|b\"}[1h])) by (finished_reason)",
+        ),
+        ("comment", "# vllm:gone's {\nvllm:num_requests_running # {vllm:gone}"),
+        ("pattern", "sum({__name__=~\"vllm:num_requests_.*|vllm:gone\"}) or {__name__=~\"vllm:(gone)\"}"),
+        ("subquery", "max_over_time(rate(vllm:num_preemptions_total[$__rate_interval])[1h:5m])"),
+        ("made", "sum by (pool) (label_replace(vllm:num_requests_running, \"pool\", \"$1\", \"pod\", \"(.*)-.*\"))"),
+        (
+            "bound",
+            "vllm:time_to_first_token_seconds_bucket{le=\"0.5\"} / vllm:time_to_first_token_seconds_bucket{le=\"+Inf\"}",
         ),
         ("other", "up{job=\"vllm\"} == 1 or vector(0)"),
         ("option", "{__name__=\"vllm:spec_decode_num_drafts_total\"} > 1e3 and -vllm:kv_cache_usage_perc"),
@@ -123,10 +137,12 @@ fn panels_that_have_data_are_not_listed() {
     let (code, output) = run("full-dashboard.json", &dashboard(&queries));
     assert_eq!(code, Some(0), "{output}");
     let expected = [
+        "note: \"library\": its queries are in a library, so they weren't checked",
         "note: \"option\": vllm:spec_decode_num_drafts_total needs the option spec_decode",
         "note: \"other\": up isn't vLLM's, so it wasn't checked",
+        "note: \"pattern\": a pattern chooses the metric, so it wasn't checked",
         "note: \"variable\": a variable chooses the metric, so it wasn't checked",
-        "note: 7 queries read",
+        "note: 13 queries read",
         &format!("no drift from vLLM {VLLM_VERSION}"),
     ];
     assert!(output.lines().eq(expected), "{output}");
@@ -144,12 +160,26 @@ fn panels_that_would_be_empty_are_listed() {
             "vllm:request_success_total{finished_reason=\"done\"}",
             "empty \"p\": vllm:request_success_total has no finished_reason=\"done\"",
         ),
+        (
+            "vllm:request_success_total{finished_reason=~\"done|.*gone.*\"}",
+            "empty \"p\": vllm:request_success_total has no finished_reason=~\"done|.*gone.*\"",
+        ),
+        (
+            "rate({__name__=~\"vllm:gpu_.*|vllm:.*_gone\"}[5m])",
+            "empty \"p\": no metric of the set is like \"vllm:gpu_.*|vllm:.*_gone\"",
+        ),
+        (
+            "vllm:time_to_first_token_seconds_bucket{le=\"0.3\"}",
+            "empty \"p\": vllm:time_to_first_token_seconds_bucket has no le=\"0.3\"",
+        ),
         ("rate(vllm:num_preemptions_total{user='x'}[1m])", "label \"p\": vllm:num_preemptions_total has no label user"),
         ("sum by (user) (vllm:num_preemptions_total)", "label \"p\": groups by user, which no family of the query has"),
     ] {
         let (code, output) = run("empty-panel.json", &dashboard(&[("p", query)]));
         assert_eq!(code, Some(1), "{output}");
-        assert_eq!(output, format!("{expected}\nnote: 2 queries read\n1 finding: drift from vLLM {VLLM_VERSION}\n"));
+        let library = "note: \"library\": its queries are in a library, so they weren't checked";
+        let end = format!("{library}\nnote: 3 queries read\n1 finding: drift from vLLM {VLLM_VERSION}\n");
+        assert_eq!(output, format!("{expected}\n{end}"));
     }
 }
 
@@ -157,6 +187,11 @@ fn panels_that_would_be_empty_are_listed() {
 fn what_is_neither_a_page_nor_a_dashboard_is_refused() {
     for (content, reason) in [
         ("", "no family"),
+        ("\r\n\n", "no family"),
+        ("# EOF\n", "no family"),
+        ("<!doctype html>\n<html></html>\n", "line 1"),
+        ("<html>404 page not found</html>", "line 1"),
+        ("[]", "no panel"),
         ("# TYPE up gauge\nup 1\n", "no family of the page is vLLM's"),
         ("# TYPE vllm:x gauge\nvllm:x{a=\"b} 1\n", "line 2"),
         ("# TYPE vllm:x gauge\nvllm:x many\n", "many"),
