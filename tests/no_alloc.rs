@@ -201,7 +201,7 @@ fn infos(recorder: &mut Recorder, adapters: Info<Exactly<2>>) {
 
 /// Looking up what is there, or what there is no room for, allocates nothing either.
 #[test]
-fn recording_open_labels_allocates_nothing() {
+fn recording_dynamic_labels_allocates_nothing() {
     let (schema, Handles { open, .. }) = schema();
     let registry = Registry::new(schema);
     let engine = registry.attach(&["0", "m"]).unwrap();

@@ -202,7 +202,7 @@ fn a_negative_addition_is_rejected_and_stays_counted_when_the_series_is_removed(
 }
 
 #[test]
-fn the_registry_has_open_labels_too() {
+fn the_registry_has_dynamic_labels_too() {
     let mut schema = Schema::builder(&["engine"]);
     let routed: DynamicFamily<Counter<u64>, Exactly<1>> =
         schema.counter("routed", "").registry_wide().dynamic_labels(["tenant"], 1).declare().unwrap();

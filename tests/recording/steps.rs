@@ -119,30 +119,6 @@ fn a_committed_step_shows_whole_and_not_before() {
     assert_eq!(rig.buckets(), [[0, 1, 3, 3], [2, 3, 3, 4]]);
 }
 
-#[test]
-fn the_closure_form_commits_on_return_whatever_is_returned() {
-    let (rig, mut recorder) = one_engine();
-    let count = rig.handles.count;
-    let result: Result<(), &str> = recorder.record(|step| {
-        step.inc(count);
-        Err("returned")
-    });
-    assert_eq!(result, Err("returned"));
-    assert_eq!(rig.seen(), Seen { step: 1, count: 1, ..NOTHING });
-}
-
-#[test]
-fn each_call_on_the_recorder_is_a_step() {
-    let (rig, mut recorder) = one_engine();
-    recorder.add(rig.handles.count, 2);
-    recorder.inc(rig.handles.count);
-    recorder.set(rig.handles.level, 5);
-    recorder.observe(rig.handles.tokens, 1);
-    recorder.observe_n(rig.handles.tokens, 1, 2);
-    recorder.observe_all(rig.handles.tokens, &[1, 1]);
-    assert_eq!(rig.seen(), Seen { step: 6, count: 3, level: 5, tokens: (5, 5), ..NOTHING });
-}
-
 /// Records into everything.
 fn record_much(recorder: &mut Recorder, on: Handles) -> Step<'_> {
     let mut step = recorder.step();

@@ -243,7 +243,7 @@ fn sums_end_as_those_of_a_snapshot_of_everything() {
 }
 
 #[test]
-fn engines_come_and_go_between_two_uses() {
+fn engines_attach_and_leave_between_two_uses() {
     let rig = Rig::new();
     let (mut view, mut own_view) = (rig.chosen(), rig.chosen_of_the_registry());
     let (a, mut in_a) = rig.attach("a");
@@ -278,7 +278,7 @@ fn there_is_nothing_before_the_first_use_and_no_engine_without_one() {
 }
 
 #[test]
-fn a_step_that_has_not_moved_tells_of_a_stale_engine() {
+fn a_step_that_has_not_moved_shows_a_stale_engine() {
     let rig = Rig::new();
     let ((_a, mut in_a), (_b, mut in_b)) = (rig.attach("a"), rig.attach("b"));
     rig.step(&mut in_a, 1);
