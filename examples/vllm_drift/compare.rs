@@ -32,7 +32,7 @@ pub(crate) fn compare(set: &Set, page: &Page) -> Result<Findings> {
     let (mut optional, mut all_of_option) = (BTreeMap::new(), BTreeSet::new());
     for (name, known) in absent {
         match known.with {
-            None => findings.drift.push(format!("gone {name}: the page hasn't it")),
+            None => findings.drift.push(format!("gone {name}: the page lacks it")),
             Some(option) => optional.entry(option).or_insert_with(Vec::new).push(name.as_str()),
         }
     }
@@ -46,7 +46,9 @@ pub(crate) fn compare(set: &Set, page: &Page) -> Result<Findings> {
         }
     }
     let others = page.families.len() - theirs.len();
-    findings.notes.push(format!("note: {} families compared, {others} others aren't vLLM's", theirs.len()));
+    findings
+        .notes
+        .push(format!("note: {} families compared, {others} left out, since they aren't vLLM's", theirs.len()));
     Ok(findings)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `scripts/vllm-drift PAGE|DASHBOARD`. The set itself is the only source: this program declares it
 //! with every option, and reads its own pages in the same way. Stdout gets the findings. Exit
-//! codes: 0 nothing drifted, 1 something did, 2 the file can't be read.
+//! codes: 0 nothing drifted, 1 something did, 2 bad arguments, or a file that can't be read.
 
 mod compare;
 mod dashboard;
@@ -21,6 +21,7 @@ use page::Page;
 use set::Set;
 use tachometer_vllm::VLLM_VERSION;
 
+const USAGE: &str = "usage: vllm-drift PAGE|DASHBOARD (a page in Prometheus' text format, or a dashboard's JSON)";
 const DRIFTED: u8 = 1;
 const BAD_INPUT: u8 = 2;
 
@@ -48,9 +49,11 @@ fn main() -> ExitCode {
 /// Whether anything drifted.
 fn run() -> Result<bool> {
     let mut arguments = env::args_os().skip(1);
-    let (Some(path), None) = (arguments.next(), arguments.next()) else {
-        bail!("usage: vllm-drift PAGE|DASHBOARD (a page in Prometheus' text format, or a dashboard's JSON)");
-    };
+    let (Some(path), None) = (arguments.next(), arguments.next()) else { bail!(USAGE) };
+    if path == "--help" || path == "-h" {
+        writeln!(io::stdout(), "{USAGE}").context("can't write to stdout")?;
+        return Ok(false);
+    }
     let text = fs::read_to_string(&path).with_context(|| path.to_string_lossy().into_owned())?;
     let text = text.trim_start_matches('\u{feff}');
     let set = Set::new()?;

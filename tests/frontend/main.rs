@@ -142,9 +142,12 @@ fn a_page_may_be_openmetrics_and_of_chosen_families() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told() {
+fn an_address_that_is_taken_or_is_none_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let output = frontend().arg(taken.local_addr().unwrap().to_string()).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().starts_with("Error: "));
+    for address in [&taken.local_addr().unwrap().to_string(), "--help"] {
+        let output = frontend().arg(address).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(&format!("can't listen on {address}")), "{error}");
+    }
 }

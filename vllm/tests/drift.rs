@@ -13,9 +13,10 @@ use serde_json::json;
 use tachometer_vllm::VLLM_VERSION;
 use temp_file::TempFile;
 
+static DRIFT: Example = Example::new("vllm_drift");
+
 /// The exit code and what was printed.
 fn run(name: &str, content: &str) -> (Option<i32>, String) {
-    static DRIFT: Example = Example::new("vllm_drift");
     let file = TempFile::new(name, content.as_bytes());
     let output = DRIFT.command().arg(&*file).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
@@ -44,7 +45,7 @@ fn vllms_own_pages_do_not_drift() {
     let windows = format!("\u{feff}{}", full().replace('\n', "\r\n"));
     assert_eq!(findings("own-page-of-windows", &windows), [""; 0]);
     let (_, output) = run("own-page-with-others", &(full() + "# TYPE process_open_fds gauge\nprocess_open_fds 9\n"));
-    assert!(output.contains("48 families compared, 1 others aren't vLLM's"), "{output}");
+    assert!(output.contains("48 families compared, 1 left out, since they aren't vLLM's"), "{output}");
     assert!(output.contains("the page shows nothing of watermark"), "{output}");
 }
 
@@ -68,7 +69,7 @@ fn what_is_new_gone_or_changed_on_a_page_is_listed() {
         assert_ne!(page, full, "{name}: nothing was changed");
         assert_eq!(findings(name, page), expected, "{name}");
     };
-    let gone = ["gone vllm:num_preemptions: the page hasn't it"];
+    let gone = ["gone vllm:num_preemptions: the page lacks it"];
     check("gone", &without(&full, &["vllm:num_preemptions_total"]), &gone);
     let new = format!("{full}# TYPE vllm:new_total counter\nvllm:new_total{{engine=\"0\",why=\"a \\\"}}\"}} 1.0\n");
     check("new", &new, &["new vllm:new: counter, engine why"]);
@@ -181,6 +182,13 @@ fn panels_that_would_be_empty_are_listed() {
         let end = format!("{library}\nnote: 3 queries read\n1 finding: drift from vLLM {VLLM_VERSION}\n");
         assert_eq!(output, format!("{expected}\n{end}"));
     }
+}
+
+#[test]
+fn help_says_what_it_takes() {
+    let output = DRIFT.command().arg("--help").output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b"usage: vllm-drift PAGE|DASHBOARD"), "{output:?}");
+    assert_eq!(DRIFT.command().output().unwrap().status.code(), Some(2));
 }
 
 #[test]
