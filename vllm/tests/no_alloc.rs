@@ -153,6 +153,7 @@ fn request_handlers_allocate_nothing() {
         handlers.inter_token(&[0.02, 0.03]);
         handlers.parent_finished(3, 1);
         handlers.finished(&finished());
+        _ = handlers.recorder();
         front.admission_rejected(AdmissionRejection::QueuedTokens);
     };
     assert_none("request handlers", calls);
