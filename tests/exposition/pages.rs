@@ -169,7 +169,7 @@ fn pieces_are_one_page() {
             let long = whole.len() > 100_000;
             assert_eq!(pieces.len() > 2, long);
             assert!(pieces.iter().all(|piece| piece.ends_with(b"\n") && piece.len() < 64 * 1024 + 40_000));
-            assert!(pieces.iter().all(|piece| str::from_utf8(piece).is_ok()), "fmt::Write takes each of them");
+            assert!(pieces.iter().all(|piece| std::str::from_utf8(piece).is_ok()), "fmt::Write takes each of them");
             let joined = String::from_utf8(pieces.concat()).unwrap();
             let others = |page: &str| -> Vec<String> {
                 page.lines().filter(|line| !line.starts_with("tachometer_render")).map(str::to_owned).collect()
