@@ -166,18 +166,23 @@ impl SchemaText {
     /// A family, unless it has no sample.
     fn family(&self, block: &Block, family: FamilyView<'_>, style: Style, page: &mut Vec<u8>) {
         self.with_header(block, style, page, |page| {
-            if !style.created {
-                return family.samples().for_each(|sample| self.sample(&block.series[sample.series()], &sample, page));
-            }
-            for sample in family.samples() {
+            family.each_sample(|sample| {
                 let series = &block.series[sample.series()];
-                self.sample(series, &sample, page);
-                if let (Some(line), Some(created)) = (&series.created, sample.created()) {
-                    mutant!("created: of another label set" => self.line(line, b"", page, |page| number::write_milliseconds(0, page)));
-                    self.line(line, sample.label_text(), page, |page| number::write_milliseconds(created, page));
+                self.sample(series, sample, page);
+                if style.created {
+                    self.created(series, sample, page);
                 }
-            }
+            });
         });
+    }
+
+    /// When it was created.
+    #[cold]
+    fn created(&self, series: &SeriesText, sample: &SampleView<'_>, page: &mut Vec<u8>) {
+        if let (Some(line), Some(created)) = (&series.created, sample.created()) {
+            mutant!("created: of another label set" => self.line(line, b"", page, |page| number::write_milliseconds(0, page)));
+            self.line(line, sample.label_text(), page, |page| number::write_milliseconds(created, page));
+        }
     }
 
     /// One of the crate's own families, where engines of several schemas have different labels.
@@ -195,14 +200,14 @@ impl SchemaText {
             page.push(b'\n');
         };
         self.with_header(block, style, page, |page| {
-            for sample in family.samples() {
+            family.each_sample(|sample| {
                 if let SampleValue::U64(value) = sample.value() {
-                    line(&series.lines[0], &sample, page, value, number::write_u64);
+                    line(&series.lines[0], sample, page, value, number::write_u64);
                 }
                 if let (true, Some(created_line), Some(created)) = (style.created, &series.created, sample.created()) {
-                    line(created_line, &sample, page, created, number::write_milliseconds);
+                    line(created_line, sample, page, created, number::write_milliseconds);
                 }
-            }
+            });
         });
     }
 

@@ -16,7 +16,7 @@ use crate::{
     schema::{Schema, SchemaError},
     snapshot::Source,
     store::{
-        engine::{Counted, EngineLabels, EngineStore, Engines},
+        engine::{Counted, EngineLabels, EngineStore},
         shards::Shards,
     },
 };
@@ -88,8 +88,10 @@ impl Directory {
         self.members.iter().map(|member| Source {
             schema: &member.schema,
             registry: &member.own,
-            engines: Engines::new(&member.engines, member.lingering.iter().map(|(until, _)| *until), &self.membership),
-            replaced: member.replaced(),
+            engines: &member.engines,
+            lingering: &member.lingering,
+            replaced: &member.replaced,
+            membership: &self.membership,
         })
     }
 

@@ -1,7 +1,7 @@
 //! What one schema has in the registry: its engines, by number and by label values. It never
 //! changes: a changed copy replaces it.
 
-use std::{cmp::Ordering, iter::Skip, sync::Arc as StdArc, time::Instant};
+use std::{cmp::Ordering, sync::Arc as StdArc, time::Instant};
 
 use crate::{
     escape,
@@ -9,7 +9,7 @@ use crate::{
         Schema,
         layout::{Layout, Scope},
     },
-    sorted::{Iter, Position, Sorted},
+    sorted::{Position, Sorted},
     store::{
         engine::{EngineLabels, EngineStore},
         info::Infos,
@@ -34,7 +34,7 @@ pub(super) struct Member {
     /// Engines that were dropped and linger, and until when.
     pub(super) lingering: Sorted<(Instant, StdArc<EngineLabels>)>,
     /// Engines that lingered until others attached with their labels. In the order of their times.
-    replaced: Sorted<StdArc<EngineStore>>,
+    pub(super) replaced: Sorted<StdArc<EngineStore>>,
 }
 
 impl Member {
@@ -51,13 +51,6 @@ impl Member {
             lingering: Sorted::new(),
             replaced: Sorted::new(),
         }
-    }
-
-    /// The engines that lingered until others attached with their labels, if their time isn't over.
-    pub(super) fn replaced(&self) -> Skip<Iter<'_, StdArc<EngineStore>>> {
-        let now = (self.replaced.len() > 0).then(Instant::now);
-        let is_gone = |engine: &&StdArc<EngineStore>| engine.until <= now;
-        self.replaced.iter().skip(self.replaced.iter().take_while(is_gone).count())
     }
 
     /// The store of an engine; `None` if the engine left.
@@ -190,6 +183,9 @@ pub(super) fn labels(
     values: &[&str],
 ) -> StdArc<EngineLabels> {
     let text = escape::label_pairs(b"", schema.const_labels().chain(pairs(schema, values)));
+    // A page reads the text again and again, so that of parts best is the same memory.
+    let same = whole.map(|whole| &whole.text).filter(|whole| ***whole == *text);
+    let text = same.map_or_else(|| text.into(), StdArc::clone);
     let values = values.iter().copied().map(str::to_owned).collect();
     StdArc::new(EngineLabels::new(member, whole.cloned(), values, text))
 }

@@ -334,7 +334,7 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = self.0.directory.load();
-        let engines = directory.sources().flat_map(|source| source.engines);
+        let engines = directory.sources().flat_map(|source| source.engines());
         f.debug_list().entries(engines.map(|engine| &engine.labels.values)).finish()
     }
 }
@@ -375,7 +375,11 @@ mod tests {
         assert_eq!((brief.strong_count(), lasting.strong_count()), (0, 1), "by an engine that detaches");
         let brief = linger("brief", Duration::from_millis(20));
         let replaced = registry.attach(&["brief"]).unwrap();
-        while registry.0.directory.load().member(FIRST).unwrap().replaced().len() > 0 {}
+        let mut snapshot = Snapshot::new();
+        registry.snapshot(&mut snapshot);
+        while snapshot.replaced().len() > 0 {
+            registry.snapshot(&mut snapshot);
+        }
         drop(replaced);
         assert_eq!(brief.strong_count(), 0, "also one that was replaced");
     }

@@ -24,7 +24,7 @@ pub use self::{
 };
 use self::{
     parts::Parts,
-    rows::{Rows, Selection},
+    rows::{RecorderCounts, Rows, Selection},
     shown::Shown,
     source::number,
 };
@@ -155,6 +155,11 @@ impl Snapshot {
         (0..self.rows[scope as usize].headers.len()).map(move |index| self.view(scope, index))
     }
 
+    /// Engines that aren't parts of others.
+    fn wholes(&self) -> impl ExactSizeIterator<Item = EngineView<'_>> {
+        self.rows[Scope::Engine as usize].wholes.iter().map(|index| self.view(Scope::Engine, *index))
+    }
+
     #[inline]
     fn view(&self, scope: Scope, index: usize) -> EngineView<'_> {
         self.view_of(scope, &self.rows[scope as usize], index)
@@ -188,15 +193,16 @@ impl Snapshot {
         choice: &FamilyChoice,
     ) -> u64 {
         let first = sources.next().expect("a registry has a schema from the beginning");
-        let membership = first.engines.membership;
+        let membership = first.membership;
         let mut retries = self.fill_one(first, choice, true);
         if sources.len() == 0 && self.joined.is_empty() {
             return retries;
         }
         let joined = sources.len();
         for (index, source) in sources.enumerate() {
-            let same = |joined: &Self| joined.schema.as_ref().is_some_and(|own| number(own) == number(source.schema));
+            let same = |joined: &Self| joined.schema.as_ref().is_some_and(|own| own.is(source.schema));
             match self.joined[index.min(self.joined.len())..].iter().position(same) {
+                Some(0) => {}
                 Some(ahead) => self.joined.swap(index, index + ahead),
                 None => self.joined.insert(index, Self::new()),
             }
@@ -210,7 +216,7 @@ impl Snapshot {
 
     /// Reads one schema, the registry's own store only if there is something in it.
     fn fill_one(&mut self, source: Source<'_>, choice: &FamilyChoice, wide: bool) -> u64 {
-        let Source { schema, registry, engines, replaced } = source;
+        let (schema, engines) = (source.schema, source.engines());
         if self.schema.as_ref().is_none_or(|own| !own.is(schema)) {
             (self.rows, self.replaced) = Default::default();
             self.schema = Some(schema.clone());
@@ -228,11 +234,11 @@ impl Snapshot {
         if shown.has_any(Scope::Engine) {
             retries += engine_rows.fill(all[0], of_engines, engines.clone());
         }
-        if shown.has_any(Scope::Registry) {
-            retries += registry_rows.fill(all[1], of_registry, wide.then_some(registry).into_iter());
+        if wide && shown.has_any(Scope::Registry) {
+            retries += registry_rows.fill(all[1], of_registry, [source.registry].into_iter());
         }
-        if !shown.some {
-            retries += self.replaced.fill(all[0], None, replaced); // no page shows them
+        if !shown.some && (source.replaced.len() > 0 || !self.replaced.headers.is_empty()) {
+            retries += self.replaced.fill(all[0], None, source.replaced()); // no page shows them
         }
         let infos = schema.layout(Scope::Engine).infos.len();
         if (0..infos).any(|info| shown.has_info(info)) {
@@ -279,7 +285,7 @@ impl Snapshot {
         (snapshot.schema.as_ref().expect("it was filled"), &snapshot.rows[scope])
     }
 
-    fn add_counted(&mut self, member: usize, scope: usize, row: usize, counted: &[u64]) {
+    fn add_counted(&mut self, member: usize, scope: usize, row: usize, counted: &RecorderCounts) {
         let snapshot = match member.checked_sub(1) {
             None => self,
             Some(joined) => &mut self.joined[joined],

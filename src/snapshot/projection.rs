@@ -129,7 +129,7 @@ impl<H: Choice> View<H> {
         };
         let chosen = Selection::Chosen(&bound.chosen);
         match bound.scope {
-            Scope::Engine => self.rows.fill(chosen, None, source.engines),
+            Scope::Engine => self.rows.fill(chosen, None, source.engines()),
             Scope::Registry => self.rows.fill(chosen, None, [source.registry].into_iter()),
         }
     }

@@ -6,7 +6,7 @@
 //!  chosen    |  w0      w1   w2 |   a row: the chosen words, side by side
 //! ```
 
-use std::{array, sync::Arc};
+use std::sync::Arc;
 
 use super::chosen::{ChosenSeries, ChosenWords};
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
         slab::{Reading, Slab},
     },
 };
+
+/// How many stores are [touched](Slab::touch) before they are read. Fewer aren't worth it.
+const TOUCHED: usize = 8;
 
 /// What a row has.
 #[derive(Clone, Copy)]
@@ -73,13 +76,14 @@ impl Selection<'_> {
             reading.step += step;
             reading.retries = reading.retries.saturating_add(retries);
         }
-        for shard in store.shards() {
-            self.add(row, |_, word| shard.load(word));
+        if store.shards.is_some() || store.self_metrics.is_some() {
+            store.shards().for_each(|shard| self.add(row, |_, word| shard.load(word)));
         }
         if let Self::All(layout) = self {
-            fill_liveness(store, reading.step, &mut others[layout.settable.len()..]);
+            let liveness = &mut others[layout.settable.len()..];
+            fill_liveness(store, reading.step, liveness);
             if let Some(carried) = &store.carried {
-                let words = row[layout.words..].iter_mut().chain(&mut others[layout.settable.len()..]);
+                let words = row[layout.words..].iter_mut().chain(liveness);
                 words.zip(&**carried).for_each(|(word, carried)| *word = word.saturating_add(*carried));
             }
         }
@@ -175,6 +179,8 @@ fn fill_liveness(store: &EngineStore, steps: u64, out: &mut [u64]) {
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) headers: Vec<RowHeader>,
+    /// The rows of engines that aren't parts of others.
+    pub(super) wholes: Vec<usize>,
     row_len: usize,
     /// One row of words per engine.
     words: Vec<u64>,
@@ -186,9 +192,17 @@ pub(super) struct Rows {
     spare: [Vec<u64>; 2],
 }
 
+/// What the recorders of a row count about themselves.
+pub(super) struct RecorderCounts {
+    diagnostics: [u64; Diagnostic::COUNT],
+    liveness: [u64; Liveness::COUNT],
+}
+
 /// What is kept of an engine besides its words.
 pub(super) struct RowHeader {
     pub(super) labels: Arc<EngineLabels>,
+    /// That of the labels, at hand for each line of a page.
+    pub(super) text: Arc<[u8]>,
     pub(super) step: u64,
     pub(super) retries: u32,
     /// The engine was dropped, and lingers.
@@ -240,43 +254,74 @@ impl Rows {
         &mut self,
         selection: Selection<'_>,
         series: Option<&ChosenSeries>,
-        stores: impl ExactSizeIterator<Item = &'e Arc<EngineStore>>,
+        stores: impl ExactSizeIterator<Item = &'e Arc<EngineStore>> + Clone,
     ) -> u64 {
+        if stores.len() == 0 && self.headers.is_empty() {
+            return 0;
+        }
         self.row_len = selection.row_len();
-        if self.headers.len() != stores.len() {
+        let (infos, dynamic) = selection.others();
+        let mut changed = self.headers.len() != stores.len();
+        if changed {
             self.make_room(stores.len(), selection);
         }
-        let (infos, dynamic) = selection.others();
+        let mut ahead = stores.clone().take(if stores.len() < TOUCHED { 0 } else { usize::MAX });
         let mut retries = 0;
         for (index, store) in stores.enumerate() {
+            if index % TOUCHED == 0 {
+                ahead.by_ref().take(TOUCHED).for_each(|store| store.slabs[0].touch());
+            }
             let row = &mut self.words[index * self.row_len..][..self.row_len];
-            let Reading { step, retries: failed } = match (selection, series) {
+            let reading = match (selection, series) {
                 (Selection::All(layout), Some(series)) => series.read_store(layout, store, row, &mut self.spare),
                 _ => selection.read_store(store, row, &mut self.spare[0]),
             };
-            retries += u64::from(failed);
-            let infos = &mut self.infos[index * infos..][..infos];
-            let lingers = store.until.is_some();
-            match self.headers.get_mut(index) {
-                Some(header) if Arc::ptr_eq(&header.labels, &store.labels) => {
-                    (header.step, header.retries, header.lingers) = (step, failed, lingers);
-                }
-                header => {
-                    mutant!(
-                        infos.fill_with(|| None), // they are another engine's
-                        "snapshot: infos of the engine before are kept" => (),
-                    );
-                    let new = RowHeader { labels: Arc::clone(&store.labels), step, retries: failed, lingers };
-                    match header {
-                        Some(header) => *header = new,
-                        None => self.headers.push(new),
-                    }
-                }
+            retries += u64::from(reading.retries);
+            changed |= self.update_header(index, store, reading, infos);
+            if infos + dynamic > 0 {
+                let infos = &mut self.infos[index * infos..][..infos];
+                read_others(store, series, infos, &mut self.dynamic[index * dynamic..][..dynamic]);
             }
-            let readings = &mut self.dynamic[index * dynamic..][..dynamic];
-            read_others(store, series, infos, readings);
+        }
+        if mutant!(changed, "snapshot: which rows are parts is kept" => self.wholes.is_empty()) {
+            self.find_wholes();
         }
         retries
+    }
+
+    /// Overwrites the header of a row. Returns whether it was another engine's, or is new.
+    #[inline(always)]
+    fn update_header(&mut self, index: usize, store: &EngineStore, reading: Reading, infos: usize) -> bool {
+        let Reading { step, retries } = reading;
+        let lingers = store.until.is_some();
+        match self.headers.get_mut(index) {
+            Some(header) if Arc::ptr_eq(&header.labels, &store.labels) => {
+                (header.step, header.retries, header.lingers) = (step, retries, lingers);
+                false
+            }
+            header => {
+                mutant!(
+                    self.infos[index * infos..][..infos].fill_with(|| None), // they are another engine's
+                    "snapshot: infos of the engine before are kept" => (),
+                );
+                let (labels, text) = (Arc::clone(&store.labels), Arc::clone(&store.labels.text));
+                let new = RowHeader { labels, text, step, retries, lingers };
+                match header {
+                    Some(header) => *header = new,
+                    None => self.headers.push(new),
+                }
+                true
+            }
+        }
+    }
+
+    #[cold]
+    fn find_wholes(&mut self) {
+        let is_whole =
+            |header: &RowHeader| mutant!(header.labels.whole.is_none(), "text: parts have lines of their own" => true);
+        let headers = self.headers.iter().enumerate();
+        self.wholes.clear();
+        self.wholes.extend(headers.filter(|(_, header)| is_whole(header)).map(|(index, _)| index));
     }
 
     /// Resizes the buffers for this number of rows. Headers are added as rows are filled.
@@ -290,18 +335,21 @@ impl Rows {
     }
 
     /// What the recorders of a row count about themselves.
-    pub(super) fn counted(&self, layout: &Layout, index: usize) -> [u64; Diagnostic::COUNT + Liveness::COUNT] {
+    pub(super) fn counted(&self, layout: &Layout, index: usize) -> RecorderCounts {
         let words = self.words(index);
-        array::from_fn(|nth| words[counted_word(layout, nth)])
+        let diagnostics = words[layout.words..].first_chunk().expect("behind the words");
+        let liveness = words[layout.liveness()..].first_chunk().expect("at the end");
+        RecorderCounts { diagnostics: *diagnostics, liveness: *liveness }
     }
 
     /// Adds what the recorders of a part count about themselves.
-    pub(super) fn add_counted(&mut self, layout: &Layout, index: usize, counted: &[u64]) {
+    pub(super) fn add_counted(&mut self, layout: &Layout, index: usize, counted: &RecorderCounts) {
         let row = &mut self.words[index * self.row_len..][..self.row_len];
-        for (nth, count) in counted.iter().enumerate() {
-            let word = &mut row[counted_word(layout, nth)];
-            *word = word.saturating_add(*count);
-        }
+        let add = |(word, count): (&mut u64, &u64)| *word = word.saturating_add(*count);
+        let diagnostics = row[layout.words..].first_chunk_mut::<{ Diagnostic::COUNT }>();
+        diagnostics.into_iter().flatten().zip(&counted.diagnostics).for_each(add);
+        let liveness = row[layout.liveness()..].first_chunk_mut::<{ Liveness::COUNT }>();
+        liveness.into_iter().flatten().zip(&counted.liveness).for_each(add);
     }
 
     /// The words of a row.
@@ -332,13 +380,5 @@ fn read_others(
     series.infos.iter().for_each(|info| store.infos.read_one(*info, &mut infos[*info]));
     for index in &series.dynamic {
         dynamic[index.0 as usize].fill(store.shards.as_ref().map(|shards| shards.dynamic.family(*index)));
-    }
-}
-
-/// The word of the nth diagnostic in a row, or behind those of [`Liveness`].
-fn counted_word(layout: &Layout, nth: usize) -> usize {
-    match nth.checked_sub(Diagnostic::COUNT) {
-        None => layout.words + nth,
-        Some(nth) => layout.liveness() + nth,
     }
 }

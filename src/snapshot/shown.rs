@@ -45,8 +45,8 @@ impl Shown {
     }
 
     fn indices<'s>(&self, some: &'s [usize], len: usize) -> impl Iterator<Item = usize> + use<'s> {
-        let (all, some) = if self.some { (0..0, some) } else { (0..len, &[][..]) };
-        all.chain(some.iter().copied())
+        let some = self.some.then_some(some);
+        (0..some.map_or(len, <[usize]>::len)).map(move |nth| some.map_or(nth, |some| some[nth]))
     }
 
     /// Whether an info of an engine is shown.

@@ -172,17 +172,12 @@ impl<'s> EngineView<'s> {
 
     /// The labels as printed.
     pub(super) fn label_text(&self) -> &'s [u8] {
-        &self.header().labels.text
+        &self.header().text
     }
 
     /// When it attached, in milliseconds since the Unix epoch.
     pub(crate) fn attached_at(&self) -> u64 {
         self.header().labels.attached_at
-    }
-
-    /// Whether this is a part of another schema's engine.
-    pub(crate) fn is_part(&self) -> bool {
-        self.header().labels.whole.is_some()
     }
 
     /// The words of the layout, followed by the diagnostics.

@@ -1,5 +1,7 @@
 //! A walk over a snapshot: families, and the samples of each, as a page shows them.
 
+mod samples;
+
 use std::{fmt, iter};
 
 use super::{Snapshot, histogram::HistogramView, view::EngineView};
@@ -7,7 +9,7 @@ use crate::{
     schema::{
         Schema,
         choice::FamilyChoice,
-        family::{Family, Samples, SeriesSlot},
+        family::{Family, SeriesSlot},
         layout::{HistogramLayout, SPARSE_WORDS, Scope},
         types::{MetricType, WordType},
         value::ObservationValue,
@@ -126,56 +128,6 @@ impl<'s> FamilyView<'s> {
     #[must_use]
     pub fn unit(&self) -> Option<&'s str> {
         self.family.unit.as_deref()
-    }
-
-    /// The samples, in the order of a page. No two have the same labels.
-    pub fn samples(&self) -> impl Iterator<Item = SampleView<'s>> + use<'s> {
-        let Self { snapshot, schema, family, .. } = *self;
-        let (slots, dynamic, info) = match &family.samples {
-            Samples::Series(slots) => (&slots[..], None, None),
-            Samples::Dynamic(index) => (&[][..], Some(*index), None),
-            Samples::Info(info) => (&[][..], None, Some(*info)),
-        };
-        let views = move || snapshot.views(family.scope);
-        let closed = slots.iter().enumerate().flat_map(move |(series, slot)| {
-            views().map(move |engine| SampleView { schema, family, engine, own: Own::Closed(series, *slot) })
-        });
-        let dynamic = dynamic.into_iter().flat_map(move |index| {
-            views().flat_map(move |engine| {
-                let labels = &engine.layout.dynamic[index.0 as usize].labels;
-                let own = engine.dynamic_rows(index).map(|(row, words)| Own::Dynamic { labels, row, words });
-                own.map(move |own| SampleView { schema, family, engine, own })
-            })
-        });
-        let infos = info.into_iter().flat_map(move |info| {
-            let readings = snapshot.newest(family.scope, info);
-            let own = move |engine: EngineView<'s>, reading| {
-                let layout = &engine.layout.infos[info.0 as usize];
-                Own::Info { labels: &layout.labels, engine_labels: &layout.engine_labels, reading }
-            };
-            readings.map(move |(engine, reading)| SampleView { schema, family, engine, own: own(engine, reading) })
-        });
-        let own = closed.chain(dynamic).chain(infos);
-        own.filter(|sample| !sample.family.sparse || sample.is_recorded()).chain(self.joined_samples())
-    }
-
-    /// What engines of schemas that joined have of one of the crate's own families. A part of an
-    /// engine has no sample: its engine's says what they count together.
-    fn joined_samples(&self) -> impl Iterator<Item = SampleView<'s>> + use<'s> {
-        let index = self.index.index;
-        let joined = if self.is_own_of_engines() { self.snapshot.all_joined() } else { &[] }.iter();
-        joined.filter_map(|joined| Some((joined, joined.schema()?))).flat_map(move |(joined, schema)| {
-            let family = &schema.own_families()[index];
-            let slot = match &family.samples {
-                Samples::Series(slots) => slots.first(),
-                Samples::Dynamic(_) | Samples::Info(_) => None,
-            };
-            let engines = joined.views(Scope::Engine);
-            let engines =
-                engines.filter(|engine| mutant!(!engine.is_part(), "text: parts have lines of their own" => true));
-            let sample = move |engine| Some(SampleView { schema, family, engine, own: Own::Closed(0, *slot?) });
-            engines.filter_map(sample)
-        })
     }
 
     /// The index of its schema, 0 for that of the registry, and its own index: among the crate's

@@ -90,6 +90,8 @@ mod liveness;
 mod log;
 pub(crate) mod writer;
 
+use std::hint::black_box;
+
 use crossbeam_utils::CachePadded;
 
 use self::{
@@ -110,6 +112,9 @@ use crate::{
 /// rarely enough to cost little, often enough to be fresh for readers that can't keep up. Models
 /// have small slabs, which are refreshed at each commit.
 const REFRESH_AFTER_SLABS: usize = if cfg!(all(test, loom)) { 1 } else { 4 };
+
+/// The words of a cache line.
+const LINE_WORDS: usize = 8;
 
 /// What the writer and the readers of one recorder share.
 pub(crate) struct Slab {
@@ -181,6 +186,15 @@ impl Slab {
             }
             spin_loop();
         }
+    }
+
+    /// Loads what a read loads first, for nothing but to have it in the cache. A caller that is about
+    /// to read several slabs touches them before, and so waits for their memory at the same time.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        let newest = &self.copies[(self.sequence.load(Relaxed) >> 1 & 1) as usize]; // no edge: a guess
+        let word = |word: usize| newest.get(word).map_or(0, |word| word.load(Relaxed)); // no edge: unused
+        black_box(word(0) ^ word(LINE_WORDS) ^ word(2 * LINE_WORDS) ^ self.diagnostics.any());
     }
 
     /// One attempt to read the newest step. `Err` is the step that was overwritten meanwhile.

@@ -82,6 +82,23 @@ fn engines_with_other_labels_have_lines_in_the_same_families() {
 }
 
 #[test]
+fn engines_and_parts_of_a_joined_schema_take_each_others_places() {
+    let (registry, _, engine, member, _) = with_part();
+    let steps = |engines: &[&str]| {
+        let lines: Vec<_> = engines.iter().map(|engine| format!("{{engine=\"{engine}\"}} 0")).collect();
+        assert_eq!(own(&registry, "steps_total"), lines);
+    };
+    let other = member.attach(&["1"]).unwrap();
+    steps(&["0", "1"]);
+    drop(other);
+    let part = member.attach_to(&engine).unwrap();
+    steps(&["0"]);
+    drop(part);
+    let _other = member.attach(&["2"]).unwrap();
+    steps(&["0", "2"]);
+}
+
+#[test]
 fn a_family_is_there_if_any_schema_needs_it() {
     let (registry, _) = registry();
     let _engine = registry.attach(&["0"]).unwrap();

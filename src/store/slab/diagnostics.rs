@@ -20,6 +20,12 @@ impl Diagnostics {
         word.store(word.load(Relaxed).saturating_add(n), Relaxed); // no edge: read by itself
     }
 
+    /// See [`Slab::touch`](super::Slab::touch).
+    #[inline]
+    pub(super) fn any(&self) -> u64 {
+        self.0[0].load(Relaxed) // no edge: unused
+    }
+
     /// Overwrites `out`.
     pub(crate) fn read(&self, out: &mut [u64]) {
         for (out, word) in out.iter_mut().zip(&self.0) {
