@@ -183,9 +183,6 @@ pub(super) fn labels(
     values: &[&str],
 ) -> StdArc<EngineLabels> {
     let text = escape::label_pairs(b"", schema.const_labels().chain(pairs(schema, values)));
-    // A page reads the text again and again, so that of parts best is the same memory.
-    let same = whole.map(|whole| &whole.text).filter(|whole| ***whole == *text);
-    let text = same.map_or_else(|| text.into(), StdArc::clone);
     let values = values.iter().copied().map(str::to_owned).collect();
     StdArc::new(EngineLabels::new(member, whole.cloned(), values, text))
 }

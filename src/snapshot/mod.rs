@@ -157,7 +157,7 @@ impl Snapshot {
 
     /// Engines that aren't parts of others.
     fn wholes(&self) -> impl ExactSizeIterator<Item = EngineView<'_>> {
-        self.rows[Scope::Engine as usize].wholes.iter().map(|index| self.view(Scope::Engine, *index))
+        self.rows[Scope::Engine as usize].wholes.iter().map(|index| self.view(Scope::Engine, *index as usize))
     }
 
     #[inline]

@@ -180,7 +180,7 @@ fn fill_liveness(store: &EngineStore, steps: u64, out: &mut [u64]) {
 pub(super) struct Rows {
     pub(super) headers: Vec<RowHeader>,
     /// The rows of engines that aren't parts of others.
-    pub(super) wholes: Vec<usize>,
+    pub(super) wholes: Vec<u32>,
     row_len: usize,
     /// One row of words per engine.
     words: Vec<u64>,
@@ -201,8 +201,6 @@ pub(super) struct RecorderCounts {
 /// What is kept of an engine besides its words.
 pub(super) struct RowHeader {
     pub(super) labels: Arc<EngineLabels>,
-    /// That of the labels, at hand for each line of a page.
-    pub(super) text: Arc<[u8]>,
     pub(super) step: u64,
     pub(super) retries: u32,
     /// The engine was dropped, and lingers.
@@ -283,7 +281,9 @@ impl Rows {
                 read_others(store, series, infos, &mut self.dynamic[index * dynamic..][..dynamic]);
             }
         }
-        if mutant!(changed, "snapshot: which rows are parts is kept" => self.wholes.is_empty()) {
+        if matches!(selection, Selection::All(_))
+            && mutant!(changed, "snapshot: which rows are parts is kept" => self.wholes.is_empty())
+        {
             self.find_wholes();
         }
         retries
@@ -304,8 +304,7 @@ impl Rows {
                     self.infos[index * infos..][..infos].fill_with(|| None), // they are another engine's
                     "snapshot: infos of the engine before are kept" => (),
                 );
-                let (labels, text) = (Arc::clone(&store.labels), Arc::clone(&store.labels.text));
-                let new = RowHeader { labels, text, step, retries, lingers };
+                let new = RowHeader { labels: Arc::clone(&store.labels), step, retries, lingers };
                 match header {
                     Some(header) => *header = new,
                     None => self.headers.push(new),
@@ -321,7 +320,7 @@ impl Rows {
             |header: &RowHeader| mutant!(header.labels.whole.is_none(), "text: parts have lines of their own" => true);
         let headers = self.headers.iter().enumerate();
         self.wholes.clear();
-        self.wholes.extend(headers.filter(|(_, header)| is_whole(header)).map(|(index, _)| index));
+        self.wholes.extend(headers.filter(|(_, header)| is_whole(header)).map(|(index, _)| index as u32));
     }
 
     /// Resizes the buffers for this number of rows. Headers are added as rows are filled.

@@ -172,7 +172,7 @@ impl<'s> EngineView<'s> {
 
     /// The labels as printed.
     pub(super) fn label_text(&self) -> &'s [u8] {
-        &self.header().text
+        &self.header().labels.text
     }
 
     /// When it attached, in milliseconds since the Unix epoch.

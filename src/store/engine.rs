@@ -24,7 +24,7 @@ use crate::{
 pub(crate) struct EngineLabels {
     pub(crate) values: Vec<String>,
     /// `engine="0",model_name="m"`, escaped, behind the constant labels.
-    pub(crate) text: StdArc<[u8]>,
+    pub(crate) text: Box<[u8]>,
     /// The schema to which the engine attached: 0 for the registry's first, otherwise the number of
     /// the one that joined.
     pub(crate) member: u64,
@@ -45,7 +45,7 @@ pub(crate) struct EngineLabels {
 const MILLISECOND: u64 = 1 << 32;
 
 impl EngineLabels {
-    pub(crate) fn new(member: u64, whole: Option<StdArc<Self>>, values: Vec<String>, text: StdArc<[u8]>) -> Self {
+    pub(crate) fn new(member: u64, whole: Option<StdArc<Self>>, values: Vec<String>, text: Box<[u8]>) -> Self {
         let (attached_at, number, handles) = (unix_milliseconds(), AtomicU64::new(0), AtomicU64::new(1));
         Self { values, text, member, whole, attached_at, number, handles }
     }

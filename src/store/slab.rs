@@ -188,8 +188,8 @@ impl Slab {
         }
     }
 
-    /// Loads what a read loads first, for nothing but to have it in the cache. A caller that is about
-    /// to read several slabs touches them before, and so waits for their memory at the same time.
+    /// Loads what a read loads first, for nothing but to have it in the cache. A caller that is
+    /// about to read several slabs touches them before, and so waits for all at the same time.
     #[inline]
     pub(crate) fn touch(&self) {
         let newest = &self.copies[(self.sequence.load(Relaxed) >> 1 & 1) as usize]; // no edge: a guess
