@@ -34,13 +34,13 @@ struct Arguments {
     /// Write the rows to a file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Draw a chart (SVG) of each work.
+    /// Draw a chart (SVG) of each work. If all works ran, write a page of all figures too.
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
     /// Fail below a gate.
     #[arg(long)]
     gate: bool,
-    /// Print the README's tables on the standard output, and all else on the standard error.
+    /// Print README's table of ratios on the standard output, and all else on the standard error.
     #[arg(long)]
     readme: bool,
     /// Only check that all crates print the same samples.
@@ -98,9 +98,13 @@ fn publish(arguments: &Arguments, report: &Report, machine: &str) -> anyhow::Res
     }
     if let Some(directory) = &arguments.plot {
         chart::draw(report, machine, directory)?;
+        if arguments.only.is_empty() {
+            let path = directory.join("README.md");
+            std::fs::write(&path, report.figures(machine)).with_context(|| format!("{} can't be written", path.display()))?;
+        }
     }
     if arguments.readme {
-        print!("{}", report.markdown(machine));
+        print!("{}", report.ratios(machine));
     }
     Ok(())
 }

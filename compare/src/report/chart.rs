@@ -22,9 +22,7 @@ const TITLE: i32 = 36;
 /// Draws `WORK.svg` for each work.
 pub(crate) fn draw(report: &Report, machine: &str, directory: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(directory).with_context(|| format!("no directory {}", directory.display()))?;
-    let mut works: Vec<_> = report.rows.iter().map(|row| row.work).collect();
-    works.dedup();
-    works.into_iter().try_for_each(|work| draw_work(report, work, machine, directory))
+    report.works().into_iter().try_for_each(|work| draw_work(report, work, machine, directory))
 }
 
 fn draw_work(report: &Report, work: &str, machine: &str, directory: &Path) -> anyhow::Result<()> {

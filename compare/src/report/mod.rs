@@ -57,6 +57,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// In the order in which they ran.
+    pub(crate) fn works(&self) -> Vec<&'static str> {
+        let mut works: Vec<_> = self.rows.iter().map(|row| row.work).collect();
+        works.dedup();
+        works
+    }
+
     pub(crate) fn of_work(&self, work: &str) -> Vec<&Row> {
         self.rows.iter().filter(|row| row.work == work).collect()
     }
