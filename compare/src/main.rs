@@ -100,7 +100,8 @@ fn publish(arguments: &Arguments, report: &Report, machine: &str) -> anyhow::Res
         chart::draw(report, machine, directory)?;
         if arguments.only.is_empty() {
             let path = directory.join("README.md");
-            std::fs::write(&path, report.figures(machine)).with_context(|| format!("{} can't be written", path.display()))?;
+            std::fs::write(&path, report.figures(machine))
+                .with_context(|| format!("{} can't be written", path.display()))?;
         }
     }
     if arguments.readme {
