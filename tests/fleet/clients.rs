@@ -149,6 +149,8 @@ fn slow_readers_get_the_whole_page() {
     });
 }
 
+/// While others wait, the server closes the connection of a client that does nothing for a while.
+/// On a busy machine that may be one whose thread didn't run. As a scraper would, it comes again.
 #[test]
 fn a_thousand_scrapes_at_once_all_get_the_page() {
     let serving = finished(&["--limit", "5", "--speed", "max", "--hold"]);
@@ -157,7 +159,8 @@ fn a_thousand_scrapes_at_once_all_get_the_page() {
         for _ in 0..1_000 {
             let scrape = || {
                 together.wait();
-                assert_same(&serving.scrape(), &page);
+                let answer = (0..20).find_map(|_| serving.try_scrape("*/*").ok());
+                assert_same(&answer.expect("one of 20 scrapes is answered whole").1, &page);
             };
             thread::Builder::new().stack_size(256 * 1024).spawn_scoped(scope, scrape).expect("a thread");
         }

@@ -88,9 +88,13 @@ impl Serving {
 
     /// The content type, and the page.
     fn scrape_accepting(&self, accept: &str) -> (String, String) {
-        let mut response = ureq::get(&self.url).header("accept", accept).call().expect("the page is served");
+        self.try_scrape(accept).expect("the page is served")
+    }
+
+    pub(crate) fn try_scrape(&self, accept: &str) -> Result<(String, String), ureq::Error> {
+        let mut response = ureq::get(&self.url).header("accept", accept).call()?;
         let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
-        (content_type, response.body_mut().read_to_string().expect("the page is text"))
+        Ok((content_type, response.body_mut().read_to_string()?))
     }
 }
 
