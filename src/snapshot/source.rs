@@ -19,7 +19,7 @@ pub(crate) struct Source<'d> {
     pub(crate) lingering: &'d Sorted<(Instant, Arc<EngineLabels>)>,
     /// Engines that lingered until others attached with their labels. In the order of their times.
     pub(crate) replaced: &'d Sorted<Arc<EngineStore>>,
-    /// Another one whenever an engine or a schema is added or removed.
+    /// A new pointer after each change of the engines or schemas.
     pub(crate) membership: &'d Arc<()>,
 }
 
